@@ -1,0 +1,107 @@
+"""The one gate through which vectors and ids enter: shape, dtype, finite, zero, duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.errors import DuplicateIdError, OptionError, VectorError
+
+Metric = Literal["euclidean", "cosine", "dot"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+
+
+def as_metric(metric: str) -> Metric:
+    """Return `metric` if it is one of `METRICS`; raise OptionError otherwise."""
+    for known in METRICS:
+        if metric == known:
+            return known
+    raise OptionError(f"metric {metric!r} is not known; choose one of {', '.join(METRICS)}")
+
+
+def as_vectors(
+    vectors: npt.ArrayLike,
+    *,
+    dimension: int | None = None,
+    metric: Metric = "euclidean",
+    name: str = "vectors",
+    first_row: int = 0,
+) -> Float32:
+    """Return `vectors` as a C-contiguous float32 array of shape (n, d).
+
+    One vector of shape (d,) becomes (1, d). float16, float64, integers and booleans are cast to float32
+    (float64 loses precision beyond 24 bits); other types are refused.
+
+    Args:
+        dimension: the d that is wanted, if it is known.
+        metric: under "cosine", vectors of length zero are refused, since they have no direction.
+        name: what the message calls the array.
+        first_row: number of the first row in messages, for arrays that are a block of a larger one.
+
+    Raises:
+        VectorError: wrong number of axes, wrong dimension, a type that is not a number, NaN or infinity,
+            a zero vector under cosine. The message names the first bad row.
+    """
+    array = np.asarray(vectors)
+    if array.dtype.kind not in "fiub":
+        raise VectorError(f"{name} have type {array.dtype}; give real numbers (float32 is kept as it is)")
+    if array.ndim == 1:
+        array = array[np.newaxis, :]
+    if array.ndim != 2:
+        raise VectorError(f"{name} have {array.ndim} axes (shape {array.shape}); give (rows, dimension)")
+    if array.shape[1] == 0:
+        raise VectorError(f"{name} have dimension 0; give at least one number a row")
+    if dimension is not None and array.shape[1] != dimension:
+        raise VectorError(f"{name} have dimension {array.shape[1]}; this needs {dimension}")
+    with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below with its row
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    squares = np.einsum("ij,ij->i", array, array)
+    suspect = np.flatnonzero(~np.isfinite(squares))
+    if suspect.size:
+        finite = np.isfinite(array[suspect]).all(axis=1)
+        row = int(suspect[np.argmin(finite)])
+        what = "squares too large for float32; scale them down" if finite.all() else "NaN or infinity"
+        raise VectorError(f"{name}: row {row + first_row} has {what}")
+    if metric == "cosine":
+        zero = np.flatnonzero(squares == 0)
+        if zero.size:
+            raise VectorError(
+                f"{name}: row {int(zero[0]) + first_row} is all zero (or too small for float32), "
+                "which has no direction under cosine; remove it or use euclidean"
+            )
+    return array
+
+
+def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, name: str = "ids") -> Int64:
+    """Return `ids` as an int64 array of shape (n,), each at least 0 and there once.
+
+    Raises:
+        VectorError: not whole numbers, negative, or not as many as `rows`.
+        DuplicateIdError: an id is there twice.
+    """
+    array = np.asarray(ids)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise VectorError(f"{name} have shape {array.shape} and type {array.dtype}; give a list of whole numbers")
+    if rows is not None and array.size != rows:
+        raise VectorError(f"{array.size} {name} were given for {rows} rows; give one a row")
+    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
+        raise VectorError(f"{name} must be from 0 to 2**63 - 1; found {array.min()} to {array.max()}")
+    array = np.ascontiguousarray(array, dtype=np.int64)
+    values, counts = np.unique(array, return_counts=True)
+    if values.size != array.size:
+        raise DuplicateIdError(f"{name}: {int(values[np.argmax(counts > 1)])} is there more than once")
+    return array
+
+
+def normalised(vectors: Float32) -> Float32:
+    """Return the rows of `vectors` (n, d) scaled to length one."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / lengths).astype(np.float32, copy=False)

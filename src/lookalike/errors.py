@@ -1,0 +1,147 @@
+"""Every error that Lookalike raises on purpose.
+
+    LookalikeError
+    ├── InputError              what the caller gave is wrong
+    │   ├── OptionError         an option or parameter has no such value
+    │   ├── VectorError         vectors of a wrong shape, type or content
+    │   ├── DuplicateIdError    an id that is there already
+    │   ├── UnknownIdError      an id that is not there
+    │   ├── VectorFileError     a vector file (HDF5, .npy, .fvecs) that cannot be read
+    │   └── MetadataError       a metadata file or filter that makes no sense
+    ├── PictureError            one picture cannot be used; `reason` says why
+    │   ├── PictureMissingError
+    │   ├── PictureEmptyError
+    │   ├── PictureFormatError  not a picture, or of a format that is not allowed
+    │   ├── PictureTruncatedError
+    │   └── PictureTooLargeError
+    ├── FeatureError
+    │   ├── UnknownFeatureError
+    │   ├── FeatureMismatchError    the extractor is not the one that made the stored vectors
+    │   └── ModelError          a model file or its description cannot be used
+    ├── CollectionError
+    │   ├── CollectionMissingError
+    │   ├── CollectionExistsError
+    │   ├── CollectionVersionError  made by a newer version
+    │   ├── CollectionLockedError   another process is writing
+    │   └── CollectionDamagedError
+    ├── IndexFormatError        an index directory that is not what it should be
+    └── MissingDependencyError  an extra that is not installed
+
+Messages name the thing, say what was wrong and what to do, in one line.
+"""
+
+
+class LookalikeError(Exception):
+    """Base of all errors that Lookalike raises on purpose."""
+
+
+class InputError(LookalikeError, ValueError):
+    """What the caller gave is wrong."""
+
+
+class OptionError(InputError):
+    """An option or parameter has no such value."""
+
+
+class VectorError(InputError):
+    """Vectors of a wrong shape, type or content."""
+
+
+class DuplicateIdError(InputError):
+    """An id is there already, or twice in one batch."""
+
+
+class UnknownIdError(InputError):
+    """An id is not in the collection or index."""
+
+
+class VectorFileError(InputError):
+    """A vector file (HDF5, .npy, .fvecs) cannot be read."""
+
+
+class MetadataError(InputError):
+    """A metadata file or filter makes no sense."""
+
+
+class PictureError(LookalikeError):
+    """One picture cannot be used.
+
+    `name` is the file's path (or "-" and the like for bytes); `reason` is one clause without the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["PictureError"], tuple[str, str]]:
+        # Errors travel between worker processes; the default would pass one argument to two parameters.
+        return type(self), (self.name, self.reason)
+
+
+class PictureMissingError(PictureError):
+    """The file is not there or may not be read."""
+
+
+class PictureEmptyError(PictureError):
+    """The file has no bytes."""
+
+
+class PictureFormatError(PictureError):
+    """Not a picture, or of a format that is not allowed."""
+
+
+class PictureTruncatedError(PictureError):
+    """The picture ends early or is damaged."""
+
+
+class PictureTooLargeError(PictureError):
+    """The picture declares more pixels than the limit."""
+
+
+class FeatureError(LookalikeError):
+    """Something is wrong with a feature or its extractor."""
+
+
+class UnknownFeatureError(FeatureError):
+    """There is no feature or extractor of that name."""
+
+
+class FeatureMismatchError(FeatureError):
+    """The extractor is not the one that made the stored vectors."""
+
+
+class ModelError(FeatureError):
+    """A model file or its description cannot be used."""
+
+
+class CollectionError(LookalikeError):
+    """Something is wrong with a collection as a whole."""
+
+
+class CollectionMissingError(CollectionError):
+    """There is no collection in that folder."""
+
+
+class CollectionExistsError(CollectionError):
+    """There is a collection in that folder already."""
+
+
+class CollectionVersionError(CollectionError):
+    """The collection was made by a newer version of Lookalike."""
+
+
+class CollectionLockedError(CollectionError):
+    """Another process is writing to the collection."""
+
+
+class CollectionDamagedError(CollectionError):
+    """Stored data does not match its checksum or its schema."""
+
+
+class IndexFormatError(LookalikeError):
+    """An index directory is not what it should be."""
+
+
+class MissingDependencyError(LookalikeError):
+    """An optional extra is needed and not installed."""
