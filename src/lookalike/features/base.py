@@ -1,0 +1,45 @@
+"""The extractor contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from lookalike.arrays import Float32, Metric
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+DECODED_SIDE = 448
+"""Pictures are decoded to no less than this on their shorter side (or their full size, if that is less)."""
+
+
+class Extractor(Protocol):
+    """Makes one kind of vector from pictures. A pure function of the pictures: no state, no randomness.
+
+    Plug-ins register a class under the entry-point group `lookalike.extractors`; it is called with the
+    options of the feature as keyword arguments.
+    """
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same picture would give another vector."""
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the model file and its description in hex; empty where there is no model."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def metric(self) -> Metric:
+        """How two vectors are compared."""
+
+    @property
+    def decoded_side(self) -> int:
+        """Shorter side, in pixels, that a picture is decoded to at least; `DECODED_SIDE` fits most."""
+
+    def extract(self, pictures: Sequence[Image.Image]) -> Float32:
+        """Return one row a picture, shape (n, dimension), float32. The pictures are RGB, of any size."""
