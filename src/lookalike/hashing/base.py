@@ -1,0 +1,151 @@
+"""The contract of a hash family, and its way to JSON and back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32
+from lookalike.errors import OptionError
+
+UInt64 = npt.NDArray[np.uint64]
+Parameters = dict[str, Any]
+Arrays = dict[str, npt.NDArray[Any]]
+
+TABLE_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://lookalike.invalid/hash-table")
+"""Namespace of the UUIDv5 of tables."""
+
+
+class Family(ABC):
+    """A family of locality-sensitive hash functions: one function, so one key, a table.
+
+    A pure function of its parameters and seed and, for a learned family, of its training sample.
+    `fit` must be called once before keys are asked for; it draws (or learns) what `arrays` returns.
+    """
+
+    name: ClassVar[str]
+    """What JSON calls the family."""
+
+    seed: int
+    tables: int
+    dimension: int | None
+    """Dimension of the vectors; None until fitted."""
+
+    @abstractmethod
+    def fit(self, sample: Float32) -> Self:
+        """Draw or learn the functions from `sample` (n, d); return self. A random family takes only d from it."""
+
+    @abstractmethod
+    def keys(self, vectors: Float32) -> UInt64:
+        """Return the key of each of `vectors` (n, d) in each table, shape (n, tables)."""
+
+    @abstractmethod
+    def probe_keys(self, queries: Float32, probes: int) -> UInt64:
+        """Return `probes` different keys a table, likeliest first, shape (q, tables, probes).
+
+        The first is the query's own. Where a table has fewer keys than `probes`, as many as it has are
+        returned for every table.
+        """
+
+    @abstractmethod
+    def parameters(self) -> Parameters:
+        """Return what the constructor takes, JSON types only."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """Return what `fit` drew or learned; empty before."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take back what `arrays` returned. Raises OptionError where it does not fit the parameters."""
+
+    def collision_probability(self, distance: float) -> float | None:
+        """Return the chance that two vectors at `distance` share a key in one table; None where unknown."""
+        return None
+
+    def centres(self) -> Float32 | None:
+        """Return the middles of the buckets of a single table, (keys, d), where the family has such; else None."""
+        return None
+
+    def table_uuids(self) -> tuple[str, ...]:
+        """Return the UUID of each table: UUIDv5 of the family's parameters (seed among them) and its number."""
+        parameters = sorted(self.parameters().items())
+        return tuple(
+            str(uuid.uuid5(TABLE_NAMESPACE, f"{self.name} {parameters} {table}"))
+            for table in range(self.tables)
+        )
+
+    def to_json(self) -> Parameters:
+        """Return the whole fitted family as JSON types; arrays are base64 of little-endian bytes."""
+        return {
+            "family": self.name,
+            "parameters": self.parameters(),
+            "arrays": {name: _array_to_json(array) for name, array in self.arrays().items()},
+        }
+
+
+def token(table: int, key: int) -> str:
+    """Return the text form `table-key` of a key, as in `3-14`."""
+    return f"{table}-{key}"
+
+
+def family_from_json(description: Mapping[str, Any]) -> Family:
+    """Return the family that `to_json` described.
+
+    Raises:
+        OptionError: not such a description.
+    """
+    try:
+        name, parameters = description["family"], description["parameters"]
+        arrays = {key: _array_from_json(value) for key, value in description["arrays"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        raise OptionError(f"description of a hash family is damaged ({error}); make it again") from error
+    return family_from_parts(name, parameters, arrays)
+
+
+def family_from_parts(
+    name: str, parameters: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+) -> Family:
+    """Return the family of that name with `parameters()` and `arrays()` as given.
+
+    Raises:
+        OptionError: no such family, or parts that do not fit together.
+    """
+    known = {family.name: family for family in _subclasses(Family)}
+    if name not in known:
+        raise OptionError(f"hash family {name!r} is not known; choose one of {', '.join(sorted(known))}")
+    try:
+        family = known[name](**parameters)
+        if arrays:
+            family._restore(arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise OptionError(f"hash family {name!r}: its parts do not fit together ({error})") from error
+    return family
+
+
+def _subclasses(parent: type[Family]) -> Sequence[type[Family]]:
+    return [family for child in parent.__subclasses__() for family in (child, *_subclasses(child))]
+
+
+def _array_to_json(array: npt.NDArray[Any]) -> Parameters:
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return {
+        "dtype": little.dtype.str,
+        "shape": list(little.shape),
+        "base64": base64.b64encode(little.tobytes()).decode("ascii"),
+    }
+
+
+def _array_from_json(value: Mapping[str, Any]) -> npt.NDArray[Any]:
+    dtype = np.dtype(value["dtype"])
+    if dtype.kind not in "fiu":
+        raise ValueError(f"an array has type {dtype}")
+    flat = np.frombuffer(base64.b64decode(value["base64"], validate=True), dtype=dtype)
+    return flat.reshape(value["shape"]).astype(dtype.newbyteorder("="))

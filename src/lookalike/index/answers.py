@@ -1,0 +1,98 @@
+"""What an index tells about itself and its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lookalike.arrays import Metric
+
+Path = Literal["scan", "tail", "buckets"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableExplanation:
+    """How one table saw a query and a row. Tokens are `table-key`, as in `3-14`."""
+
+    table: int
+    uuid: str
+    query_token: str
+    """The query's own bucket."""
+    row_token: str
+    """The row's bucket."""
+    probed_tokens: tuple[str, ...]
+    """The buckets that are looked into for the query, likeliest first."""
+    shared: bool
+    """Whether the row's bucket is among them."""
+    rank: int | None
+    """The place of the row's bucket among the probes, counted from 0; None where it is not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a row is, or is not, among the candidates of a query."""
+
+    id: int
+    path: Path
+    """How the row is reached: "scan" (the index is small and compares every row), "tail" (the row was added
+    lately and is compared always) or "buckets"."""
+    candidate: bool
+    """Whether the row is compared with the query at all; always so by "scan" and "tail"."""
+    distance: float
+    """Exact, in the index's metric."""
+    estimated_distance: float | None
+    """By the sketch; None where the row has none."""
+    estimate_error: float | None
+    """The estimate's error bound, in the unit of `distance`: the larger of its two sides."""
+    rank: int
+    """How many rows are closer (by distance, then id), by an exact scan."""
+    tables: tuple[TableExplanation, ...]
+    """Empty where the index has no buckets for the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecallMeasurement:
+    """Recall@k that the index measured on rows of its own, at a number of probes a table."""
+
+    k: int
+    probes: int
+    recall: float
+    """Mean over the sampled queries."""
+    error: float
+    """Standard error of that mean."""
+    candidates: float
+    """Mean number of candidates a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """Counts and sizes of an index."""
+
+    rows: int
+    dimension: int
+    metric: Metric
+    generation: int
+    path: Literal["scan", "buckets"]
+    """How a search without filters goes."""
+    reason: str
+    """Why it goes that way, in one clause."""
+    base_rows: int
+    tail_rows: int
+    removed_rows: int
+    """Rows of the base or tail that were removed and are not swept yet."""
+    recall: float
+    """The recall@10 that is aimed at."""
+    probes: int | None
+    """Probes a table for that recall at k = 10."""
+    measured_recall: float | None
+    """Recall@10 at that number of probes, measured when the family was fitted."""
+    measurements: tuple[RecallMeasurement, ...]
+    family: str | None
+    tables: int
+    buckets: int
+    """Buckets in use over all tables."""
+    largest_bucket: int
+    median_bucket: float
+    vector_bytes: int
+    index_bytes: int
+    """Everything beside the vectors."""
