@@ -1,0 +1,116 @@
+"""What goes into the catalogue and comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from lookalike.arrays import Float32, Metric
+
+Kind = Literal["picture", "row"]
+Metadata = Mapping[str, Any]
+"""Field names to JSON values. None and a field that is not there mean the same to a filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source lies: a file's path, or `FILE#ROW`.
+
+    `size` (bytes) and `modified_ns` are the file's as it was read, so that an unchanged file is not read again;
+    None where that has no meaning.
+    """
+
+    path: str
+    size: int | None = None
+    modified_ns: int | None = None
+
+
+class Placed(NamedTuple):
+    """A place and the number of the source that lies there."""
+
+    path: str
+    number: int
+    size: int | None
+    modified_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRecord:
+    """A feature of a collection and the extractor that makes it.
+
+    `options` are the extractor's, as JSON. `generation` is that of the write which added the feature, given by the
+    catalogue: an index made before it belongs to an earlier feature of the same name.
+    """
+
+    name: str
+    extractor: str
+    dimension: int
+    metric: Metric
+    version: str = ""
+    model_hash: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """A source to be added. `sha256` is the hex digest of its `size` raw bytes; `vectors` are float32 (d,) by feature."""
+
+    id: str
+    sha256: str
+    kind: Kind
+    size: int
+    width: int | None = None
+    height: int | None = None
+    metadata: Metadata = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
+    vectors: Mapping[str, Float32] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stored source. `added_at` is ISO 8601 in UTC; `generation` that of the last write which touched it."""
+
+    number: int
+    id: str
+    sha256: str
+    kind: Kind
+    size: int
+    width: int | None
+    height: int | None
+    added_at: str
+    metadata: dict[str, Any]
+    generation: int
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """One metadata field: how many sources have it, the JSON types of its values, and a few of them."""
+
+    count: int
+    kinds: tuple[str, ...]
+    examples: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts, and bytes on disk; `table_bytes` counts a table's indexes with it."""
+
+    sources: int
+    pictures: int
+    places: int
+    removals: int
+    vectors: Mapping[str, int]
+    file_bytes: int
+    table_bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One piece of damage that `verify` found, where it is, and what to do about it."""
+
+    what: str
+    where: str
+    advice: str
