@@ -1,0 +1,85 @@
+"""One door to all kinds of vector files, and references to one row of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Literal, get_args
+
+from lookalike.errors import OptionError, VectorFileError
+from lookalike.vectorfiles.base import VectorFile
+
+Orientation = Literal["rows", "columns"]
+"""Whether a vector is a row of the dataset, shape (n, d), or a column, shape (d, n)."""
+
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
+VECS_SUFFIXES = (".fvecs", ".bvecs", ".ivecs")
+SUFFIXES = (*HDF5_SUFFIXES, ".npy", *VECS_SUFFIXES)
+
+_REFERENCE = re.compile(r"(?P<path>.+)#(?P<row>[0-9]{1,18})", re.DOTALL)
+
+
+def open_vectors(
+    path: str | os.PathLike[str],
+    *,
+    dataset: str | None = None,
+    names: str | None = None,
+    orientation: Orientation | None = None,
+) -> VectorFile:
+    """Open a file of vectors for streamed reading. Its suffix says what it is.
+
+    Args:
+        path: an HDF5 (`.h5`, `.hdf5`, `.hdf`, `.he5`), `.npy`, `.fvecs`, `.bvecs` or `.ivecs` file.
+        dataset: the HDF5 dataset that holds the vectors; `feats` by default.
+        names: the HDF5 dataset that holds one name a vector; `filenames` by default, if it is there.
+        orientation: how vectors lie in an HDF5 dataset: "rows" for (n, d), "columns" for (d, n). By default
+            the axis that is as long as the names; "rows" if there are no names. A square dataset with
+            names is refused unless the orientation is given.
+
+    Raises:
+        OptionError: an unknown orientation, or an HDF5 option for another kind of file.
+        VectorFileError: the file is missing, of another kind, damaged, declares more than it holds, links
+            outside itself, or lacks the dataset.
+    """
+    path = Path(path)
+    if orientation is not None and orientation not in get_args(Orientation):
+        raise OptionError(f"orientation {orientation!r} is not known; choose one of rows, columns")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise VectorFileError(f"{path} is not a vector file by its suffix; known are {', '.join(SUFFIXES)}")
+    _require_regular_file(path)
+    # The formats load when first used: h5py alone takes a tenth of a second.
+    if suffix in HDF5_SUFFIXES:
+        from lookalike.vectorfiles.hdf5 import Hdf5File
+
+        return Hdf5File(path, dataset=dataset, names=names, orientation=orientation)
+    for option, value in (("dataset", dataset), ("names", names), ("orientation", orientation)):
+        if value is not None:
+            raise OptionError(f"{path} is not HDF5, so {option} {value!r} means nothing; leave it out")
+    if suffix == ".npy":
+        from lookalike.vectorfiles.npy import NpyFile
+
+        return NpyFile(path)
+    from lookalike.vectorfiles.vecs import VecsFile
+
+    return VecsFile(path)
+
+
+def parse_reference(text: str) -> tuple[Path, int] | None:
+    """Return (path, row) if `text` is `FILE#ROW` and FILE has the suffix of a vector file, else None."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None or Path(match["path"]).suffix.lower() not in SUFFIXES:
+        return None
+    return Path(match["path"]), int(match["row"])
+
+
+def _require_regular_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
+        raise VectorFileError(f"{path} {reason}") from error
+    if not stat.S_ISREG(mode):  # a pipe would wait forever
+        raise VectorFileError(f"{path} is not a file; give a file of vectors")
