@@ -6,7 +6,7 @@ import base64
 import binascii
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -40,7 +40,7 @@ class Family(ABC):
 
     @abstractmethod
     def fit(self, sample: Float32) -> Self:
-        """Draw or learn the functions from `sample` (n, d); return self. A random family takes only d from it."""
+        """Draw or learn the functions from `sample` (n, d); return self. A random family uses only its d."""
 
     @abstractmethod
     def keys(self, vectors: Float32) -> UInt64:
@@ -71,11 +71,11 @@ class Family(ABC):
         return None
 
     def centres(self) -> Float32 | None:
-        """Return the middles of the buckets of a single table, (keys, d), where the family has such; else None."""
+        """Return the middle of each key's bucket, (keys, d), where a family of one table has one."""
         return None
 
     def table_uuids(self) -> tuple[str, ...]:
-        """Return the UUID of each table: UUIDv5 of the family's parameters (seed among them) and its number."""
+        """Return the UUIDv5 of each table, made of the parameters (seed among them) and its number."""
         parameters = sorted(self.parameters().items())
         return tuple(
             str(uuid.uuid5(TABLE_NAMESPACE, f"{self.name} {parameters} {table}"))
@@ -118,7 +118,7 @@ def family_from_parts(
     Raises:
         OptionError: no such family, or parts that do not fit together.
     """
-    known = {family.name: family for family in _subclasses(Family)}
+    known = {family.name: family for family in Family.__subclasses__()}
     if name not in known:
         raise OptionError(f"hash family {name!r} is not known; choose one of {', '.join(sorted(known))}")
     try:
@@ -128,10 +128,6 @@ def family_from_parts(
     except (KeyError, TypeError, ValueError) as error:
         raise OptionError(f"hash family {name!r}: its parts do not fit together ({error})") from error
     return family
-
-
-def _subclasses(parent: type[Family]) -> Sequence[type[Family]]:
-    return [family for child in parent.__subclasses__() for family in (child, *_subclasses(child))]
 
 
 def _array_to_json(array: npt.NDArray[Any]) -> Parameters:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric
+from lookalike.arrays import Float32, Int64, Metric, as_ids, as_metric, as_vectors
+from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError
 from lookalike.hashing import Family
+from lookalike.index import storage
 from lookalike.index.answers import Explanation, IndexStats
+from lookalike.index.scan import merge, scan
+from lookalike.index.settings import Settings, checked_recall
+from lookalike.index.state import Base, State, Tail, prepared
 
 
 class Index:
@@ -25,6 +33,17 @@ class Index:
 
     All methods may be called from several threads: a search sees one committed state.
     """
+
+    def __init__(
+        self, settings: Settings, state: State, *, generation: int = 0, home: storage.Home | None = None
+    ) -> None:
+        """Use `build`, `build_from_blocks` or `open` instead."""
+        self._settings = settings
+        self._state = state
+        self._generation = generation
+        self._home = home
+        self._tail = Tail(settings.dimension)
+        self._writing = threading.RLock()
 
     @classmethod
     def build(
@@ -50,7 +69,20 @@ class Index:
         Raises:
             VectorError, DuplicateIdError, OptionError.
         """
-        raise NotImplementedError
+        array = as_vectors(vectors, metric=as_metric(metric))
+        settings = Settings.of(
+            metric=metric,
+            dimension=array.shape[1],
+            recall=recall,
+            seed=seed,
+            scan_below=scan_below,
+            family=None if family is None else family.to_json(),
+        )
+        rows = prepared(array, settings.metric)
+        if np.may_share_memory(rows, vectors):
+            rows = rows.copy()  # what the caller does to his array later must not reach the index
+        numbers = np.arange(len(rows)) if ids is None else as_ids(ids, rows=len(rows))
+        return cls(settings, State.of(Base.of(rows, numbers)))
 
     @classmethod
     def build_from_blocks(
@@ -84,7 +116,8 @@ class Index:
         Raises:
             IndexFormatError: missing, damaged, or made by a newer version; the message names the file.
         """
-        raise NotImplementedError
+        settings, state, generation, home = storage.load(Path(path), verify=verify)
+        return cls(settings, state, generation=generation, home=home)
 
     def save(self, path: str | PathLike[str], *, generation: int | None = None) -> None:
         """Save to directory `path`, in one step: after a crash the old version or the new one is there.
@@ -92,38 +125,41 @@ class Index:
         Saving again to the same `path` after small changes writes only these. `generation` replaces the
         index's own.
         """
-        raise NotImplementedError
+        with self._writing:
+            if generation is not None:
+                self._generation = generation
+            self._home = storage.save(Path(path), self._settings, self._state, self._generation, self._home)
 
     def __len__(self) -> int:
         """Number of rows."""
-        raise NotImplementedError
+        return self._state.count
 
     def __contains__(self, id: object) -> bool:  # noqa: A002
         """Whether there is a row of that id."""
-        raise NotImplementedError
+        return isinstance(id, int | np.integer) and bool(self._state.find(np.array([id]))[0] >= 0)
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        raise NotImplementedError
+        return self._settings.dimension
 
     @property
     def metric(self) -> Metric:
         """How vectors are compared."""
-        raise NotImplementedError
+        return self._settings.metric
 
     @property
     def generation(self) -> int:
         """The label of the state that the rows came from, saved with them; 0 at first. May be set."""
-        raise NotImplementedError
+        return self._generation
 
     @generation.setter
     def generation(self, generation: int) -> None:
-        raise NotImplementedError
+        self._generation = generation
 
     def ids(self) -> Int64:
         """Return the ids of all rows, ascending."""
-        raise NotImplementedError
+        return self._state.ids()
 
     def vectors(self, ids: Sequence[int] | npt.NDArray[Any]) -> Float32:
         """Return the rows of these ids as they are kept (at length one under cosine), shape (n, d).
@@ -131,7 +167,8 @@ class Index:
         Raises:
             UnknownIdError: an id is not in the index.
         """
-        raise NotImplementedError
+        state = self._state
+        return state.gather(_rows_there(state, np.asarray(ids)))
 
     def add(self, ids: Sequence[int] | npt.NDArray[Any], vectors: npt.ArrayLike) -> None:
         """Add rows, all or none.
@@ -140,7 +177,13 @@ class Index:
             VectorError: a wrong shape or content.
             DuplicateIdError: an id twice, or in the index already.
         """
-        raise NotImplementedError
+        new = prepared(as_vectors(vectors, dimension=self.dimension, metric=self.metric), self.metric)
+        numbers = as_ids(ids, rows=len(new))
+        with self._writing:
+            there = numbers[self._state.find(numbers) >= 0]
+            if len(there):
+                raise DuplicateIdError(f"id {there[0]} is in the index already; remove it first")
+            self._state = self._tail.added(self._state, numbers, new)
 
     def remove(self, ids: Sequence[int] | npt.NDArray[Any]) -> None:
         """Remove rows, all or none.
@@ -148,7 +191,8 @@ class Index:
         Raises:
             UnknownIdError: an id is not in the index.
         """
-        raise NotImplementedError
+        with self._writing:
+            self._state = self._state.without(_rows_there(self._state, as_ids(ids)))
 
     def search(
         self,
@@ -173,7 +217,24 @@ class Index:
         Raises:
             VectorError, OptionError, DuplicateIdError (in `allow`).
         """
-        raise NotImplementedError
+        state = self._state
+        block = prepared(
+            as_vectors(queries, dimension=self.dimension, metric=self.metric, name="queries"), self.metric
+        )
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise OptionError(f"k is {k!r}; give a whole number from 1")
+        recall = self._settings.recall if recall is None else checked_recall(recall)
+        rows: Int64 | None = None
+        if allow is not None:
+            rows = state.find(np.unique(as_ids(allow, name="allow")))
+            rows = np.sort(rows[rows >= 0])
+        elif state.removed_rows:
+            rows = np.flatnonzero(state.alive)
+        ids, distances = self._scan(state, block, int(k), rows)
+        if max_distance is not None:
+            far = ~(distances <= max_distance)
+            ids[far], distances[far] = -1, np.inf
+        return ids, distances
 
     def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
         """Tell why row `id` is, or is not, among the candidates of `query` (d,).
@@ -186,3 +247,21 @@ class Index:
     def stats(self) -> IndexStats:
         """Return counts, sizes and what the index knows of its recall."""
         raise NotImplementedError
+
+    def _scan(self, state: State, queries: Float32, k: int, rows: Int64 | None) -> tuple[Int64, Float32]:
+        """Compare every one of `rows` (all by default), in base and tail."""
+        base, split = state.base, len(state.base.ids)
+        base_rows = None if rows is None else rows[rows < split]
+        found = scan(queries, base.vectors, base.ids, k, self.metric, base_rows)
+        if not len(state.tail_ids):
+            return found
+        tail_rows = None if rows is None else rows[rows >= split] - split
+        return merge(found, scan(queries, state.tail_vectors, state.tail_ids, k, self.metric, tail_rows))
+
+
+def _rows_there(state: State, ids: npt.NDArray[Any]) -> Int64:
+    """Return the row of each id; raise UnknownIdError where there is none."""
+    rows = state.find(ids)
+    if len(rows) and rows.min() < 0:
+        raise UnknownIdError(f"id {ids[np.argmin(rows)]} is not in the index")
+    return rows

@@ -1,0 +1,241 @@
+"""The on-disk format: a directory of raw arrays behind a manifest.
+
+    manifest.json      {"magic", "version", "checksum", "body": {"properties", "arrays"}}
+    NAME.SERIAL.bin    one array: its little-endian bytes in C order, nothing else
+
+For each array the manifest states file, dtype, shape and checksum (BLAKE2b, 128 bits); its own checksum is
+that of the body as compact JSON with sorted keys. A file's length must be what dtype and shape say.
+
+A change is written beside, under a new serial, and synced; then the manifest is replaced by rename and the
+directory synced. So a crash leaves the old version or the new one. Files that the manifest no longer names
+are deleted after that (a process that has them mapped keeps them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.errors import IndexFormatError
+
+MAGIC = "lookalike index"
+VERSION = 1
+MANIFEST = "manifest.json"
+CHUNK_BYTES = 16 << 20
+MANIFEST_BYTES = 64 << 20
+"""A manifest longer than this is not read."""
+
+_FILE = re.compile(r"[a-z_.]+\.(\d+)\.bin")
+_DTYPES = {"<f4", "<f8", "<i4", "<i8", "<u4", "<u8", "|b1", "|u1"}
+
+Array = npt.NDArray[Any]
+Entry = dict[str, Any]
+"""What the manifest says of one array: "file", "dtype", "shape", "checksum"."""
+
+
+class Writer:
+    """Writes a new version of an index directory; nothing changes for readers until `commit`."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises IndexFormatError where `path` holds something that is not an index."""
+        if path.exists() and not path.is_dir():
+            raise IndexFormatError(f"{path}: is a file, and an index is a directory; give another path")
+        path.mkdir(parents=True, exist_ok=True)
+        names = {file.name for file in path.iterdir()}
+        own = {name for name in names if _FILE.fullmatch(name)} | {MANIFEST, f"{MANIFEST}.new"}
+        if names - own:
+            raise IndexFormatError(
+                f"{path}: holds {min(names - own)}, which is no part of an index; give another"
+            )
+        serials = (_FILE.fullmatch(name) for name in names)
+        self._serial = 1 + max((int(match[1]) for match in serials if match), default=0)
+        self._path = path
+        self._entries: dict[str, Entry] = {}
+
+    def write(self, name: str, array: Array) -> None:
+        """Write an array."""
+        with self.stream(name, array.dtype, array.shape[1:]) as stream:
+            step = max(1, CHUNK_BYTES // max(1, array.itemsize * math.prod(array.shape[1:])))
+            for start in range(0, len(array), step):
+                stream.append(array[start : start + step])
+
+    def stream(self, name: str, dtype: npt.DTypeLike, row_shape: tuple[int, ...]) -> Stream:
+        """Return a context in which rows are appended to an array."""
+        return Stream(self._path / f"{name}.{self._serial}.bin", name, dtype, row_shape, self._entries)
+
+    def keep(self, name: str, entry: Entry) -> None:
+        """Take over an array of the version that is there."""
+        self._entries[name] = entry
+
+    def commit(self, properties: Mapping[str, Any]) -> dict[str, Entry]:
+        """Make the new version the current one; return its arrays' entries."""
+        body = {"properties": dict(properties), "arrays": self._entries}
+        text = json.dumps({"magic": MAGIC, "version": VERSION, "checksum": _checksum_of(body), "body": body})
+        beside = self._path / f"{MANIFEST}.new"
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_directory(self._path)  # the arrays' names first, then the manifest that counts on them
+        beside.replace(self._path / MANIFEST)
+        _sync_directory(self._path)
+        _sync_directory(self._path.parent)
+        current = {entry["file"] for entry in self._entries.values()}
+        for stale in self._path.iterdir():
+            if _FILE.fullmatch(stale.name) and stale.name not in current:
+                try:
+                    stale.unlink()
+                except (
+                    OSError
+                ):  # mapped by another process, on systems that mind; the next commit tries again
+                    continue
+        return self._entries
+
+
+class Stream:
+    """An array that is written row by row."""
+
+    def __init__(
+        self,
+        file: Path,
+        name: str,
+        dtype: npt.DTypeLike,
+        row_shape: tuple[int, ...],
+        entries: dict[str, Entry],
+    ) -> None:
+        self._path = file
+        self._name = name
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        self._row_shape = row_shape
+        self._entries = entries
+        self._rows = 0
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("wb")
+        return self
+
+    def append(self, rows: Array) -> None:
+        """Append rows of the array's shape and type."""
+        data = np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view(np.uint8).data
+        self._file.write(data)
+        self._hash.update(data)
+        self._rows += len(rows)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        if kind is not None:
+            self._path.unlink()
+            return
+        self._entries[self._name] = {
+            "file": self._path.name,
+            "dtype": self._dtype.str,
+            "shape": [self._rows, *self._row_shape],
+            "checksum": self._hash.hexdigest(),
+        }
+
+
+def read(path: Path, *, verify: bool = False) -> tuple[dict[str, Any], dict[str, Array], dict[str, Entry]]:
+    """Return properties, memory-mapped arrays and their entries of the index in directory `path`.
+
+    Raises:
+        IndexFormatError: missing, damaged or of a newer version.
+    """
+    properties, entries = read_manifest(path)
+    arrays = {name: _map(path, name, entry) for name, entry in entries.items()}
+    if verify:
+        for name, entry in entries.items():
+            if _checksum(path / entry["file"]) != entry["checksum"]:
+                raise IndexFormatError(
+                    f"{path / entry['file']}: array {name} is damaged (checksum); rebuild the index"
+                )
+    return properties, arrays, entries
+
+
+def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
+    """Return properties and array entries, checked against the manifest's checksum."""
+    file = path / MANIFEST
+    try:
+        if file.stat().st_size > MANIFEST_BYTES:
+            raise IndexFormatError(f"{file}: is too long for a manifest; rebuild the index")
+        manifest = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise IndexFormatError(f"{file}: is missing, so {path} holds no index; build one") from None
+    except OSError as error:
+        raise IndexFormatError(f"{file}: cannot be read ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise IndexFormatError(f"{file}: is damaged (not JSON); rebuild the index") from error
+    if not isinstance(manifest, dict) or manifest.get("magic") != MAGIC:
+        raise IndexFormatError(f"{file}: is not the manifest of an index; give an index's directory")
+    version = manifest.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise IndexFormatError(
+            f"{file}: is of format version {version}, and this Lookalike reads up to {VERSION}; upgrade it"
+        )
+    body = manifest.get("body")
+    if version != VERSION or not isinstance(body, dict) or _checksum_of(body) != manifest.get("checksum"):
+        raise IndexFormatError(f"{file}: is damaged (checksum); rebuild the index")
+    return body["properties"], body["arrays"]
+
+
+def _map(path: Path, name: str, entry: Entry) -> Array:
+    """Map one array after checking what the manifest says against the file."""
+    file = path / str(entry.get("file"))
+    shape = entry.get("shape")
+    if (
+        not _FILE.fullmatch(file.name)
+        or file.parent != path
+        or entry.get("dtype") not in _DTYPES
+        or not isinstance(shape, list)
+        or not shape
+        or not all(isinstance(length, int) and length >= 0 for length in shape)
+    ):
+        raise IndexFormatError(f"{path / MANIFEST}: array {name} is described wrongly; rebuild the index")
+    dtype = np.dtype(entry["dtype"])
+    wanted = dtype.itemsize * math.prod(shape)
+    try:
+        length = file.stat().st_size
+    except OSError as error:
+        raise IndexFormatError(
+            f"{file}: array {name} cannot be read ({error.strerror}); rebuild the index"
+        ) from error
+    if length != wanted:
+        raise IndexFormatError(f"{file}: array {name} has {length} bytes, not {wanted}; rebuild the index")
+    if wanted == 0:
+        return np.empty(shape, dtype=dtype)
+    return np.memmap(file, dtype=dtype, mode="r", shape=tuple(shape)).view(np.ndarray)
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _checksum_of(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name == "nt":  # Windows has no way to sync a directory, and its renames are ordered
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

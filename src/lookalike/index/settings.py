@@ -1,0 +1,59 @@
+"""What an index was asked to be; fixed for its life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from lookalike.arrays import Metric, as_metric
+from lookalike.errors import OptionError
+
+SCAN_BELOW = 20_000
+"""With fewer rows than this every row is compared. See benchmarks/scan_size.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options of an index, checked."""
+
+    metric: Metric
+    dimension: int
+    recall: float
+    seed: int
+    scan_below: int
+    family: Mapping[str, Any] | None
+    """The unfitted family that the user asked for, as JSON types; None is the default family."""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        metric: str,
+        dimension: int,
+        recall: float,
+        seed: int,
+        scan_below: int | None,
+        family: Mapping[str, Any] | None,
+    ) -> Self:
+        """Return checked settings. Raises OptionError."""
+        if not isinstance(dimension, int) or dimension < 1:
+            raise OptionError(f"dimension is {dimension}; give 1 or more")
+        if not isinstance(seed, int) or seed < 0:
+            raise OptionError(f"seed is {seed!r}; give a whole number from 0")
+        if scan_below is None:
+            scan_below = SCAN_BELOW
+        if not isinstance(scan_below, int) or scan_below < 0:
+            raise OptionError(f"scan_below is {scan_below!r}; give a number of rows from 0")
+        return cls(as_metric(metric), dimension, checked_recall(recall), seed, scan_below, family)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON types."""
+        return asdict(self)
+
+
+def checked_recall(recall: float) -> float:
+    """Return `recall` if it can be aimed at; raise OptionError otherwise."""
+    if not 0 < recall <= 1:
+        raise OptionError(f"recall is {recall}; give a share above 0 and up to 1, such as 0.95")
+    return float(recall)
