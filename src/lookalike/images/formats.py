@@ -1,0 +1,101 @@
+"""The picture formats that are read, told by their first bytes and never by the file's name.
+
+Pillow's plug-in classes are used directly rather than through `Image.open`: only the one decoder that fits
+the signature ever sees the bytes, nothing is registered in the host program's Pillow, and the dozens of other
+plug-ins need not be imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import IO, cast
+
+from PIL import ImageFile
+from PIL import features as pillow_features
+
+HEAD_LENGTH = 64
+"""Bytes that `sniff` wants to see."""
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II\x2a\x00", "TIFF"),
+    (b"MM\x00\x2a", "TIFF"),
+    (b"II\x2b\x00", "TIFF"),  # BigTIFF
+    (b"MM\x00\x2b", "TIFF"),
+)
+_HEIF_BRANDS = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"])
+_AVIF_BRANDS = frozenset([b"avif", b"avis"])
+
+_PLUGINS: dict[str, tuple[str, str]] = {
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
+}
+_SUFFIXES: dict[str, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
+}
+
+
+def _installed(name: str) -> bool:
+    if name == "HEIF":
+        return importlib.util.find_spec("pillow_heif") is not None
+    if name in {"WEBP", "AVIF"}:  # Pillow may be built without them; versions before 11.3 have no AVIF at all
+        plugin = importlib.util.find_spec(_PLUGINS[name][0])
+        return plugin is not None and bool(pillow_features.check(name.lower()))
+    return True
+
+
+FORMATS: tuple[str, ...] = tuple(name for name in _PLUGINS if _installed(name))
+"""Formats that this installation reads."""
+
+SUFFIXES: frozenset[str] = frozenset(suffix for name in FORMATS for suffix in _SUFFIXES[name])
+"""Lower-case file suffixes that a walk over a folder takes as pictures."""
+
+
+def sniff(head: bytes) -> str | None:
+    """Return the name of the format that `head`, a file's first `HEAD_LENGTH` bytes, announces, if known.
+
+    The format may be one that this installation does not read: compare with `FORMATS`.
+    """
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if (
+        head[4:8] == b"ftyp"
+    ):  # ISO base media: a major brand, a version, then compatible brands, four bytes each
+        box = head[: int.from_bytes(head[:4], "big")]
+        brands = {box[8:12]} | {box[start : start + 4] for start in range(16, len(box), 4)}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEIF_BRANDS:
+            return "HEIF"
+    return None
+
+
+def open_picture(stream: IO[bytes], name: str) -> ImageFile.ImageFile:
+    """Read the header of a picture of format `name`, one of `FORMATS`; its `load` decodes the pixels."""
+    module, plugin = _PLUGINS[name]
+    factory = cast(
+        Callable[[IO[bytes]], ImageFile.ImageFile], getattr(importlib.import_module(module), plugin)
+    )
+    return factory(stream)

@@ -1,0 +1,27 @@
+"""Small pictures for HTML pages."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from lookalike.images.decode import MAX_PIXELS, decode
+
+
+def thumbnail_data_uri(source: bytes | Path, side: int = 160, *, max_pixels: int = MAX_PIXELS) -> str:
+    """Return a picture as a JPEG `data:` URI that fits a square of `side` pixels; small ones stay small.
+
+    Raises:
+        PictureError: as `decode` does.
+    """
+    image = decode(source, side=side, max_pixels=max_pixels).image
+    scale = min(1.0, side / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    stream = io.BytesIO()
+    image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0).save(
+        stream, "JPEG", quality=82, optimize=True
+    )
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
