@@ -17,8 +17,8 @@ Metadata = Mapping[str, Any]
 class Place:
     """Where a source lies: a file's path, or `FILE#ROW`.
 
-    `size` (bytes) and `modified_ns` are the file's as it was read, so that an unchanged file is not read again;
-    None where that has no meaning.
+    `size` (bytes) and `modified_ns` are the file's as it was read, so that an unchanged file is not read
+    again; None where that has no meaning.
     """
 
     path: str
@@ -39,8 +39,8 @@ class Placed(NamedTuple):
 class FeatureRecord:
     """A feature of a collection and the extractor that makes it.
 
-    `options` are the extractor's, as JSON. `generation` is that of the write which added the feature, given by the
-    catalogue: an index made before it belongs to an earlier feature of the same name.
+    `options` are the extractor's, as JSON. `generation` is that of the write which added the feature, given
+    by the catalogue: an index made before it belongs to an earlier feature of the same name.
     """
 
     name: str
@@ -55,7 +55,10 @@ class FeatureRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """A source to be added. `sha256` is the hex digest of its `size` raw bytes; `vectors` are float32 (d,) by feature."""
+    """A source to be added.
+
+    `sha256` is the hex digest of its `size` raw bytes; `vectors` are float32 (d,) by feature.
+    """
 
     id: str
     sha256: str
@@ -70,7 +73,7 @@ class NewSource:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A stored source. `added_at` is ISO 8601 in UTC; `generation` that of the last write which touched it."""
+    """A stored source. `added_at` is ISO 8601 in UTC; `generation` that of the last write of its row."""
 
     number: int
     id: str
@@ -96,15 +99,15 @@ class FieldSummary:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Counts, and bytes on disk; `table_bytes` counts a table's indexes with it."""
+    """Counts, and bytes: of the vectors by feature, and of all files of the catalogue on disk."""
 
     sources: int
     pictures: int
     places: int
     removals: int
     vectors: Mapping[str, int]
+    vector_bytes: Mapping[str, int]
     file_bytes: int
-    table_bytes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """The field is at least `low` and at most `high`; None leaves that end open. Both ends are text, or both numbers."""
+    """The field is at least `low` and at most `high`; None leaves that end open.
+
+    Both ends are text, or both numbers.
+    """
 
     field: str
     low: str | int | float | None
@@ -39,10 +42,10 @@ Condition = AnyOf | Within
 class Where:
     """Conditions on metadata fields, all of which must hold.
 
-    Values compare by type: a number with numbers, by value (2010 equals 2010.0); text with text, exactly and in
-    order of code points; true and false with themselves only. A field that is missing, or null, meets no condition,
-    a negated one neither. A list meets a condition if one of its members does (negated: if none does). An object
-    equals nothing and lies within no range.
+    Values compare by type: a number with numbers, by value (2010 equals 2010.0); text with text, exactly and
+    in order of code points; true and false with themselves only. A field that is missing, or null, meets no
+    condition, a negated one neither. A list meets a condition if one of its members does (negated: if none
+    does). An object equals nothing and lies within no range.
     """
 
     conditions: tuple[Condition, ...]
@@ -59,12 +62,15 @@ class Where:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Where:
-        """From the command line: `field=value`, `field!=value`, `field=a|b`, `field!=a|b`, `field=low..high` with
-        either end left out, `field>=low`, `field<=high`.
+        """From the command line.
 
-        What is typed has no type, so a value equals the text as it is written and, if it reads as one, the number;
-        `true` and `false` also equal the truth values. A range is one of numbers if its ends read as numbers, else one
-        of text. Blanks around field and values do not count. Fields with `=` and values with `|` or `..` need `of`.
+        The forms are `field=value`, `field!=value`, `field=a|b`, `field!=a|b`, `field=low..high` with either
+        end left out, `field>=low` and `field<=high`.
+
+        What is typed has no type, so a value equals the text as it is written and, if it reads as one, the
+        number; `true` and `false` also equal the truth values. A range is one of numbers if its ends read as
+        numbers, else one of text. Blanks around field and values do not count. Fields with `=` and values
+        with `|` or `..` need `of`.
 
         Raises: MetadataError for a text of another form.
         """
@@ -139,7 +145,8 @@ def _scalar(field: str, value: Any) -> Scalar:
         return value
     if not isinstance(value, bool | int | float):
         raise MetadataError(
-            f"filter on {field!r}: {type(value).__name__} is no value to compare with; give text, a number, true or false"
+            f"filter on {field!r}: {type(value).__name__} is no value to compare with; "
+            "give text, a number, true or false"
         )
     if not math.isfinite(value) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
         raise MetadataError(f"filter on {field!r}: {value} is not finite or does not fit 64 bits")

@@ -2,53 +2,255 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from lookalike.arrays import Float32, Int64
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from lookalike.arrays import Float32, Int64, as_ids, as_vectors
+from lookalike.catalogue import queries, sqlite
+from lookalike.catalogue.metadata import encoded
 from lookalike.catalogue.records import FeatureRecord, Metadata, NewSource, Place
+from lookalike.catalogue.schema import features, places, removals, settings, sources, state, vectors
+from lookalike.catalogue.text import PARTS, parts
+from lookalike.errors import DuplicateIdError, InputError, UnknownIdError, VectorError
 
 
 class Writer:
     """The writes of one transaction; `Catalogue.write` makes it."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        generation, self._next_number = connection.execute(
+            select(state.c.generation, state.c.next_number)
+        ).one()
+        self._generation = generation + 1
+        self._wrote = False
+
+    def finish(self) -> None:
+        """Raise the generation if anything was written; the last step before the commit."""
+        if self._wrote:
+            self._connection.execute(
+                update(state).values(generation=self._generation, next_number=self._next_number)
+            )
+
     def set_setting(self, name: str, value: Any) -> None:
         """Set a setting to a JSON value."""
+        row = {"name": name, "value": json.dumps(value, allow_nan=False)}
+        sqlite.upsert(settings, [row], self._connection, key=["name"])
+        self._wrote = True
 
     def add_feature(self, feature: FeatureRecord) -> None:
         """Add a feature. Raises DuplicateIdError when there is one of that name."""
+        if feature.name in queries.features(self._connection):
+            raise DuplicateIdError(
+                f"feature {feature.name!r} is there already; drop it first or choose another name"
+            )
+        self._connection.execute(
+            insert(features).values(
+                name=feature.name,
+                extractor=feature.extractor,
+                options=json.dumps(dict(feature.options), allow_nan=False),
+                dimension=feature.dimension,
+                metric=feature.metric,
+                version=feature.version,
+                model_hash=feature.model_hash,
+                generation=self._generation,
+            )
+        )
+        self._wrote = True
 
     def drop_feature(self, name: str) -> None:
         """Remove a feature and all its vectors. Raises UnknownFeatureError."""
+        key, _ = queries.feature(self._connection, name)
+        self._connection.execute(delete(features).where(features.c.feature == key))
+        self._wrote = True
 
-    def add_sources(self, sources: Sequence[NewSource]) -> Int64:
+    def add_sources(self, new: Sequence[NewSource]) -> Int64:
         """Add sources with their metadata, places and vectors; return their numbers (n,), ascending.
 
         A place that another source had goes over to the new one.
 
-        Raises: DuplicateIdError naming an id that is there, or twice in `sources`; UnknownFeatureError; VectorError;
-            MetadataError for metadata that JSON cannot hold.
+        Raises: DuplicateIdError naming an id that is there, or twice in `new`; UnknownFeatureError;
+        VectorError;
+            MetadataError for metadata that the catalogue cannot hold; InputError for an id or a path that is
+            no UTF-8.
         """
-        raise NotImplementedError
+        if not new:
+            return np.empty(0, np.int64)
+        self._check_ids([source.id for source in new])
+        numbers = np.arange(self._next_number, self._next_number + len(new), dtype=np.int64)
+        self._next_number += len(new)
+        numbered = list(zip(numbers.tolist(), new, strict=True))
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        rows = [
+            {
+                "number": number,
+                "id": source.id,
+                "sha256": source.sha256,
+                "kind": source.kind,
+                "size": source.size,
+                "width": source.width,
+                "height": source.height,
+                "added_at": now,
+                "metadata": encoded(source.metadata, source.id),
+                "generation": self._generation,
+            }
+            for number, source in numbered
+        ]
+        self._connection.execute(insert(sources), rows)
+        self._index_text((number, source.metadata) for number, source in numbered)
+        self._place((number, place) for number, source in numbered for place in source.places)
+        for feature in dict.fromkeys(name for source in new for name in source.vectors):
+            having = [
+                (number, source.vectors[feature]) for number, source in numbered if feature in source.vectors
+            ]
+            try:
+                stacked = np.stack([vector for _, vector in having])
+            except ValueError as error:
+                raise VectorError(f"vectors of feature {feature!r} are of different shapes") from error
+            self._put_vectors(feature, [number for number, _ in having], stacked)
+        self._wrote = True
+        return numbers
 
-    def add_places(self, places: Iterable[tuple[int, Place]]) -> None:
-        """Put sources (by number) to places. A place that is known is replaced. Raises UnknownIdError."""
+    def add_places(self, placed: Iterable[tuple[int, Place]]) -> None:
+        """Put sources (by number) to places. A place that is known is replaced.
+
+        Raises: UnknownIdError; InputError for a path that is no UTF-8.
+        """
+        placed = list(placed)
+        self._check_numbers({number for number, _ in placed})
+        self._place(placed)
 
     def forget_places(self, paths: Iterable[str]) -> None:
         """Forget places. Their sources stay; see `unplaced`. Unknown paths are passed over."""
+        self._delete(delete(places).where(places.c.path.in_(sqlite.members(paths))))
 
     def unplaced(self) -> Int64:
         """Ascending numbers of the pictures without any place, as this transaction sees it."""
-        raise NotImplementedError
+        placed = select(places.c.number).where(places.c.number == sources.c.number)
+        query = select(sources.c.number).where(sources.c.kind == "picture", ~placed.exists())
+        return queries.column(self._connection, query)
 
-    def add_vectors(self, feature: str, numbers: Sequence[int] | Int64, vectors: Float32) -> None:
-        """Give the sources `numbers` (n,) the vectors (n, d) of a feature; what they had is replaced.
+    def add_vectors(self, feature: str, numbers: Sequence[int] | Int64, rows: Float32) -> None:
+        """Give the sources `numbers` (n,) the vectors `rows` (n, d) of a feature; what they had is replaced.
 
         Raises: UnknownFeatureError, UnknownIdError, VectorError, DuplicateIdError (a number twice).
         """
+        checked = as_ids(numbers, rows=len(rows), name="numbers").tolist()
+        self._check_numbers(checked)
+        self._put_vectors(feature, checked, rows)
 
     def update_metadata(self, metadata: Mapping[int, Metadata]) -> None:
         """Replace the metadata of sources by number. Raises UnknownIdError, MetadataError."""
+        self._check_numbers(metadata)
+        if not metadata:
+            return
+        for number, fields in metadata.items():
+            values = {"metadata": encoded(fields, f"source {number}"), "generation": self._generation}
+            self._connection.execute(update(sources).where(sources.c.number == number).values(values))
+        self._connection.execute(delete(sqlite.text_index).where(_in(sqlite.text_index.c.rowid, metadata)))
+        self._index_text(metadata.items())
+        self._wrote = True
 
     def remove(self, numbers: Iterable[int] | Int64) -> None:
-        """Remove sources with all that belongs to them; indexes learn of it by `removed_after`. Raises UnknownIdError."""
+        """Remove sources with all that is theirs; indexes learn of it by `removed_after`.
+
+        Raises UnknownIdError, and then removes nothing.
+        """
+        gone = {int(number) for number in numbers}
+        self._check_numbers(gone)
+        if not gone:
+            return
+        self._connection.execute(delete(sqlite.text_index).where(_in(sqlite.text_index.c.rowid, gone)))
+        self._connection.execute(delete(sources).where(_in(sources.c.number, gone)))
+        rows = [{"number": number, "generation": self._generation} for number in sorted(gone)]
+        self._connection.execute(insert(removals), rows)
+        self._wrote = True
+
+    def rebuild_text(self) -> None:
+        """Make the full-text index anew from the metadata."""
+        self._connection.exec_driver_sql("DROP TABLE IF EXISTS text_index")
+        self._connection.exec_driver_sql(sqlite.CREATE_TEXT_INDEX)
+        stored = self._connection.execution_options(yield_per=1000).execute(
+            select(sources.c.number, sources.c.metadata).order_by(sources.c.number)
+        )
+        for block in stored.partitions():
+            self._index_text((number, json.loads(metadata)) for number, metadata in block)
+        self._wrote = True
+
+    def _check_ids(self, ids: list[str]) -> None:
+        seen: set[str] = set()
+        for one in ids:
+            _check_text(one, "id")
+            if one in seen:
+                raise DuplicateIdError(f"id {one!r} is given more than once")
+            seen.add(one)
+        for one in queries.numbers(self._connection, ids):
+            raise DuplicateIdError(f"id {one!r} is there already; remove it first, or skip or replace it")
+
+    def _check_numbers(self, numbers: Iterable[int]) -> None:
+        wanted = [int(number) for number in numbers]
+        known = queries.column(
+            self._connection, select(sources.c.number).where(_in(sources.c.number, wanted))
+        )
+        for unknown in set(wanted).difference(known.tolist()):
+            raise UnknownIdError(f"there is no source with the number {unknown}")
+
+    def _index_text(self, metadata: Iterable[tuple[int, Metadata]]) -> None:
+        rows = [
+            {"rowid": number, **dict(zip(PARTS, parts(fields), strict=True))} for number, fields in metadata
+        ]
+        if rows:
+            self._connection.execute(insert(sqlite.text_index), rows)
+
+    def _place(self, placed: Iterable[tuple[int, Place]]) -> None:
+        rows = []
+        for number, place in placed:
+            _check_text(place.path, "path")
+            rows.append(
+                {"path": place.path, "number": number, "size": place.size, "modified_ns": place.modified_ns}
+            )
+        if rows:
+            sqlite.upsert(places, rows, self._connection, key=["path"])
+            self._wrote = True
+
+    def _put_vectors(self, feature: str, numbers: Sequence[int], rows: Float32) -> None:
+        key, record = queries.feature(self._connection, feature)
+        name = f"vectors of feature {feature!r}"
+        checked = as_vectors(rows, dimension=record.dimension, metric=record.metric, name=name)
+        blobs = [row.tobytes() for row in checked.astype("<f4", copy=False)]
+        values = [
+            {
+                "number": number,
+                "feature": key,
+                "generation": self._generation,
+                "checksum": zlib.crc32(blob),
+                "vector": blob,
+            }
+            for number, blob in zip(numbers, blobs, strict=True)
+        ]
+        if values:
+            sqlite.upsert(vectors, values, self._connection, key=["number", "feature"])
+            self._wrote = True
+
+    def _delete(self, statement: Any) -> None:
+        if self._connection.execute(statement).rowcount:
+            self._wrote = True
+
+
+def _in(of: ColumnElement[Any], numbers: Iterable[int]) -> ColumnElement[bool]:
+    return of.in_(sqlite.members(int(number) for number in numbers))
+
+
+def _check_text(text: str, what: str) -> None:
+    if not text or "\0" in text:
+        raise InputError(f"{what} {text!r} is empty or has a NUL character; choose another")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} {text!r} is not valid Unicode; rename it") from error

@@ -1,0 +1,101 @@
+"""Questions that reading and writing both ask, on a connection."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, select
+from sqlalchemy import Row as SqlRow
+
+from lookalike.arrays import Float32, Int64, as_metric
+from lookalike.catalogue import schema, sqlite
+from lookalike.catalogue.records import FeatureRecord, Place, Source
+from lookalike.errors import CollectionDamagedError, UnknownFeatureError
+
+
+def column(connection: Connection, query: Select[Any]) -> Int64:
+    """The numbers (n,) that a query of one column gives, ascending."""
+    return np.sort(np.array(connection.execute(query).scalars().all(), dtype=np.int64))
+
+
+def features(connection: Connection) -> dict[str, FeatureRecord]:
+    """The features by name, in the order in which they were added."""
+    rows = connection.execute(select(schema.features).order_by(schema.features.c.feature))
+    return {row.name: _feature(row) for row in rows}
+
+
+def feature(connection: Connection, name: str) -> tuple[int, FeatureRecord]:
+    """Key and record of a feature. Raises UnknownFeatureError."""
+    row = connection.execute(select(schema.features).where(schema.features.c.name == name)).one_or_none()
+    if row is None:
+        known = ", ".join(features(connection)) or "none"
+        raise UnknownFeatureError(f"there is no feature {name!r}; the collection has: {known}")
+    return row.feature, _feature(row)
+
+
+def numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The numbers of those of `ids` that are there."""
+    table = schema.sources
+    query = select(table.c.id, table.c.number).where(table.c.id.in_(sqlite.members(ids)))
+    return {row.id: row.number for row in connection.execute(query)}
+
+
+def sources(connection: Connection, wanted: Sequence[int]) -> dict[int, Source]:
+    """Those of the sources `wanted` that are there, by number."""
+    places: dict[int, list[Place]] = {}
+    table = schema.places
+    query = select(table).where(table.c.number.in_(sqlite.members(wanted))).order_by(table.c.path)
+    for path, number, size, modified_ns in connection.execute(query):
+        places.setdefault(number, []).append(Place(path, size, modified_ns))
+    rows = connection.execute(
+        select(schema.sources).where(schema.sources.c.number.in_(sqlite.members(wanted)))
+    )
+    return {
+        row.number: Source(
+            row.number,
+            row.id,
+            row.sha256,
+            row.kind,
+            row.size,
+            row.width,
+            row.height,
+            row.added_at,
+            json.loads(row.metadata),
+            row.generation,
+            tuple(places.get(row.number, ())),
+        )
+        for row in rows
+    }
+
+
+def decoded(rows: Sequence[SqlRow[Any]], name: str, dimension: int) -> tuple[Int64, Float32]:
+    """Numbers (n,) and vectors (n, dimension) of rows (number, checksum, vector) of the feature `name`.
+
+    Raises: CollectionDamagedError when a vector does not match its checksum, or is not of that dimension.
+    """
+    for row in rows:
+        if len(row.vector) != 4 * dimension or zlib.crc32(row.vector) != row.checksum:
+            raise CollectionDamagedError(
+                f"the vector of feature {name!r} of source {row.number} does not match its checksum; "
+                "run verify"
+            )
+    joined = bytearray().join(row.vector for row in rows)
+    vectors = np.frombuffer(joined, dtype="<f4").reshape(len(rows), dimension)
+    return np.array([row.number for row in rows], dtype=np.int64), vectors.astype(np.float32, copy=False)
+
+
+def _feature(row: SqlRow[Any]) -> FeatureRecord:
+    return FeatureRecord(
+        row.name,
+        row.extractor,
+        row.dimension,
+        as_metric(row.metric),
+        row.version,
+        row.model_hash,
+        json.loads(row.options),
+        row.generation,
+    )

@@ -1,0 +1,86 @@
+"""The tables. Full text is a virtual table of SQLite and lives in `sqlite.py`."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import UniqueConstraint as Unique
+
+SCHEMA_VERSION = 1
+
+tables = MetaData()
+
+# One row. Numbers are drawn from here and not from the table of sources, so that none is ever given twice.
+state = Table(
+    "state",
+    tables,
+    Column("schema_version", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("next_number", BigInteger, nullable=False),
+)
+
+settings = Table(
+    "settings", tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
+)
+
+features = Table(
+    "features",
+    tables,
+    Column("feature", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("extractor", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("model_hash", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    tables,
+    # INTEGER, as SQLite makes nothing else an alias of its row id.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("added_at", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+)
+
+places = Table(
+    "places",
+    tables,
+    Column("path", Text, primary_key=True),
+    Column(
+        "number", BigInteger, ForeignKey(sources.c.number, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("size", BigInteger),
+    Column("modified_ns", BigInteger),
+)
+
+# `vector` is float32, little-endian; `checksum` is its CRC-32.
+vectors = Table(
+    "vectors",
+    tables,
+    Column("number", BigInteger, ForeignKey(sources.c.number, ondelete="CASCADE"), nullable=False),
+    Column("feature", Integer, ForeignKey(features.c.feature, ondelete="CASCADE"), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("checksum", BigInteger, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Unique("number", "feature"),
+)
+# Covers the question what an index has not yet seen, so that it is answered without touching a vector.
+Index("vectors_by_generation", vectors.c.feature, vectors.c.generation, vectors.c.number)
+
+removals = Table(
+    "removals",
+    tables,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("generation", BigInteger, nullable=False, index=True),
+)

@@ -1,0 +1,94 @@
+"""Summaries of what the catalogue holds: its metadata fields, counts and sizes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, func, select, true
+
+from lookalike.catalogue import queries, schema, sqlite
+from lookalike.catalogue.records import FieldSummary, Statistics
+from lookalike.errors import MetadataError
+
+SAMPLED_SOURCES = 1000
+EXAMPLES = 3
+KINDS = {
+    "text": "text",
+    "integer": "number",
+    "real": "number",
+    "true": "truth",
+    "false": "truth",
+    "array": "list",
+    "object": "object",
+}
+
+
+def metadata_fields(connection: Connection) -> dict[str, FieldSummary]:
+    """The metadata fields of all sources, in order of name; examples are of the first sources."""
+    entry = sqlite.field_entries()
+    query = (
+        select(entry.c.key, entry.c.type, func.count())
+        .select_from(schema.sources)
+        .join(entry, true())
+        .where(entry.c.type != "null")
+        .group_by(entry.c.key, entry.c.type)
+    )
+    counts: dict[str, int] = {}
+    kinds: dict[str, set[str]] = {}
+    for field, kind, count in connection.execute(query):
+        counts[field] = counts.get(field, 0) + count
+        kinds.setdefault(field, set()).add(KINDS[kind])
+    examples: dict[str, list[Any]] = {}
+    first = select(schema.sources.c.metadata).order_by(schema.sources.c.number).limit(SAMPLED_SOURCES)
+    for metadata in connection.execute(first).scalars():
+        for field, value in json.loads(metadata).items():
+            seen = examples.setdefault(field, [])
+            if len(seen) < EXAMPLES and value is not None and value not in seen:
+                seen.append(value)
+    return {
+        field: FieldSummary(counts[field], tuple(sorted(kinds[field])), tuple(examples.get(field, ())))
+        for field in sorted(counts)
+    }
+
+
+def check_field(connection: Connection, field: str) -> None:
+    """Raise MetadataError, naming fields like it, if there are sources and none has the metadata `field`."""
+    anything = select(schema.sources.c.number).limit(1)
+    if (
+        not connection.execute(anything).first()
+        or connection.execute(anything.where(sqlite.has_field(field))).first()
+    ):
+        return
+    known = list(metadata_fields(connection))
+    folded = {name.casefold(): name for name in known}
+    close = [repr(folded[name]) for name in difflib.get_close_matches(field.casefold(), folded, n=3)]
+    fields = ", ".join(map(repr, known[:12])) or "none"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"the fields are {fields}"
+    raise MetadataError(f"no metadata field {field!r}; {hint}")
+
+
+def statistics(connection: Connection, path: Path) -> Statistics:
+    """Counts and sizes of the catalogue in the file `path`."""
+
+    def count(of: Table, *conditions: ColumnElement[bool]) -> int:
+        return int(connection.execute(select(func.count()).select_from(of).where(*conditions)).scalar_one())
+
+    vectors: dict[str, int] = {}
+    vector_bytes: dict[str, int] = {}
+    for name in queries.features(connection):
+        key, record = queries.feature(connection, name)
+        vectors[name] = count(schema.vectors, schema.vectors.c.feature == key)
+        vector_bytes[name] = 4 * record.dimension * vectors[name]
+    files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
+    return Statistics(
+        sources=count(schema.sources),
+        pictures=count(schema.sources, schema.sources.c.kind == "picture"),
+        places=count(schema.places),
+        removals=count(schema.removals),
+        vectors=vectors,
+        vector_bytes=vector_bytes,
+        file_bytes=sum(file.stat().st_size for file in files if file.exists()),
+    )

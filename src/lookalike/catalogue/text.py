@@ -1,0 +1,56 @@
+"""Words: what of a source's metadata can be searched by text, and a user's words as a query for FTS5."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from lookalike.catalogue.records import Metadata
+from lookalike.errors import OptionError
+
+PARTS = ("title", "description", "tags", "other")
+"""Parts of a source's text: the metadata fields of these names, and all other fields."""
+
+
+def parts(metadata: Metadata) -> tuple[str, ...]:
+    """The searchable text of each of `PARTS`: texts and numbers, also in lists and objects, one a line."""
+    named = tuple("\n".join(_leaves(metadata.get(part))) for part in PARTS[:-1])
+    rest = (leaf for field, value in metadata.items() if field not in PARTS[:-1] for leaf in _leaves(value))
+    return (*named, "\n".join(rest))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
+    elif isinstance(value, list | tuple | dict):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(member)
+
+
+def words(text: str) -> list[str]:
+    """The words of a user's text but those of punctuation only. Raises OptionError if none is left."""
+    # NUL ends a query for SQLite, and half a surrogate pair is no UTF-8.
+    clean = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    found = [word for word in clean.split() if any(map(_is_token_character, word))]
+    if not found:
+        raise OptionError(f"text {text!r} has no word to look for; give at least one letter or digit")
+    return found
+
+
+def query(words: list[str], part: str | None = None) -> str:
+    """The FTS5 query that all `words` match, in any part or in `part`.
+
+    Each word is a quoted string, inside which FTS5 knows no operators; side by side they mean AND. A word
+    that the tokenizer takes apart, such as `t-shirt`, is a phrase.
+    """
+    quoted = " ".join('"' + word.replace('"', '""') + '"' for word in words)
+    return f"{{{part}}} : ({quoted})" if part else quoted
+
+
+def _is_token_character(character: str) -> bool:
+    # Letters, digits and private use: what the tokenizer unicode61 keeps.
+    category = unicodedata.category(character)
+    return category[0] in "LN" or category == "Co"

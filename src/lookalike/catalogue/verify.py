@@ -1,0 +1,135 @@
+"""Looking for damage in a catalogue."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection, Engine, func, select
+
+from lookalike.catalogue import queries, schema, sqlite
+from lookalike.catalogue.records import Problem
+from lookalike.catalogue.text import PARTS, parts
+from lookalike.errors import CollectionDamagedError
+
+RESTORE = "restore the file from a copy, or add everything to a new collection"
+REBUILD = "rebuild the text"
+EXTRACT = "extract the feature of that source anew, by removing and adding it"
+
+
+def problems(engine: Engine, path: Path) -> Iterator[Problem]:
+    """All damage in the catalogue of `engine`, in the file `path`, streamed. Reads every byte that is stored.
+
+    Looks into: SQLite's own structures; references between tables; the counters; that metadata are JSON; each
+    vector's length, checksum and finiteness; that the full text is that of the metadata; sources without any
+    vector.
+    """
+    checks: tuple[Callable[[Connection], Iterator[Problem]], ...] = (
+        _structure,
+        _references,
+        _counters,
+        _metadata,
+        _vectors,
+        _text,
+        _without_vectors,
+    )
+    for check in checks:
+        try:
+            with engine.connect().execution_options(yield_per=1000) as connection:
+                yield from check(connection)
+        except CollectionDamagedError as error:
+            yield Problem(str(error), str(path), RESTORE)
+
+
+def _structure(connection: Connection) -> Iterator[Problem]:
+    for (message,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+        if message != "ok":
+            yield Problem(message, "the database file", RESTORE)
+
+
+def _references(connection: Connection) -> Iterator[Problem]:
+    for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield Problem(f"refers to a row of {parent} that is not there", f"table {table}, row {row}", RESTORE)
+
+
+def _counters(connection: Connection) -> Iterator[Problem]:
+    state = connection.execute(select(schema.state)).one()
+    for table in (schema.sources, schema.removals):
+        number, generation = connection.execute(
+            select(func.coalesce(func.max(table.c.number), 0), func.coalesce(func.max(table.c.generation), 0))
+        ).one()
+        if number >= state.next_number:
+            yield Problem(f"number {number} has not been given yet", f"table {table.name}", RESTORE)
+        if generation > state.generation:
+            yield Problem(f"generation {generation} is still to come", f"table {table.name}", RESTORE)
+
+
+def _metadata(connection: Connection) -> Iterator[Problem]:
+    for number, metadata in connection.execute(select(schema.sources.c.number, schema.sources.c.metadata)):
+        try:
+            sound = isinstance(json.loads(metadata), dict)
+        except ValueError:
+            sound = False
+        if not sound:
+            yield Problem(
+                "metadata are no JSON object", f"source {number}", "set the metadata of that source anew"
+            )
+
+
+def _vectors(connection: Connection) -> Iterator[Problem]:
+    table = schema.vectors
+    for name in queries.features(connection):
+        key, record = queries.feature(connection, name)
+        query = select(table.c.number, table.c.checksum, table.c.vector).where(table.c.feature == key)
+        for number, checksum, vector in connection.execute(query.order_by(table.c.number)):
+            where = f"feature {name!r} of source {number}"
+            if len(vector) != 4 * record.dimension:
+                yield Problem(f"vector has {len(vector)} bytes, not {4 * record.dimension}", where, EXTRACT)
+            elif zlib.crc32(vector) != checksum:
+                yield Problem("vector does not match its checksum", where, EXTRACT)
+            elif not np.isfinite(np.frombuffer(vector, "<f4")).all():
+                yield Problem("vector has NaN or infinity", where, EXTRACT)
+
+
+def _text(connection: Connection) -> Iterator[Problem]:
+    index = sqlite.text_index.c
+    try:
+        # Under one snapshot with the comparison below. It writes nothing, though SQLite has it as an insert.
+        connection.exec_driver_sql(sqlite.CHECK_TEXT_INDEX)
+    except CollectionDamagedError:
+        yield Problem("the index does not match its own text", "full text", REBUILD)
+        return
+    stored = connection.execute(
+        select(schema.sources.c.number, schema.sources.c.metadata).order_by(schema.sources.c.number)
+    )
+    indexed = connection.execute(select(index.rowid, *(index[part] for part in PARTS)).order_by(index.rowid))
+    for source, row in zip_longest(stored, indexed):
+        if source is None or row is None or source[0] != row[0]:
+            lost = min(pair[0] for pair in (source, row) if pair is not None)
+            yield Problem(
+                "the text of a source is missing, or one too many", f"full text of source {lost}", REBUILD
+            )
+            return
+        try:
+            expected = parts(json.loads(source[1]))
+        except (ValueError, AttributeError):
+            continue  # `_metadata` tells of it
+        if expected != tuple(row[1:]):
+            yield Problem("the text is not that of the metadata", f"full text of source {source[0]}", REBUILD)
+
+
+def _without_vectors(connection: Connection) -> Iterator[Problem]:
+    has = select(schema.vectors.c.number).where(schema.vectors.c.number == schema.sources.c.number)
+    query = (
+        select(schema.sources.c.number, schema.sources.c.id)
+        .where(~has.exists())
+        .order_by(schema.sources.c.number)
+    )
+    for number, id_ in connection.execute(query):
+        yield Problem(
+            "has no vector of any feature, so that no search finds it", f"source {number} ({id_})", EXTRACT
+        )
