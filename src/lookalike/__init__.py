@@ -1,3 +1,42 @@
-"""Lookalike finds pictures, or any vectors, that look alike, by locality-sensitive hashing."""
+"""Lookalike finds pictures, or any vectors, that look alike, by locality-sensitive hashing.
+
+    >>> import lookalike
+    >>> with lookalike.Collection.open_or_create("photos.lookalike") as collection:
+    ...     collection.add(["holiday-pictures"])
+    ...     for hit in collection.search("holiday.jpg"):
+    ...         print(hit.distance, hit.path)
+
+The names below load when they are first used, so that the import itself is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lookalike.errors import LookalikeError
+
+if TYPE_CHECKING:
+    from lookalike.collection import Collection, Hit, Hits
+    from lookalike.index import Index
 
 __version__ = "0.1.0"
+
+__all__ = ["Collection", "Hit", "Hits", "Index", "LookalikeError", "__version__"]
+
+_ROOMS = {
+    "Collection": "lookalike.collection",
+    "Hit": "lookalike.collection",
+    "Hits": "lookalike.collection",
+    "Index": "lookalike.index",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_ROOMS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

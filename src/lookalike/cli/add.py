@@ -1,0 +1,126 @@
+"""`lookalike add`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lookalike.cli.common import (
+    EXIT_SKIPPED,
+    collection_option,
+    console,
+    json_option,
+    jsonl_option,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from lookalike.collection.report import AddReport, Event
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@collection_option
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="[NAME:]KIND[=MODEL]",
+    help="What to extract, such as look or onnx=model.onnx; may be given again. [default: the collection's "
+    "features; look for a new one]",
+)
+@click.option(
+    "--metadata",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Table whose column 'image' or 'path' names the file; its other columns are metadata.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes to extract with. [default: all cores]")
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(min=0, min_open=True),
+    default=50.0,
+    show_default=True,
+    help="Skip pictures of more pixels than this.",
+)
+@json_option
+@jsonl_option
+def add(
+    paths: tuple[Path, ...],
+    folder: Path,
+    features: tuple[str, ...],
+    metadata: Path | None,
+    jobs: int | None,
+    max_megapixels: float,
+    as_json: bool,
+    as_jsonl: bool,
+) -> None:
+    """Add picture files and folders of them, to a collection that is made if need be.
+
+    It can be stopped and run again at any time: files that have not changed are not read again, a picture that
+    lies in many places is stored once, and moved files are recognised. Files that cannot be read are listed at
+    the end, and the exit status is then 3. With --jsonl each file is reported once it is safely stored.
+
+    \b
+    Examples:
+      lookalike add ~/Pictures
+      lookalike add shop/images --metadata shop/products.csv
+      lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
+    """
+    from lookalike.cli.progress import ProgressBar
+    from lookalike.collection import Collection
+
+    class Reporter(ProgressBar):
+        def event(self, event: Event) -> None:
+            super().event(event)
+            if as_jsonl:
+                print_json(event.to_json(), indent=None)
+
+    with Collection.open_or_create(folder) as collection, Reporter("adding") as listener:
+        report = collection.add(
+            paths,
+            features=features or None,
+            metadata=metadata,
+            jobs=jobs,
+            max_pixels=int(max_megapixels * 1_000_000),
+            listener=listener,
+        )
+    if as_json:
+        print_json(report.to_json())
+    elif not as_jsonl:
+        click.echo(summary(report))
+    if report.skipped and not (as_json or as_jsonl):
+        print_skipped(report)
+    if report.skipped:
+        sys.exit(EXIT_SKIPPED)
+
+
+def summary(report: AddReport) -> str:
+    """Return the counts as one line."""
+    counts = [
+        (report.added, "added"),
+        (report.changed, "changed"),
+        (report.moved, "moved"),
+        (report.duplicate, "exact duplicates of others"),
+        (report.refreshed, "brought up to date"),
+        (report.unchanged, "unchanged"),
+        (len(report.skipped), "skipped"),
+    ]
+    told = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing found to add"
+    if report.unmatched_metadata:
+        told += f"; {report.unmatched_metadata:,} rows of metadata named no picture"
+    return f"{told} ({report.seconds:.1f} s)"
+
+
+def print_skipped(report: AddReport) -> None:
+    """Print a table of what was skipped and why on stderr."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("skipped", "why", box=None, pad_edge=False, header_style="bold")
+    for event in report.skipped:
+        table.add_row(Text(event.path), Text(event.reason or ""))
+    console(stderr=True).print(table)

@@ -1,0 +1,112 @@
+"""What the verbs share: the collection option, output for machines, errors as one line, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lookalike.errors import LookalikeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lookalike.collection import Collection
+
+EXIT_ERROR = 1
+EXIT_SKIPPED = 3
+EXIT_DAMAGED = 4
+EXIT_INTERRUPTED = 130
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Verbs(click.Group):
+    """Keeps the verbs in the order they were added, and turns errors into one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of a first session with the tool."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except LookalikeError as error:
+            click.echo(f"lookalike: {error}", err=True)
+            ctx.exit(EXIT_ERROR)
+        except KeyboardInterrupt:
+            click.echo("lookalike: stopped; all that was reported is kept, run it again to go on", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader, `head` say, has had enough; keep Python from complaining about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+def collection_option(function: F) -> F:
+    """Add `-c/--collection` to a verb."""
+    return click.option(
+        "-c",
+        "--collection",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".lookalike"),
+        envvar="LOOKALIKE_COLLECTION",
+        show_envvar=True,
+        show_default=True,
+        help="Folder of the collection.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add `--json` to a verb."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(
+        function
+    )
+
+
+def jsonl_option(function: F) -> F:
+    """Add `--jsonl` to a verb."""
+    return click.option(
+        "--jsonl", "as_jsonl", is_flag=True, help="Print one JSON document a line on stdout."
+    )(function)
+
+
+def open_collection(folder: Path) -> Collection:
+    """Open the collection of a verb; it is closed when the verb ends."""
+    from lookalike.collection import Collection
+
+    return click.get_current_context().with_resource(Collection.open(folder))
+
+
+def print_json(document: Any, *, indent: int | None = 2) -> None:
+    """Print a JSON document on stdout; `indent=None` puts it on one line."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a Rich console that does not wrap what goes into a file or a pipe."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 200)
+
+
+def parse_weights(features: tuple[str, ...]) -> dict[str, float] | None:
+    """Parse `--feature look=0.3 --feature onnx=0.7`; a name alone weighs 1. None where nothing was given."""
+    weights: dict[str, float] = {}
+    for text in features:
+        name, equals, weight = text.partition("=")
+        try:
+            weights[name] = float(weight) if equals else 1.0
+        except ValueError:
+            raise click.BadParameter(
+                f"{text!r}: the weight after '=' must be a number", param_hint="--feature"
+            ) from None
+    return weights or None

@@ -1,0 +1,79 @@
+"""`lookalike import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lookalike.cli.add import summary
+from lookalike.cli.common import collection_option, json_option, print_json
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@collection_option
+@click.option("--feature", default="vectors", show_default=True, help="What to call these vectors.")
+@click.option(
+    "--metric",
+    type=click.Choice(["euclidean", "cosine", "dot"]),
+    help="How they are compared. [default: that of the feature; euclidean for a new one]",
+)
+@click.option("--dataset", metavar="NAME", help="HDF5: where the vectors are. [default: feats]")
+@click.option(
+    "--names", metavar="NAME", help="HDF5: where the rows' names are. [default: filenames, if there]"
+)
+@click.option(
+    "--orientation",
+    type=click.Choice(["rows", "columns"]),
+    help="HDF5: whether a vector is a row or a column. [default: told by the number of names]",
+)
+@click.option(
+    "--on-duplicate",
+    type=click.Choice(["error", "skip", "replace"]),
+    default="error",
+    show_default=True,
+    help="What to do with a name that is there already.",
+)
+@json_option
+def import_(
+    file: Path,
+    folder: Path,
+    feature: str,
+    metric: str | None,
+    dataset: str | None,
+    names: str | None,
+    orientation: str | None,
+    on_duplicate: str,
+    as_json: bool,
+) -> None:
+    """Import the vectors of FILE: HDF5, .npy or .fvecs.
+
+    The file is streamed, however large it is, and stored as a whole or, after an error, not at all. A row's name
+    becomes its id; without names, equal rows are one source with many places.
+
+    \b
+    Examples:
+      lookalike import features.h5
+      lookalike import features.h5 --dataset embeddings --names urls --metric cosine
+      lookalike import sift.fvecs
+      lookalike search sift.fvecs#17
+    """
+    from lookalike.cli.progress import ProgressBar
+    from lookalike.collection import Collection
+
+    with Collection.open_or_create(folder) as collection, ProgressBar("importing") as listener:
+        report = collection.import_file(
+            file,
+            feature=feature,
+            metric=metric,
+            dataset=dataset,
+            names=names,
+            orientation=orientation,
+            on_duplicate=on_duplicate,
+            listener=listener,
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo(summary(report))

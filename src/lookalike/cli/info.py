@@ -1,0 +1,59 @@
+"""`lookalike info`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lookalike.cli.common import collection_option, json_option, open_collection, print_json
+
+
+@click.command()
+@collection_option
+@json_option
+def info(folder: Path, as_json: bool) -> None:
+    """Show counts, sizes, features, hash families and bucket statistics."""
+    document = open_collection(folder).info()
+    if as_json:
+        print_json(document)
+    else:
+        for line in _lines(document, ""):
+            click.echo(line)
+
+
+def _lines(document: Mapping[str, Any], indent: str) -> list[str]:
+    """Return a nested document as indented lines, with names aligned within each level."""
+    lines = []
+    width = max((len(key) for key in document), default=0)
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            lines.append(f"{indent}{key}")
+            lines += _lines(value, indent + "  ")
+        else:
+            lines.append(f"{indent}{key:<{width}}  {_shown(key, value)}")
+    return lines
+
+
+def _shown(key: str, value: Any) -> str:
+    if key.endswith("bytes") and isinstance(value, int):
+        return _bytes(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} TiB"

@@ -1,0 +1,26 @@
+"""`lookalike rebuild`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lookalike.cli.common import collection_option, open_collection
+
+
+@click.command()
+@collection_option
+def rebuild(folder: Path) -> None:
+    """Build every index anew from the catalogue.
+
+    The catalogue is the truth: after this, searches answer as they did before the index files were lost.
+    """
+    from lookalike.cli.progress import ProgressBar
+
+    with ProgressBar("rebuilding") as listener:
+        built = open_collection(folder).rebuild(listener=listener)
+    for name, count in built.items():
+        click.echo(f"{name}: {count:,} vectors indexed")
+    if not built:
+        click.echo("there is nothing to index yet")

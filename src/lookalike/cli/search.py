@@ -1,0 +1,154 @@
+"""`lookalike search`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lookalike.cli.common import (
+    collection_option,
+    console,
+    json_option,
+    jsonl_option,
+    open_collection,
+    parse_weights,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from lookalike.collection import Hits
+
+
+@click.command()
+@click.argument("query")
+@collection_option
+@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many hits.")
+@click.option("--text", metavar="WORDS", help="Only sources that all these words match.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="FILTER",
+    help="Only sources whose metadata fits: field=value, field!=value, field=a|b, field=low..high; may be given "
+    "again, and then all must fit.",
+)
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="NAME[=WEIGHT]",
+    help="Which features to compare, and how much each weighs. [default: all, equally]",
+)
+@click.option("--max-distance", type=float, help="Leave out hits that are farther than this.")
+@click.option("--blend", is_flag=True, help="Let the words weigh in, instead of narrowing.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@click.option("--paths0", is_flag=True, help="Print paths alone, each ended by a NUL byte, for xargs -0.")
+@json_option
+@jsonl_option
+def search(
+    query: str,
+    folder: Path,
+    k: int,
+    text: str | None,
+    where: tuple[str, ...],
+    features: tuple[str, ...],
+    max_distance: float | None,
+    blend: bool,
+    html: Path | None,
+    open_page: bool,
+    paths0: bool,
+    as_json: bool,
+    as_jsonl: bool,
+) -> None:
+    """Find what looks like QUERY.
+
+    QUERY is a picture file, - for a picture's bytes on stdin, the id of a source (which is then left out of its
+    own hits), or a row of a vector file, as in features.h5#17.
+
+    \b
+    Examples:
+      lookalike search holiday.jpg
+      lookalike search shoe.jpg --text "red shoes" --where year=2010..2012
+      lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
+      lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
+      curl -s https://example.org/cat.jpg | lookalike search -
+    """
+    from lookalike.collection.query import text_query
+
+    collection = open_collection(folder)
+    hits = collection.search(
+        sys.stdin.buffer.read() if query == "-" else text_query(query),
+        k=k,
+        text=text,
+        where=where or None,
+        features=parse_weights(features),
+        blend=blend,
+        max_distance=max_distance,
+    )
+    if html or open_page:
+        write_page(hits, html, open_page=open_page)
+    if as_json:
+        print_json(hits.to_json())
+    elif as_jsonl:
+        for hit in hits:
+            print_json(hit.to_json(), indent=None)
+    elif paths0:
+        for hit in hits:
+            if hit.path is not None:
+                click.echo(hit.path + "\0", nl=False)
+    else:
+        print_hits(hits)
+
+
+def write_page(hits: Hits, file: Path | None, *, open_page: bool) -> None:
+    """Write the hits as a page to `file`, or to a temporary file that is only for looking at."""
+    import tempfile
+
+    from lookalike.errors import OptionError
+
+    if file is None:
+        with tempfile.NamedTemporaryFile(prefix="lookalike-", suffix=".html", delete=False) as temporary:
+            file = Path(temporary.name)
+    try:
+        file.write_text(hits.to_html(), encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"--html {file}: {error.strerror}") from None
+    if open_page:
+        click.launch(str(file))
+
+
+def print_hits(hits: Hits) -> None:
+    """Print a table of hits for people."""
+    if not hits:
+        click.echo("nothing found: try fewer words, fewer filters or a larger distance limit", err=True)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    with_text = any(hit.text_score is not None for hit in hits)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("distance", justify="right", no_wrap=True)
+    if with_text:
+        table.add_column("words", justify="right", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    table.add_column("what", overflow="fold")
+    for rank, hit in enumerate(hits, 1):
+        title = next((str(hit.metadata[name]) for name in ("title", "name") if name in hit.metadata), "")
+        score = "" if hit.text_score is None else f"{hit.text_score:.2f}"
+        numbers = [str(rank), f"{hit.distance:.4f}", *([score] if with_text else [])]
+        table.add_row(*numbers, Text(_shown(hit.path) or hit.id), Text(title))
+    console().print(table)
+
+
+def _shown(path: str | None) -> str | None:
+    """Return `path` relative to the working folder if it lies in it."""
+    if path is None:
+        return None
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path

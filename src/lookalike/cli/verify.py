@@ -1,0 +1,32 @@
+"""`lookalike verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lookalike.cli.common import EXIT_DAMAGED, collection_option, json_option, open_collection, print_json
+
+
+@click.command()
+@collection_option
+@json_option
+def verify(folder: Path, as_json: bool) -> None:
+    """Look for damage, and say what to do about it.
+
+    Reads the catalogue and every index whole: checksums, lengths, references, words, and whether the indexes hold
+    what the catalogue holds. Also reports files that are gone. The exit status is 4 if anything was found.
+    """
+    problems = []
+    for problem in open_collection(folder).verify():
+        problems.append(problem)
+        if not as_json:
+            click.echo(f"{problem.where}: {problem.what}\n    {problem.advice}")
+    if as_json:
+        print_json([problem.to_json() for problem in problems])
+    elif not problems:
+        click.echo("no damage found")
+    if problems:
+        sys.exit(EXIT_DAMAGED)

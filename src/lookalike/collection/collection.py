@@ -1,0 +1,430 @@
+"""The collection: one folder with a catalogue and the indexes that are derived from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source, Where
+from lookalike.collection import explain as explaining
+from lookalike.collection import rows, search
+from lookalike.collection.extraction import plan_features
+from lookalike.collection.filters import Filters, as_where, labelled
+from lookalike.collection.hits import Hits
+from lookalike.collection.indexes import Indexes
+from lookalike.collection.lock import writer_lock
+from lookalike.collection.query import Query, ResolvedQuery, resolve
+from lookalike.collection.remove import remove_sources
+from lookalike.collection.report import AddReport, Listener
+from lookalike.collection.verify import verify_collection
+from lookalike.errors import CollectionError, CollectionMissingError, InputError, OptionError, UnknownIdError
+
+if TYPE_CHECKING:
+    from lookalike.features.registry import FeatureSpec
+
+CATALOGUE = "catalogue.sqlite"
+MAX_PIXELS = 50_000_000
+
+
+class Collection:
+    """Pictures, or any vectors, that are searched for what looks alike.
+
+    The catalogue in the folder is the truth; the indexes beside it are derived and can be rebuilt. Any number of
+    processes may read while one writes. A collection is a context manager.
+
+    Example:
+        >>> with Collection.open_or_create("shop.lookalike") as collection:
+        ...     collection.add(["shop/images"], metadata="shop/products.csv")
+        ...     hits = collection.search("shoe.jpg", text="red", where={"year": (2010, 2012)})
+    """
+
+    def __init__(self, folder: Path, catalogue: Catalogue) -> None:
+        self._folder = folder
+        self._catalogue = catalogue
+        self._indexes = Indexes(folder, catalogue)
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str]) -> Self:
+        """Make a new collection in `folder`, which is made if need be, and open it.
+
+        Raises:
+            CollectionExistsError: there is one already.
+            CollectionError: the folder cannot be made or written.
+        """
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CollectionError(f"{path}: the folder cannot be made ({error.strerror})") from None
+        return cls(path, Catalogue.create(path / CATALOGUE))
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Self:
+        """Open the collection in `folder`.
+
+        Raises:
+            CollectionMissingError: there is none.
+            CollectionVersionError: it was made by a newer version of Lookalike.
+            CollectionDamagedError: its catalogue cannot be read.
+        """
+        path = Path(folder)
+        if not (path / CATALOGUE).is_file():
+            raise CollectionMissingError(
+                f"there is no collection in {path}; make one with lookalike add, or name another with -c"
+            )
+        return cls(path, Catalogue.open(path / CATALOGUE))
+
+    @classmethod
+    def open_or_create(cls, folder: str | os.PathLike[str]) -> Self:
+        """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
+        return cls.open(folder) if (Path(folder) / CATALOGUE).exists() else cls.create(folder)
+
+    def close(self) -> None:
+        """Close the collection. Closing twice does no harm."""
+        self._indexes.close()
+        self._catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Number of sources."""
+        return self._catalogue.count()
+
+    @property
+    def folder(self) -> Path:
+        """Where the collection lies."""
+        return self._folder
+
+    def add(
+        self,
+        paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+        *,
+        features: Iterable[str | FeatureSpec] | None = None,
+        metadata: str | os.PathLike[str] | None = None,
+        jobs: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        listener: Listener | None = None,
+    ) -> AddReport:
+        """Add picture files and folders of them (recursively).
+
+        Files that have not changed since an earlier run are not read again; exact copies are stored once with all
+        their places; moved files are recognised. It may be stopped at any time: what the listener was told of is
+        stored. A file that cannot be used is reported as skipped, and the run goes on.
+
+        Args:
+            features: what to extract, as in "look" or "mobilenet:onnx=model.onnx"; by default the collection's
+                features, or "look" for a new one. Pictures that are stored already are given new features too.
+            metadata: a CSV file; its column `image` or `path` names the file, the rest is metadata.
+            jobs: processes to extract with; all cores by default.
+            max_pixels: pictures with more are skipped.
+
+        Raises:
+            PictureMissingError: one of `paths` does not exist.
+            MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError, CollectionLockedError.
+        """
+        from lookalike.collection.ingest import PictureIngest
+        from lookalike.collection.walk import MetadataTable, find_pictures
+
+        started = time.monotonic()
+        listener = listener or Listener()
+        wanted = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
+        if jobs is not None and jobs < 1:
+            raise OptionError(f"jobs is {jobs}; give at least 1")
+        with writer_lock(self._folder, "add"):
+            files = list(find_pictures(wanted))
+            table = None if metadata is None else MetadataTable.read(Path(metadata), wanted)
+            specs, new = plan_features(self._catalogue.features(), features)
+            if new:
+                with self._catalogue.write() as writer:
+                    for feature in new:
+                        writer.add_feature(feature)
+            listener.total(len(files))
+            ingest = PictureIngest(
+                self._catalogue,
+                specs,
+                metadata=table,
+                jobs=jobs or len(os.sched_getaffinity(0)),
+                max_pixels=max_pixels,
+                listener=listener,
+            )
+            report = ingest.run(files)
+            self._update_indexes(listener)
+        report.seconds = time.monotonic() - started
+        return report
+
+    def add_vectors(
+        self,
+        vectors: Any,
+        *,
+        ids: Sequence[Any] | None = None,
+        feature: str = "vectors",
+        metric: str | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        on_duplicate: str = "error",
+    ) -> AddReport:
+        """Add vectors of any kind, all of them or none.
+
+        Args:
+            vectors: (n, d), an array, a memory map or an HDF5 dataset; read in blocks.
+            ids: n ids, kept as text; by default made from the rows' bytes, so that equal rows are one source.
+            feature: what to call these vectors.
+            metric: "euclidean" (the default for a new feature), "cosine" or "dot".
+            metadata: n mappings.
+            on_duplicate: what to do with an id that has such a vector: "error", "skip" or "replace".
+
+        Raises:
+            VectorError: a wrong shape, NaN or infinity, a zero vector under cosine; the row is named.
+            DuplicateIdError, FeatureMismatchError, OptionError, MetadataError, CollectionLockedError.
+        """
+        shape = np.shape(vectors)
+        if len(shape) != 2:
+            vectors = rows.as_vectors(vectors)
+            shape = vectors.shape
+        for name, given in (("ids", ids), ("metadata", metadata)):
+            if given is not None and len(given) != shape[0]:
+                raise InputError(f"{len(given)} {name} were given for {shape[0]} vectors; give one a vector")
+        with writer_lock(self._folder, "add_vectors"):
+            record = rows.plan_feature(
+                self._catalogue.features().get(feature),
+                name=feature,
+                dimension=shape[1],
+                metric=metric,
+                options={},
+            )
+            named = None if ids is None else [str(id_) for id_ in ids]
+            return self._store_rows(record, rows.array_blocks(vectors, record, named, metadata), on_duplicate)
+
+    def import_file(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        feature: str = "vectors",
+        metric: str | None = None,
+        dataset: str | None = None,
+        names: str | None = None,
+        orientation: str | None = None,
+        on_duplicate: str = "error",
+        listener: Listener | None = None,
+    ) -> AddReport:
+        """Import the rows of a vector file (HDF5, .npy, .fvecs), streamed; all of them or none.
+
+        The rows' names, where the file has them, become ids. `dataset`, `names` and `orientation` are for HDF5; see
+        `lookalike.vectorfiles.open_vectors`. The rest is as in `add_vectors`.
+
+        Raises:
+            VectorFileError: the file cannot be read; and what `add_vectors` raises.
+        """
+        from lookalike.collection.vectorimport import file_blocks, open_import
+
+        listener = listener or Listener()
+        with (
+            writer_lock(self._folder, "import"),
+            open_import(file, dataset=dataset, names=names, orientation=orientation) as (vectors, options),
+        ):
+            record = rows.plan_feature(
+                self._catalogue.features().get(feature),
+                name=feature,
+                dimension=vectors.dimension,
+                metric=metric,
+                options=options,
+            )
+            listener.total(vectors.rows)
+            return self._store_rows(record, file_blocks(vectors, record), on_duplicate, listener)
+
+    def search(
+        self,
+        query: Query,
+        *,
+        k: int = 10,
+        text: str | None = None,
+        where: Filters = None,
+        features: Mapping[str, float] | None = None,
+        blend: bool = False,
+        max_distance: float | None = None,
+    ) -> Hits:
+        """Find the `k` sources that look most like `query`.
+
+        Args:
+            query: a picture's path or bytes, a source's id (which is then left out of the hits), a row of a vector
+                file as in "features.h5#17", a vector, or a mapping of features to vectors.
+            text: only sources whose title, description, tags or other metadata have all these words; with `blend`
+                they weigh in by reciprocal-rank fusion instead.
+            where: only sources whose metadata fits. A filter costs no recall: k hits come back if k exist.
+            features: which features to compare, and how much each weighs; by default all that the query has,
+                equally. The distance of a hit is their weighted mean.
+            max_distance: farther sources are left out.
+
+        Raises:
+            PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
+            MetadataError.
+        """
+        if k < 1:
+            raise OptionError(f"k is {k}; ask for at least one hit")
+        if max_distance is not None and not max_distance == max_distance:
+            raise OptionError("max_distance is not a number")
+        if blend and text is None:
+            raise OptionError("blend needs text: the words that are to weigh in")
+        filters = as_where(where)
+        records = self._catalogue.features()
+        resolved, weights = resolve(query, self._catalogue, records, features)
+        described = {
+            **resolved.described,
+            "text": text,
+            "where": list(labelled(where)),
+            "features": weights,
+            "k": k,
+            "max_distance": max_distance,
+            "blend": blend,
+        }
+        for attempt in range(3):
+            try:
+                indexes = {name: self._indexes.get(records[name]) for name in weights}
+                ranking = self._rank(indexes, resolved, weights, k, text, filters, max_distance, blend=blend)
+                hits = search.hits_of(self._catalogue, indexes, resolved, ranking, text=text)
+                return Hits(hits, described)
+            except UnknownIdError:  # removed by another process since the index was read
+                if attempt == 2:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    def explain(
+        self,
+        query: Query,
+        id_: str,
+        *,
+        k: int = 10,
+        text: str | None = None,
+        where: Filters = None,
+        features: Mapping[str, float] | None = None,
+        blend: bool = False,
+        max_distance: float | None = None,
+    ) -> explaining.Explanation:
+        """Tell why the source `id_` (an id or the path of one of its files) is, or is not, among the hits.
+
+        The other arguments are those of `search`, whose errors it also raises; UnknownIdError if there is no such
+        source.
+        """
+        number = self._number_of(id_)
+        (source,) = self._catalogue.sources([number])
+        records = self._catalogue.features()
+        resolved, weights = resolve(query, self._catalogue, records, features)
+        hits = self.search(
+            query, k=k, text=text, where=where, features=features, blend=blend, max_distance=max_distance
+        )
+        indexes = {name: self._indexes.get(records[name]) for name in weights}
+        return explaining.explanation(
+            source,
+            hits,
+            resolved,
+            indexes,
+            weights,
+            filters={label: part.matches(source.metadata) for label, part in labelled(where).items()},
+            words={} if text is None else self._catalogue.text_matches(text, number),
+            narrowing=not blend,
+            limit=max_distance,
+            k=k,
+        )
+
+    def remove(self, what: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:
+        """Remove sources by id, or what lies at a path or in a folder; return how many sources went.
+
+        The files are not touched. A source that also lies elsewhere loses only the named place.
+
+        Raises:
+            UnknownIdError: something named is not there; nothing was removed then.
+        """
+        names = [what] if isinstance(what, str | os.PathLike) else list(what)
+        with writer_lock(self._folder, "remove"):
+            count = remove_sources(self._catalogue, [os.fspath(name) for name in names])
+            self._update_indexes(Listener())
+        return count
+
+    def list(
+        self, *, text: str | None = None, where: Filters = None, limit: int | None = None
+    ) -> Iterator[Source]:
+        """Yield the sources in the order in which they were added."""
+        return self._catalogue.iterate(as_where(where), text, limit)
+
+    def info(self) -> dict[str, Any]:
+        """Return counts, sizes, features, families and bucket statistics, as JSON has them."""
+        from lookalike.collection.info import describe
+
+        return describe(self._folder, self._catalogue, self._indexes)
+
+    def verify(self) -> Iterator[Problem]:
+        """Look for damage in the catalogue, the indexes and the files, one problem at a time."""
+        return verify_collection(self._catalogue, self._indexes)
+
+    def rebuild(self, *, listener: Listener | None = None) -> dict[str, int]:
+        """Build every index, and the index of words, anew from the catalogue; return the vectors indexed by feature."""
+        listener = listener or Listener()
+        built = {}
+        with writer_lock(self._folder, "rebuild"):
+            self._catalogue.rebuild_text()
+            for name, feature in self._catalogue.features().items():
+                listener.stage(f"indexing {name}")
+                self._indexes.drop(name)
+                built[name] = len(self._indexes.build(feature))
+        return built
+
+    def _rank(
+        self,
+        indexes: Mapping[str, Any],
+        query: ResolvedQuery,
+        weights: Mapping[str, float],
+        k: int,
+        text: str | None,
+        where: Where | None,
+        max_distance: float | None,
+        *,
+        blend: bool,
+    ) -> search.Ranking:
+        allow = search.allow_list(self._catalogue, query, where=where, text=None if blend else text)
+        if blend and text is not None:
+            return search.blended(
+                self._catalogue, indexes, query, weights, k, text=text, allow=allow, max_distance=max_distance
+            )
+        return search.nearest(indexes, query, weights, k, allow=allow, max_distance=max_distance)
+
+    def _store_rows(
+        self,
+        feature: FeatureRecord,
+        blocks: Iterable[rows.RowBlock],
+        on_duplicate: str,
+        listener: Listener | None = None,
+    ) -> AddReport:
+        started = time.monotonic()
+        listener = listener or Listener()
+        ingest = rows.RowIngest(self._catalogue, feature, on_duplicate=on_duplicate, listener=listener)
+        report = ingest.run(blocks)
+        self._update_indexes(listener)
+        report.seconds = time.monotonic() - started
+        return report
+
+    def _update_indexes(self, listener: Listener) -> None:
+        for name, feature in self._catalogue.features().items():
+            listener.stage(f"indexing {name}")
+            self._indexes.update(feature)
+
+    def _number_of(self, id_or_path: str) -> int:
+        number = self._catalogue.numbers([id_or_path]).get(id_or_path)
+        if number is None:
+            for place in self._catalogue.places([os.path.abspath(id_or_path)]):
+                number = place.number
+        if number is None:
+            raise UnknownIdError(
+                f"{id_or_path!r} is neither the id nor the path of a source (lookalike list)"
+            )
+        return number

@@ -1,0 +1,101 @@
+"""Which extractors a collection uses, and whether they are still the ones that made its vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lookalike.catalogue import FeatureRecord
+from lookalike.errors import FeatureMismatchError
+from lookalike.features.base import Extractor
+from lookalike.features.registry import FeatureSpec, create_extractor
+
+IMPORTED = "import"
+"""Stands in the place of an extractor where vectors came from outside."""
+
+
+def is_imported(feature: FeatureRecord) -> bool:
+    """Return whether the feature's vectors came from outside, so that none can be made for a picture."""
+    return feature.extractor == IMPORTED
+
+
+def spec_of(feature: FeatureRecord) -> FeatureSpec:
+    """Return what the extractor of a stored feature is made from."""
+    return FeatureSpec(feature.name, feature.extractor, dict(feature.options))
+
+
+def open_extractors(features: Mapping[str, FeatureRecord]) -> dict[str, Extractor]:
+    """Return the extractors of stored features.
+
+    Raises:
+        FeatureMismatchError: an extractor is not the one that made the stored vectors.
+    """
+    extractors = {}
+    for name, feature in features.items():
+        extractors[name] = create_extractor(spec_of(feature))
+        _check_same(feature, extractors[name])
+    return extractors
+
+
+def plan_features(
+    stored: Mapping[str, FeatureRecord], asked: Iterable[str | FeatureSpec] | None
+) -> tuple[dict[str, FeatureSpec], list[FeatureRecord]]:
+    """Return the features that every picture gets, and those of them that the collection does not have yet.
+
+    Args:
+        stored: the collection's features.
+        asked: features in the command line's form or as specs; by default the stored ones, or `look` for a
+            collection that has none for pictures.
+
+    Raises:
+        UnknownFeatureError, ModelError, MissingDependencyError: an extractor cannot be made.
+        FeatureMismatchError: a feature of that name was made by another extractor, version or model.
+    """
+    specs = {name: spec_of(feature) for name, feature in stored.items() if not is_imported(feature)}
+    if asked is None:
+        asked = () if specs else ("look",)
+    for one in asked:
+        spec = FeatureSpec.parse(one) if isinstance(one, str) else one
+        if spec.name in stored and is_imported(stored[spec.name]):
+            raise FeatureMismatchError(
+                f"feature {spec.name!r} was imported; give the extracted one another name, as in "
+                f"{spec.name}2:{spec.extractor}"
+            )
+        specs[spec.name] = spec
+    new = []
+    for name, spec in specs.items():
+        extractor = create_extractor(spec)
+        if name in stored:
+            _check_same(stored[name], extractor, spec.extractor)
+        else:
+            new.append(_record(spec, extractor))
+    return specs, new
+
+
+def _record(spec: FeatureSpec, extractor: Extractor) -> FeatureRecord:
+    return FeatureRecord(
+        name=spec.name,
+        extractor=spec.extractor,
+        dimension=extractor.dimension,
+        metric=extractor.metric,
+        version=extractor.version,
+        model_hash=extractor.model_hash,
+        options=spec.options,
+    )
+
+
+def _check_same(stored: FeatureRecord, extractor: Extractor, kind: str | None = None) -> None:
+    differences = [
+        f"{what} {str(old)[:12]} then, {str(new)[:12]} now"
+        for what, old, new in (
+            ("extractor", stored.extractor, kind or stored.extractor),
+            ("version", stored.version, extractor.version),
+            ("model", stored.model_hash, extractor.model_hash),
+            ("dimension", stored.dimension, extractor.dimension),
+        )
+        if old != new
+    ]
+    if differences:
+        raise FeatureMismatchError(
+            f"feature {stored.name!r} was made by something else ({'; '.join(differences)}); vectors of two kinds "
+            f"cannot be compared, so add it under another name, as in --feature {stored.name}2:{stored.extractor}"
+        )

@@ -1,0 +1,111 @@
+"""What a search answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+from lookalike.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer.
+
+    Attributes:
+        id: the source's id.
+        path: one place where the source lies: a file, or `FILE#ROW`; None for vectors that came without one.
+        distance: weighted mean of the features' distances; the smaller, the more alike.
+        features: the exact distance in each feature that was searched.
+        text_score: how well the words match (BM25, the higher the better); None without words, or where a
+            blended search found the source by its looks alone.
+        metadata: what is known of the source.
+        places: every place where the source lies.
+    """
+
+    id: str
+    path: str | None
+    distance: float
+    features: Mapping[str, float]
+    text_score: float | None
+    metadata: Mapping[str, Any]
+    places: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the hit as the command line prints it under `--json`."""
+        return {
+            "id": self.id,
+            "path": self.path,
+            "distance": self.distance,
+            "features": dict(self.features),
+            "text_score": self.text_score,
+            "metadata": dict(self.metadata),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hits(Sequence[Hit]):
+    """The hits of one query, the most alike first.
+
+    It is a sequence of `Hit`; notebooks show it with thumbnails.
+    """
+
+    hits: tuple[Hit, ...]
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Hits: ...
+    def __getitem__(self, index: int | slice) -> Hit | Hits:
+        if isinstance(index, slice):
+            return Hits(self.hits[index], self.query)
+        return self.hits[index]
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return query and hits as the command line prints them under `--json`."""
+        return {"query": dict(self.query), "hits": [hit.to_json() for hit in self.hits]}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with a row a hit: id, path, distance, text_score, each feature, each metadata field.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingDependencyError("to_pandas needs pandas: pip install 'lookalike[pandas]'") from None
+        rows = [
+            {
+                "id": hit.id,
+                "path": hit.path,
+                "distance": hit.distance,
+                "text_score": hit.text_score,
+                **{f"distance.{name}": distance for name, distance in hit.features.items()},
+                **{f"metadata.{name}": value for name, value in hit.metadata.items()},
+            }
+            for hit in self.hits
+        ]
+        return pd.DataFrame(rows, columns=None if rows else ["id", "path", "distance", "text_score"])
+
+    def to_html(self) -> str:
+        """Return a page of its own, thumbnails included, that can be saved and sent."""
+        from lookalike.collection.page import hits_page
+
+        return hits_page(self)
+
+    def _repr_html_(self) -> str:
+        from lookalike.collection.page import hits_fragment
+
+        return hits_fragment(self)

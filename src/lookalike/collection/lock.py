@@ -1,0 +1,54 @@
+"""One writer at a time; the second is told who holds the lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lookalike.errors import CollectionLockedError
+
+
+@contextmanager
+def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
+    """Hold the collection's writer lock while the body runs.
+
+    The lock is the operating system's, so it ends with the process, however that ends. `purpose` ("add") is
+    what the next writer is told, beside the process and the time.
+
+    Raises:
+        CollectionLockedError: somebody else is writing; the message says who, where, what and since when.
+    """
+    owner = folder / "writer.json"
+    lock = FileLock(folder / "writer.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CollectionLockedError(
+            f"{folder} is being written by {_describe(owner)}; try again later"
+        ) from None
+    try:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        holder = {"process": os.getpid(), "host": socket.gethostname(), "since": now, "purpose": purpose}
+        owner.write_text(json.dumps(holder))
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(owner: Path) -> str:
+    try:
+        holder = json.loads(owner.read_text())
+        return (
+            f"process {holder['process']} on {holder['host']} (lookalike {holder['purpose']}, "
+            f"since {holder['since']})"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,64 @@
+"""Hits as HTML: a page of its own, and the fragment that notebooks show."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lookalike.collection.hits import Hit, Hits
+from lookalike.errors import PictureError
+from lookalike.images.thumbnail import thumbnail_data_uri
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TITLE_FIELDS = ("title", "name", "productDisplayName")
+
+
+def hits_page(hits: Hits) -> str:
+    """Return a complete HTML page."""
+    return _template("page.html").render(hits=hits)
+
+
+def hits_fragment(hits: Hits) -> str:
+    """Return the `<div>` that notebooks show."""
+    return _template("fragment.html").render(hits=hits)
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader("lookalike.collection"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thumbnail"] = _thumbnail
+    environment.filters["title_of"] = _title
+    environment.filters["details"] = _details
+    return environment.get_template(name)
+
+
+def _thumbnail(path: str | None) -> str | None:
+    """Return the picture at `path` as a data URI, or None where there is none to show."""
+    if path is None:
+        return None
+    try:
+        return thumbnail_data_uri(path, side=200)
+    except PictureError:
+        return None
+
+
+def _title(hit: Hit) -> str:
+    for field in TITLE_FIELDS:
+        if field in hit.metadata:
+            return str(hit.metadata[field])
+    return hit.path.replace("\\", "/").rsplit("/", 1)[-1] if hit.path else hit.id
+
+
+def _details(hit: Hit) -> list[tuple[str, Any]]:
+    """Return the metadata that the title does not show already."""
+    return [(key, value) for key, value in hit.metadata.items() if key not in TITLE_FIELDS]

@@ -1,0 +1,181 @@
+"""Queries: from what the user names to one vector a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, as_vectors
+from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.errors import (
+    FeatureMismatchError,
+    OptionError,
+    PictureMissingError,
+    UnknownFeatureError,
+    UnknownIdError,
+)
+
+Query = str | Path | bytes | npt.NDArray[Any] | Mapping[str, npt.ArrayLike]
+"""An id, a picture's path, a picture's bytes, `FILE#ROW` as a Path or text, a vector, or a vector a feature."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedQuery:
+    """A query as vectors: float32 (d,) by feature. `number` is that of the stored source, where the query is its id."""
+
+    vectors: Mapping[str, Float32]
+    described: Mapping[str, Any]
+    number: int | None = None
+
+
+def text_query(text: str) -> str | Path:
+    """Return what a word of the command line stands for: a file, if there is one of that name, else an id."""
+    path = Path(text)
+    return path if path.exists() or _row_reference(path) is not None else text
+
+
+def resolve(
+    query: Query,
+    catalogue: Catalogue,
+    features: Mapping[str, FeatureRecord],
+    weights: Mapping[str, float] | None,
+) -> tuple[ResolvedQuery, dict[str, float]]:
+    """Return the query's vectors and the weight of each feature that is searched; they sum to one.
+
+    Without `weights`, all features that the query has count equally.
+
+    Raises:
+        UnknownFeatureError: the collection lacks a feature of `weights`, or the query does.
+        UnknownIdError, PictureError, VectorFileError, VectorError: the query itself cannot be used.
+    """
+    if not features:
+        raise UnknownFeatureError("the collection is empty; add pictures or import vectors first")
+    chosen = _chosen(features, weights)
+    resolved = _resolve(query, catalogue, chosen, explicit=weights is not None)
+    if weights is None:
+        weights = dict.fromkeys(resolved.vectors, 1.0)
+    total = sum(weights.values())
+    return resolved, {name: weight / total for name, weight in weights.items()}
+
+
+def _chosen(
+    features: Mapping[str, FeatureRecord], weights: Mapping[str, float] | None
+) -> dict[str, FeatureRecord]:
+    if weights is None:
+        return dict(features)
+    for name, weight in weights.items():
+        if name not in features:
+            raise UnknownFeatureError(
+                f"the collection has no feature {name!r}; it has {', '.join(features)} (lookalike info)"
+            )
+        if not (np.isfinite(weight) and weight > 0):
+            raise OptionError(f"feature {name!r} has weight {weight}; give a number above 0")
+    if not weights:
+        raise OptionError("no feature was chosen; name at least one")
+    return {name: features[name] for name in weights}
+
+
+def _resolve(
+    query: Query, catalogue: Catalogue, features: Mapping[str, FeatureRecord], *, explicit: bool
+) -> ResolvedQuery:
+    if isinstance(query, bytes):
+        return _picture(query, "the picture on stdin", {"bytes": len(query)}, features, explicit=explicit)
+    if isinstance(query, Mapping):
+        return _given(query, features)
+    if isinstance(query, np.ndarray):
+        return ResolvedQuery(_vector(query, features, "the query"), {"dimension": int(query.shape[-1])})
+    path = Path(query)
+    if (reference := _row_reference(path)) is not None:
+        from lookalike.vectorfiles import open_vectors
+
+        file, row = reference
+        with open_vectors(file) as vectors:
+            return ResolvedQuery(_vector(vectors.row(row), features, str(query)), {"row": str(query)})
+    if isinstance(query, str):
+        number = catalogue.numbers([query]).get(query)
+        if number is not None:
+            return _stored(query, number, catalogue, features, explicit=explicit)
+        if not path.is_file():
+            raise UnknownIdError(f"{query!r} is neither a file nor the id of a source (lookalike list)")
+    if not path.is_file():
+        raise PictureMissingError(str(path), "no such file")
+    return _picture(path, str(path), {"path": str(path)}, features, explicit=explicit)
+
+
+def _row_reference(path: Path) -> tuple[Path, int] | None:
+    from lookalike.vectorfiles import parse_reference
+
+    return None if path.exists() else parse_reference(str(path))
+
+
+def _stored(
+    id_: str, number: int, catalogue: Catalogue, features: Mapping[str, FeatureRecord], *, explicit: bool
+) -> ResolvedQuery:
+    vectors = {}
+    for name in features:
+        found, rows = catalogue.vectors(name, [number])
+        if len(found):
+            vectors[name] = rows[0]
+        elif explicit:
+            raise UnknownFeatureError(f"source {id_} has no feature {name!r}")
+    if not vectors:
+        raise UnknownFeatureError(f"source {id_} has no vectors; run add again")
+    source = catalogue.sources([number])[0]
+    described: dict[str, Any] = {"id": id_}
+    if source.places:
+        described["path"] = source.places[0].path
+    return ResolvedQuery(vectors, described, number)
+
+
+def _given(query: Mapping[str, npt.ArrayLike], features: Mapping[str, FeatureRecord]) -> ResolvedQuery:
+    vectors = {}
+    for name, values in query.items():
+        if name not in features:
+            raise UnknownFeatureError(
+                f"the query has feature {name!r}, which is not searched; {', '.join(features)} are"
+            )
+        feature = features[name]
+        vectors[name] = as_vectors(
+            values, dimension=feature.dimension, metric=feature.metric, name=f"the query's {name}"
+        )[0]
+    return ResolvedQuery(vectors, {"features": sorted(vectors)})
+
+
+def _vector(values: npt.NDArray[Any], features: Mapping[str, FeatureRecord], name: str) -> dict[str, Float32]:
+    """Return a lone vector under the one feature whose dimension it has."""
+    fitting = [feature for feature in features.values() if feature.dimension == values.shape[-1]]
+    if len(fitting) != 1:
+        has = ", ".join(f"{feature.name} {feature.dimension}" for feature in features.values())
+        which = "no feature has that" if not fitting else "more than one feature has that; name one"
+        raise FeatureMismatchError(f"{name} has dimension {values.shape[-1]}; {which} (dimensions: {has})")
+    (feature,) = fitting
+    return {feature.name: as_vectors(values, metric=feature.metric, name=name)[0]}
+
+
+def _picture(
+    picture: bytes | Path,
+    name: str,
+    described: Mapping[str, Any],
+    features: Mapping[str, FeatureRecord],
+    *,
+    explicit: bool,
+) -> ResolvedQuery:
+    from lookalike.collection.extraction import is_imported, open_extractors
+    from lookalike.images.decode import decode
+
+    made = {feature.name: feature for feature in features.values() if not is_imported(feature)}
+    imported = [feature for feature in features if feature not in made]
+    if imported and (explicit or not made):
+        raise UnknownFeatureError(
+            f"feature {imported[0]!r} was imported, so it cannot be made from a picture; query by id, row or vector"
+        )
+    vectors = {}
+    for feature, extractor in open_extractors(made).items():
+        decoded = decode(picture, name=name, side=extractor.decoded_side)
+        vectors[feature] = extractor.extract([decoded.image])[0]
+    return ResolvedQuery(vectors, described)

@@ -1,0 +1,47 @@
+"""Removal by id, by path, and by folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from lookalike.catalogue import Catalogue, Placed
+from lookalike.errors import UnknownIdError
+
+
+def remove_sources(catalogue: Catalogue, names: Sequence[str]) -> int:
+    """Remove what `names` name, in one transaction; return how many sources went.
+
+    Raises:
+        UnknownIdError: a name is neither an id, nor a place, nor a folder or file with places in it.
+    """
+    by_id = catalogue.numbers(names)
+    doomed = set(by_id.values())
+    paths = [os.path.abspath(name) for name in names if name not in by_id]
+    places = _places_below(catalogue, paths) if paths else []
+    forgotten = {place.path for place in places}
+    for source in catalogue.sources({place.number for place in places}):
+        if all(place.path in forgotten for place in source.places):
+            doomed.add(source.number)
+    with catalogue.write() as writer:
+        writer.forget_places(forgotten)
+        writer.remove(sorted(doomed))
+    return len(doomed)
+
+
+def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[Placed]:
+    """Return the places at, in, or rows of each of `paths`."""
+    found: list[Placed] = []
+    matched: set[str] = set()
+    starts = [(path, (path.rstrip(os.sep) + os.sep, path + "#")) for path in paths]
+    for place in catalogue.places():
+        for path, prefixes in starts:
+            if place.path == path or place.path.startswith(prefixes):
+                found.append(place)
+                matched.add(path)
+    for path in paths:
+        if path not in matched:
+            raise UnknownIdError(
+                f"{path!r} is neither an id nor a place of this collection; nothing was removed"
+            )
+    return found
