@@ -14,6 +14,7 @@ from lookalike.collection.extraction import IMPORTED, is_imported
 from lookalike.collection.identity import content_id, sha256
 from lookalike.collection.report import AddReport, Listener
 from lookalike.errors import DuplicateIdError, FeatureMismatchError, OptionError
+from lookalike.features.registry import FeatureSpec
 
 OnDuplicate = Literal["error", "skip", "replace"]
 BLOCK_ROWS = 2048
@@ -42,9 +43,10 @@ def plan_feature(
 
     Raises:
         FeatureMismatchError: the stored one is made by an extractor, or of another dimension.
-        OptionError: an unknown metric, or another than the stored one's.
+        OptionError: an unknown metric, or another than the stored one's; a name that is no simple word.
     """
     if stored is None:
+        FeatureSpec(name, IMPORTED)  # refuses names that are no simple words
         return FeatureRecord(
             name=name,
             extractor=IMPORTED,
