@@ -1,5 +1,8 @@
 """The hash families, behind one small contract."""
 
 from lookalike.hashing.base import Family, family_from_json, family_from_parts, token
+from lookalike.hashing.clusters import Clusters
+from lookalike.hashing.hyperplane import Hyperplane
+from lookalike.hashing.p_stable import PStable
 
-__all__ = ["Family", "family_from_json", "family_from_parts", "token"]
+__all__ = ["Clusters", "Family", "Hyperplane", "PStable", "family_from_json", "family_from_parts", "token"]

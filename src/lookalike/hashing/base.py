@@ -48,10 +48,9 @@ class Family(ABC):
 
     @abstractmethod
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
-        """Return `probes` different keys a table, likeliest first, shape (q, tables, probes).
+        """Return the keys of `probes` buckets a table, likeliest first, shape (q, tables, probes).
 
-        The first is the query's own. Where a table has fewer keys than `probes`, as many as it has are
-        returned for every table.
+        The first is the query's own. Where tables have fewer keys than `probes`, all of them are returned.
         """
 
     @abstractmethod
@@ -89,6 +88,25 @@ class Family(ABC):
             "parameters": self.parameters(),
             "arrays": {name: _array_to_json(array) for name, array in self.arrays().items()},
         }
+
+
+def checked(name: str, value: int, low: int, high: int | None = None) -> int:
+    """Return a parameter that is a whole number from `low` to `high`; raise OptionError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high and value > high):
+        span = f"from {low}" if high is None else f"from {low} to {high}"
+        raise OptionError(f"{name} is {value!r}; give a whole number {span}")
+    return value
+
+
+def fitted(family: Family, vectors: Float32) -> None:
+    """Raise OptionError where `family` is not fitted, or was for another dimension than that of `vectors`."""
+    if family.dimension is None:
+        raise OptionError(f"hash family {family.name} is not fitted; call fit first")
+    if vectors.shape[1] != family.dimension:
+        raise OptionError(
+            f"hash family {family.name} is fitted for dimension {family.dimension}, not {vectors.shape[1]}; "
+            "fit another"
+        )
 
 
 def token(table: int, key: int) -> str:

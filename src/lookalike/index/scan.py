@@ -83,7 +83,7 @@ def _survivors(
     """Return pairs (query, row) that hold the k nearest rows of each query for certain."""
     dimension = queries.shape[1]
     # Everything is scaled by powers of two so that no finite float32 vectors overflow on the way.
-    half = queries * np.float32(0.5)
+    half: Float32 = np.multiply(queries, 0.5, dtype=np.float32)
     lengths = np.sqrt(np.einsum("ij,ij->i", half, half))
     # A sum of d products in float32, in any order, is off by at most d units of rounding of the sum of sizes.
     rounding = np.float32((dimension + 8) * 2.0**-24)
