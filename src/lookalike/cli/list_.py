@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -37,10 +38,10 @@ def list_(
     """
     sources = open_collection(folder).list(text=text, where=where or None, limit=limit)
     if as_json:
-        print_json([source.to_json() for source in sources])
+        print_json([asdict(source) for source in sources])
     elif as_jsonl:
         for source in sources:
-            print_json(source.to_json(), indent=None)
+            print_json(asdict(source), indent=None)
     else:
         from rich.text import Text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ def verify(folder: Path, as_json: bool) -> None:
         if not as_json:
             click.echo(f"{problem.where}: {problem.what}\n    {problem.advice}")
     if as_json:
-        print_json([problem.to_json() for problem in problems])
+        print_json([asdict(problem) for problem in problems])
     elif not problems:
         click.echo("no damage found")
     if problems:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source, Where
+from lookalike.arrays import as_vectors
+from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source
 from lookalike.collection import explain as explaining
-from lookalike.collection import rows, search
+from lookalike.collection import rows
+from lookalike.collection import search as searching
 from lookalike.collection.extraction import plan_features
 from lookalike.collection.filters import Filters, as_where, labelled
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes
 from lookalike.collection.lock import writer_lock
-from lookalike.collection.query import Query, ResolvedQuery, resolve
+from lookalike.collection.query import Query, resolve
 from lookalike.collection.remove import remove_sources
 from lookalike.collection.report import AddReport, Listener
 from lookalike.collection.verify import verify_collection
@@ -190,7 +192,7 @@ class Collection:
         """
         shape = np.shape(vectors)
         if len(shape) != 2:
-            vectors = rows.as_vectors(vectors)
+            vectors = as_vectors(vectors)
             shape = vectors.shape
         for name, given in (("ids", ids), ("metadata", metadata)):
             if given is not None and len(given) != shape[0]:
@@ -291,8 +293,18 @@ class Collection:
         for attempt in range(3):
             try:
                 indexes = {name: self._indexes.get(records[name]) for name in weights}
-                ranking = self._rank(indexes, resolved, weights, k, text, filters, max_distance, blend=blend)
-                hits = search.hits_of(self._catalogue, indexes, resolved, ranking, text=text)
+                ranking = searching.rank(
+                    self._catalogue,
+                    indexes,
+                    resolved,
+                    weights,
+                    k,
+                    text=text,
+                    where=filters,
+                    max_distance=max_distance,
+                    blend=blend,
+                )
+                hits = searching.hits_of(self._catalogue, indexes, resolved, ranking, text=text)
                 return Hits(hits, described)
             except UnknownIdError:  # removed by another process since the index was read
                 if attempt == 2:
@@ -378,25 +390,6 @@ class Collection:
                 self._indexes.drop(name)
                 built[name] = len(self._indexes.build(feature))
         return built
-
-    def _rank(
-        self,
-        indexes: Mapping[str, Any],
-        query: ResolvedQuery,
-        weights: Mapping[str, float],
-        k: int,
-        text: str | None,
-        where: Where | None,
-        max_distance: float | None,
-        *,
-        blend: bool,
-    ) -> search.Ranking:
-        allow = search.allow_list(self._catalogue, query, where=where, text=None if blend else text)
-        if blend and text is not None:
-            return search.blended(
-                self._catalogue, indexes, query, weights, k, text=text, allow=allow, max_distance=max_distance
-            )
-        return search.nearest(indexes, query, weights, k, allow=allow, max_distance=max_distance)
 
     def _store_rows(
         self,

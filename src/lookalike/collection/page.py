@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -47,7 +48,7 @@ def _thumbnail(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        return thumbnail_data_uri(path, side=200)
+        return thumbnail_data_uri(Path(path), side=200)
     except PictureError:
         return None
 

@@ -26,20 +26,37 @@ class Ranking:
     numbers: Int64
     distances: Float32
 
+    def without(self, number: int | None, k: int) -> Ranking:
+        """Return the first `k` that are not `number`."""
+        kept = np.flatnonzero(self.numbers != (-1 if number is None else number))[:k]
+        return Ranking(self.numbers[kept], self.distances[kept])
 
-def allow_list(
-    catalogue: Catalogue, query: ResolvedQuery, *, where: Where | None, text: str | None
-) -> Int64 | None:
-    """Return the ascending numbers that may be hits, or None if all may.
 
-    A query that is a stored source is not its own hit.
-    """
-    if where is None and text is None:
-        if query.number is None:
-            return None
-        where = Where(())
-    allowed = catalogue.select(where, text)
-    return allowed if query.number is None else allowed[allowed != query.number]
+def rank(
+    catalogue: Catalogue,
+    indexes: Mapping[str, Index],
+    query: ResolvedQuery,
+    weights: Mapping[str, float],
+    k: int,
+    *,
+    text: str | None,
+    where: Where | None,
+    max_distance: float | None,
+    blend: bool,
+) -> Ranking:
+    """Return the k best sources for a query, as `Collection.search` defines it."""
+    narrowing = None if blend else text
+    allow = None
+    if where is not None or narrowing is not None:
+        allow = catalogue.select(where, narrowing)
+    wanted = k if query.number is None else k + 1  # a stored source is not its own hit
+    if blend and text is not None:
+        ranking = blended(
+            catalogue, indexes, query, weights, wanted, text=text, allow=allow, max_distance=max_distance
+        )
+    else:
+        ranking = nearest(indexes, query, weights, wanted, allow=allow, max_distance=max_distance)
+    return ranking.without(query.number, k)
 
 
 def nearest(
@@ -166,4 +183,5 @@ def _distances(index: Index, query: Float32, numbers: Int64) -> Float32:
     ids, distances = index.search(query[np.newaxis], len(numbers), allow=numbers, recall=1.0)
     ranks = np.empty(len(numbers), dtype=np.int64)
     ranks[np.argsort(numbers)] = np.argsort(ids[0])
-    return distances[0][ranks]
+    ordered: Float32 = distances[0][ranks]
+    return ordered

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.catalogue.metadata import read_metadata
-from lookalike.errors import DuplicateIdError, MetadataError, PictureMissingError
+from lookalike.catalogue.metadata import read_csv
+from lookalike.errors import DuplicateIdError, PictureMissingError
 from lookalike.images.decode import SUFFIXES
 
 
@@ -85,10 +85,9 @@ class MetadataTable:
 
     @classmethod
     def read(cls, file: Path, added: Sequence[Path]) -> MetadataTable:
-        """Read a CSV file; see `lookalike.catalogue.metadata.read_metadata` for its form and errors."""
-        if not file.is_file():
-            raise MetadataError(f"{file}: no such file")
-        return cls(read_metadata(file), [file.parent, *(path for path in added if path.is_dir())])
+        """Read a CSV file; see `lookalike.catalogue.metadata.read_csv` for its form and errors."""
+        rows = ((row.file, row.metadata) for row in read_csv(file))
+        return cls(rows, [file.parent, *(path for path in added if path.is_dir())])
 
     def of(self, path: str) -> Mapping[str, Any]:
         """Return the metadata of the picture at `path`; empty if no row names it."""
