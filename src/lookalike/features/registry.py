@@ -1,0 +1,125 @@
+"""Extractors by name: the built-in ones, and those that other packages register.
+
+A package registers an extractor class (see `lookalike.features.base.Extractor`) under the entry-point group
+`lookalike.extractors`; the name of the entry point is the KIND of the command line. The class is called with the
+feature's options as keyword arguments. If it has a static or class method `options_from_argument(argument)`,
+that turns the ARGUMENT of the command line into options.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from lookalike.errors import FeatureError, LookalikeError, OptionError, UnknownFeatureError
+from lookalike.features.base import Extractor
+
+ENTRY_POINTS = "lookalike.extractors"
+
+_BUILT_IN = {
+    "look": ("lookalike.features.look", "Look"),
+    "onnx": ("lookalike.features.onnx", "OnnxNetwork"),
+}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """A feature's name, the kind of its extractor, and the options that the extractor is made with (JSON types).
+
+    Raises:
+        OptionError: the name is not a letter followed by up to 63 letters, digits, `_` or `-`.
+    """
+
+    name: str
+    extractor: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise OptionError(
+                f"feature name {self.name!r} is not a simple word; use letters, digits, _ and -, a letter first"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> FeatureSpec:
+        """Return the feature that the command line writes as `[NAME:]KIND[=ARGUMENT]`.
+
+        The name is KIND where NAME is not given. What ARGUMENT means, KIND says: for `onnx` it is the path of the
+        model or of its description, for `look` there is none.
+
+        Raises:
+            UnknownFeatureError: there is no such KIND.
+            OptionError: NAME is not a simple word, or KIND takes no ARGUMENT.
+        """
+        left, equals, argument = text.partition("=")
+        name, colon, kind = left.partition(":")
+        kind = kind if colon else name
+        make = _factory(kind)
+        options: Mapping[str, Any] = {}
+        if equals:
+            from_argument = getattr(make, "options_from_argument", None)
+            if from_argument is None:
+                raise OptionError(f"feature {text!r}: {kind} takes no argument; write {left!r}")
+            if not argument:
+                raise OptionError(f"feature {text!r}: nothing follows the =; write {left}=ARGUMENT")
+            options = from_argument(argument)
+        return cls(name, kind, options)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON types."""
+        return {"name": self.name, "extractor": self.extractor, "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, Any]) -> FeatureSpec:
+        """Return the spec that `to_json` gave."""
+        return cls(json["name"], json["extractor"], json["options"])
+
+
+def extractor_names() -> list[str]:
+    """Return the kinds of extractors that there are, sorted."""
+    return sorted({*_BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def create_extractor(spec: FeatureSpec) -> Extractor:
+    """Return the extractor of a feature.
+
+    Raises:
+        UnknownFeatureError: there is no extractor of that kind.
+        FeatureError: it does not take these options, or it fails to load.
+        ModelError, MissingDependencyError: as the extractor says.
+    """
+    make = _factory(spec.extractor)
+    try:
+        inspect.signature(make).bind(**spec.options)
+    except TypeError as error:
+        raise FeatureError(
+            f"feature {spec.name!r}: the options do not fit {spec.extractor} ({error}); "
+            f"on the command line, write {spec.extractor}=ARGUMENT"
+        ) from error
+    try:
+        return make(**spec.options)
+    except LookalikeError:
+        raise
+    except Exception as error:  # a plug-in may raise anything
+        raise FeatureError(f"feature {spec.name!r}: {spec.extractor} fails to start ({error!r})") from error
+
+
+def _factory(kind: str) -> Callable[..., Extractor]:
+    if kind in _BUILT_IN:
+        module, name = _BUILT_IN[kind]
+        built_in: Callable[..., Extractor] = getattr(importlib.import_module(module), name)
+        return built_in
+    points: tuple[EntryPoint, ...] = tuple(entry_points(group=ENTRY_POINTS, name=kind))
+    if not points:
+        raise UnknownFeatureError(f"there is no extractor {kind!r}; there are {', '.join(extractor_names())}")
+    try:
+        plug_in: Callable[..., Extractor] = points[0].load()
+    except Exception as error:  # importing a plug-in may raise anything
+        raise FeatureError(f"extractor {kind!r} ({points[0].value}) cannot be loaded ({error!r})") from error
+    return plug_in

@@ -1,0 +1,97 @@
+"""A worker process: pictures come in on standard input, vectors go out on standard output, in frames.
+
+    setup    {"extractors": [spec, ...], "max_pixels": n} -> {"ready": true}
+    pictures {"pictures": [[name, length], ...]} + their bytes
+             -> {"pictures": [...], "features": [[name, dimension], ...]} + vectors
+
+In a reply, a picture is [width, height, format] or {"kind", "reason"} of its PictureError; the body holds, feature
+after feature, the little-endian float32 rows of the pictures that succeeded. A reply {"kind", "message"} is an
+error that ends the run. The worker ends when its standard input does, so none outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import warnings
+from typing import IO, Any
+
+import numpy as np
+
+from lookalike.errors import LookalikeError, PictureError
+from lookalike.features.base import Extractor
+from lookalike.features.batch import Extracted, extract_batch
+from lookalike.features.frames import read_frame, write_frame
+from lookalike.features.registry import FeatureSpec, create_extractor
+
+_AHEAD = 1  # batches that are read while another is extracted
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    source, sink = _take_standard_streams()
+    warnings.simplefilter("ignore")
+    try:
+        setup, _ = read_frame(source)
+        try:
+            specs = [FeatureSpec.from_json(spec) for spec in setup["extractors"]]
+            extractors = {spec.name: create_extractor(spec) for spec in specs}
+            write_frame(sink, {"ready": True})
+            waiting: queue.Queue[tuple[dict[str, Any], memoryview]] = queue.Queue(_AHEAD)
+            threading.Thread(target=_read_ahead, args=(source, waiting), daemon=True).start()
+            while True:
+                _answer(sink, *waiting.get(), extractors, setup["max_pixels"])
+        except LookalikeError as error:
+            write_frame(sink, {"kind": type(error).__name__, "message": str(error)})
+    except (EOFError, BrokenPipeError):
+        pass
+
+
+def _take_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Keep the two pipes for frames alone, so that what an extractor prints cannot come between."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    sys.stdout = sys.stderr
+    return source, sink
+
+
+def _read_ahead(source: IO[bytes], waiting: queue.Queue[tuple[dict[str, Any], memoryview]]) -> None:
+    try:
+        while True:
+            waiting.put(read_frame(source))
+    except (EOFError, OSError):
+        os._exit(0)  # nobody is there to take the answer, so a batch in the works is left
+
+
+def _answer(
+    sink: IO[bytes],
+    header: dict[str, Any],
+    body: memoryview,
+    extractors: dict[str, Extractor],
+    max_pixels: int,
+) -> None:
+    pictures = []
+    start = 0
+    for name, length in header["pictures"]:
+        pictures.append((name, bytes(body[start : start + length])))
+        start += length
+    results = extract_batch(pictures, extractors, max_pixels=max_pixels)
+    extracted = [result for result in results if isinstance(result, Extracted)]
+    parts = [
+        np.stack([result.vectors[feature] for result in extracted]).astype("<f4").data.cast("B")
+        for feature in extractors
+        if extracted
+    ]
+    features = [[feature, extractor.dimension] for feature, extractor in extractors.items()]
+    write_frame(sink, {"pictures": [_described(result) for result in results], "features": features}, parts)
+
+
+def _described(result: Extracted | PictureError) -> Any:
+    if isinstance(result, PictureError):
+        return {"kind": type(result).__name__, "reason": result.reason}
+    return [result.width, result.height, result.format]
