@@ -1,0 +1,81 @@
+"""Precision@10 by articleType: of the ten nearest pictures, how many are of the query's kind.
+
+    python -m benchmarks.precision --data DIR --feature look --feature onnx=model.onnx
+
+DIR holds `images/` and `products.csv` with the columns `image` and `articleType`. Every picture is a query, itself
+left out; the search is exact.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.corpus import pictures_of
+from lookalike.arrays import Float32, Metric, normalised
+from lookalike.features.parallel import Extracted, extract_stream
+from lookalike.features.registry import FeatureSpec, create_extractor
+
+NEIGHBOURS = 10
+
+
+def precision(
+    vectors: Float32, labels: npt.NDArray[Any], metric: Metric, *, k: int = NEIGHBOURS, block: int = 1024
+) -> float:
+    """Return the mean share of the k nearest rows, the row itself left out, that carry the row's label."""
+    if metric == "cosine":
+        vectors = normalised(vectors)
+    squares = np.einsum("ij,ij->i", vectors, vectors) if metric == "euclidean" else np.zeros(len(vectors))
+    right = 0
+    for start in range(0, len(vectors), block):
+        nearness = 2 * vectors[start : start + block] @ vectors.T - squares
+        rows = np.arange(len(nearness))
+        nearness[rows, start + rows] = -np.inf
+        nearest = np.argpartition(-nearness, k - 1, axis=1)[:, :k]
+        right += int((labels[nearest] == labels[start + rows, None]).sum())
+    return right / (k * len(vectors))
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--feature", "features", multiple=True, default=("look",), show_default=True)
+@click.option("--jobs", default=2, show_default=True)
+@click.option(
+    "--label", default="articleType", show_default=True, help="The column that says what is relevant."
+)
+def main(data: Path, features: tuple[str, ...], jobs: int, label: str) -> None:
+    """Print precision@10 of each feature as a line of JSON."""
+    with (data / "products.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    paths = [data / "images" / row["image"] for row in rows]
+    for text in features:
+        spec = FeatureSpec.parse(text)
+        started = time.perf_counter()
+        vectors, labels = [], []
+        stream = extract_stream(pictures_of(paths), {spec.name: spec}, jobs=jobs)
+        for number, result in stream:
+            if isinstance(result, Extracted):
+                vectors.append(result.vectors[spec.name])
+                labels.append(rows[number][label])
+        seconds = time.perf_counter() - started
+        figures = {
+            "feature": text,
+            f"precision@{NEIGHBOURS}": round(
+                precision(np.stack(vectors), np.array(labels), create_extractor(spec).metric), 4
+            ),
+            "pictures": len(vectors),
+            "dimension": len(vectors[0]),
+            "pictures_per_second": round(len(vectors) / seconds, 1),
+        }
+        click.echo(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
