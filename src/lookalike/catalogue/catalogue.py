@@ -285,7 +285,8 @@ class Catalogue:
         rowid = sqlite.text_index.c.rowid
         query = select(rowid, sqlite.score).where(sqlite.text_matches(texts.query(texts.words(text))))
         if numbers is not None:
-            query = query.where(rowid.in_(sqlite.members(int(number) for number in numbers)))
+            # The sum keeps SQLite from asking the full text for each number by itself.
+            query = query.where((rowid + 0).in_(sqlite.members(int(number) for number in numbers)))
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(sqlite.score.desc(), rowid).limit(limit)).all()
         return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)

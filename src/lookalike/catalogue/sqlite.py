@@ -14,8 +14,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Integer,
     Select,
     Table,
+    Text,
     and_,
     case,
     cast,
@@ -138,7 +140,7 @@ def meets(condition: Condition) -> ColumnElement[bool]:
     )
     if isinstance(condition, AnyOf) and condition.negated:
         return and_(kind.is_not(None), kind != "null", found.is_(false()))
-    return and_(_mentioned(condition), kind.is_not(None), found.is_(true()))
+    return and_(_mentioned(condition), found.is_(true()))
 
 
 def has_field(field: str) -> ColumnElement[bool]:
@@ -201,7 +203,7 @@ def _bound(wanted: Scalar) -> ColumnElement[Any]:
 
 WEIGHTS = {"title": 10.0, "description": 2.0, "tags": 5.0, "other": 1.0}
 
-text_index = table("text_index", column("rowid"), *map(column, PARTS))
+text_index = table("text_index", column("rowid", Integer), *(column(part, Text) for part in PARTS))
 
 CREATE_TEXT_INDEX = (
     f"CREATE VIRTUAL TABLE text_index USING fts5({', '.join(PARTS)}, "
