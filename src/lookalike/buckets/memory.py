@@ -95,6 +95,8 @@ class MemoryBuckets:
         for table, own in enumerate(self._tables):
             start, length = own.spans(keys[:, table].reshape(-1))
             starts[:, table], lengths[:, table] = start.reshape(-1, probes), length.reshape(-1, probes)
+        if lengths.size and lengths.min() < 0:
+            raise VectorError("the store's buckets are damaged; build it again")
         lengths[_repeated(keys)] = 0
         offsets = np.concatenate(([0], np.cumsum(lengths.sum(axis=(1, 2)))))
         ids = np.empty(offsets[-1], dtype=np.int64)
@@ -180,7 +182,7 @@ class MemoryBuckets:
         ]
         for i, table in enumerate(store._tables):
             if (
-                (table.keys.dtype, table.starts.dtype) != (np.uint64, np.int64)
+                (table.keys.dtype.str, table.starts.dtype.str) != ("<u8", "<i8")
                 or table.members.dtype not in (np.int32, np.int64)
                 or {table.keys.ndim, table.starts.ndim, table.members.ndim} != {1}
                 or len(table.starts) != len(table.keys) + 1

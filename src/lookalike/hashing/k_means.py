@@ -28,7 +28,7 @@ def k_means(sample: Float32, clusters: int, random: np.random.Generator) -> Floa
         by_label = np.argsort(labels, kind="stable")
         starts = (np.cumsum(counts) - counts)[used]
         sums: Float32 = np.add.reduceat(sample[by_label], starts, axis=0, dtype=np.float32)
-        centroids[used] = sums / counts[used][:, np.newaxis]
+        centroids[used] = np.divide(sums, counts[used][:, np.newaxis])
         _repair(centroids, counts, random)
     return centroids
 
@@ -60,7 +60,7 @@ def _repair(centroids: Float32, counts: Int64, random: np.random.Generator) -> N
     counts = counts.copy()
     for empty in np.flatnonzero(counts == 0):
         largest = int(counts.argmax())
-        nudge = 1 + random.uniform(-1, 1, centroids.shape[1]).astype(np.float32) / 1024
+        nudge = 1 + random.uniform(-1, 1, centroids.shape[1]) / 1024
         centroids[empty] = centroids[largest] * nudge
         counts[empty] = counts[largest] // 2
         counts[largest] -= counts[empty]

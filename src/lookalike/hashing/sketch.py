@@ -94,14 +94,14 @@ class Sketcher:
         return codes, factors
 
     def _encode(self, vectors: Float32, centre_of: Int32) -> tuple[UInt64, Float32]:
-        residuals = vectors - self.centres[centre_of]
+        residuals: Float32 = vectors - self.centres[centre_of]
         turned: Float32 = residuals @ self._rotation
         root = np.sqrt(turned.shape[1])
         lengths = np.linalg.norm(residuals.astype(np.float64), axis=1)
         signs = np.where(turned > 0, 1, -1).astype(np.float32)
         along = np.abs(turned).sum(axis=1, dtype=np.float64) / root  # r <b, o>
         flat = along == 0  # the row is its centre
-        cosine = np.where(flat, 1, along / np.where(flat, 1, lengths)).clip(max=1)
+        cosine = np.where(flat, 1, along / np.where(flat, 1, lengths)).clip(max=1)  # <b, o>
         slope = -2 * lengths / cosine
         at_centre = np.einsum("ij,ij->i", signs, self._turned_centres[centre_of], dtype=np.float64) / root
         spread = 2 * lengths * np.sqrt((1 - cosine**2) / (cosine**2 * (turned.shape[1] - 1)))

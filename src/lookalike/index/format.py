@@ -35,7 +35,7 @@ CHUNK_BYTES = 16 << 20
 MANIFEST_BYTES = 64 << 20
 """A manifest longer than this is not read."""
 
-_FILE = re.compile(r"[a-z_.]+\.(\d+)\.bin")
+_FILE = re.compile(r"[a-z0-9_.]+\.(\d+)\.bin")
 _DTYPES = {"<f4", "<f8", "<i4", "<i8", "<u4", "<u8", "|b1", "|u1"}
 
 Array = npt.NDArray[Any]
@@ -72,6 +72,10 @@ class Writer:
     def stream(self, name: str, dtype: npt.DTypeLike, row_shape: tuple[int, ...]) -> Stream:
         """Return a context in which rows are appended to an array."""
         return Stream(self._path / f"{name}.{self._serial}.bin", name, dtype, row_shape, self._entries)
+
+    def map(self, name: str) -> Array:
+        """Return an array that was written, memory-mapped."""
+        return _map(self._path, name, self._entries[name])
 
     def keep(self, name: str, entry: Entry) -> None:
         """Take over an array of the version that is there."""

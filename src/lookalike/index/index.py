@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, Metric, as_ids, as_metric, as_vectors
-from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError
+from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError, VectorError
 from lookalike.hashing import Family
 from lookalike.index import storage
 from lookalike.index.answers import Explanation, IndexStats
+from lookalike.index.explaining import explain, stats
+from lookalike.index.folding import FOLD_SHARE, with_buckets
 from lookalike.index.scan import merge, scan
 from lookalike.index.settings import Settings, checked_recall
 from lookalike.index.state import Base, State, Tail, prepared
@@ -82,7 +84,7 @@ class Index:
         if np.may_share_memory(rows, vectors):
             rows = rows.copy()  # what the caller does to his array later must not reach the index
         numbers = np.arange(len(rows)) if ids is None else as_ids(ids, rows=len(rows))
-        return cls(settings, State.of(Base.of(rows, numbers)))
+        return cls(settings, State.of(with_buckets(Base.of(rows, numbers), settings)))
 
     @classmethod
     def build_from_blocks(
@@ -105,7 +107,16 @@ class Index:
         Raises:
             VectorError, DuplicateIdError, OptionError, IndexFormatError (`path` holds something else).
         """
-        raise NotImplementedError
+        settings = Settings.of(
+            metric=metric,
+            dimension=dimension,
+            recall=recall,
+            seed=seed,
+            scan_below=scan_below,
+            family=None if family is None else family.to_json(),
+        )
+        storage.build(Path(path), settings, blocks, generation)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = False) -> Index:
@@ -128,6 +139,8 @@ class Index:
         with self._writing:
             if generation is not None:
                 self._generation = generation
+            if self._state.loose_share > FOLD_SHARE:
+                self._fold(self._state)
             self._home = storage.save(Path(path), self._settings, self._state, self._generation, self._home)
 
     def __len__(self) -> int:
@@ -183,7 +196,7 @@ class Index:
             there = numbers[self._state.find(numbers) >= 0]
             if len(there):
                 raise DuplicateIdError(f"id {there[0]} is in the index already; remove it first")
-            self._state = self._tail.added(self._state, numbers, new)
+            self._settle(self._tail.added(self._state, numbers, new))
 
     def remove(self, ids: Sequence[int] | npt.NDArray[Any]) -> None:
         """Remove rows, all or none.
@@ -192,7 +205,7 @@ class Index:
             UnknownIdError: an id is not in the index.
         """
         with self._writing:
-            self._state = self._state.without(_rows_there(self._state, as_ids(ids)))
+            self._settle(self._state.without(_rows_there(self._state, as_ids(ids))))
 
     def search(
         self,
@@ -226,11 +239,15 @@ class Index:
         recall = self._settings.recall if recall is None else checked_recall(recall)
         rows: Int64 | None = None
         if allow is not None:
-            rows = state.find(np.unique(as_ids(allow, name="allow")))
+            rows = state.find(as_ids(allow, name="allow"))
             rows = np.sort(rows[rows >= 0])
         elif state.removed_rows:
             rows = np.flatnonzero(state.alive)
-        ids, distances = self._scan(state, block, int(k), rows)
+        few = rows is not None and len(rows) < self._settings.scan_below
+        if state.base.bucketed is None or few or recall == 1:
+            ids, distances = self._scan(state, block, int(k), rows)
+        else:
+            ids, distances = self._search_buckets(state, block, int(k), rows, recall)
         if max_distance is not None:
             far = ~(distances <= max_distance)
             ids[far], distances[far] = -1, np.inf
@@ -241,12 +258,54 @@ class Index:
 
         Raises:
             UnknownIdError: there is no such row.
+            VectorError: not one vector of the index's dimension.
         """
-        raise NotImplementedError
+        state = self._state
+        vector = prepared(
+            as_vectors(query, dimension=self.dimension, metric=self.metric, name="query"), self.metric
+        )
+        if len(vector) != 1:
+            raise VectorError(f"query has {len(vector)} rows; explain one at a time")
+        return explain(state, self._settings, vector, int(id), int(_rows_there(state, np.array([id]))[0]))
 
     def stats(self) -> IndexStats:
         """Return counts, sizes and what the index knows of its recall."""
-        raise NotImplementedError
+        return stats(self._state, self._settings, self._generation)
+
+    def _settle(self, state: State) -> None:
+        """Make `state` the current one, folded where it has grown loose. For writers that hold the lock."""
+        bucketed = state.base.bucketed
+        due = state.count >= self._settings.scan_below if bucketed is None else state.loose_share > FOLD_SHARE
+        if due and state.count and self._settings.recall < 1:
+            self._fold(state)
+        else:
+            self._state = state
+
+    def _fold(self, state: State) -> None:
+        """Make one base of base and tail."""
+        self._state = State.of(with_buckets(state.folded(), self._settings, state.base.bucketed))
+        self._tail = Tail(self.dimension)
+
+    def _search_buckets(
+        self, state: State, queries: Float32, k: int, rows: Int64 | None, recall: float
+    ) -> tuple[Int64, Float32]:
+        """Look into the base's buckets, and compare every row of the tail."""
+        base, split = state.base, len(state.base.ids)
+        bucketed = base.bucketed
+        if bucketed is None:
+            return self._scan(state, queries, k, rows)
+        visible: npt.NDArray[np.bool_] | None = None
+        if rows is not None:
+            visible = np.zeros(split, dtype=np.bool_)
+            visible[rows[rows < split]] = True
+        ids, distances, unanswered = bucketed.search(base.vectors, base.ids, queries, k, recall, visible)
+        if len(state.tail_ids):
+            tail_rows = None if rows is None else rows[rows >= split] - split
+            tail = scan(queries, state.tail_vectors, state.tail_ids, k, self.metric, tail_rows)
+            ids, distances = merge((ids, distances), tail)
+        if len(unanswered):
+            ids[unanswered], distances[unanswered] = self._scan(state, queries[unanswered], k, rows)
+        return ids, distances
 
     def _scan(self, state: State, queries: Float32, k: int, rows: Int64 | None) -> tuple[Int64, Float32]:
         """Compare every one of `rows` (all by default), in base and tail."""

@@ -15,7 +15,7 @@ BLOCK_BYTES = 4 << 20
 """Rows are compared in blocks of about this size, so that a block stays in the processor's cache."""
 PAIR_BYTES = 8 << 20
 
-_DISTANCES: dict[Metric, Callable[[Float32, Float32], npt.NDArray[np.float64]]] = {
+DISTANCES: dict[Metric, Callable[[Float32, Float32], npt.NDArray[np.float64]]] = {
     "euclidean": reference.euclidean,
     "cosine": reference.cosine,
     "dot": reference.dot,
@@ -54,7 +54,7 @@ def pair_distances(queries: Float32, vectors: Float32, query: Int64, row: Int64,
     step = max(1, PAIR_BYTES // (8 * queries.shape[1]))
     for start in range(0, len(query), step):
         pairs = slice(start, start + step)
-        distances[pairs] = _DISTANCES[metric](queries[query[pairs]], vectors[row[pairs]])
+        distances[pairs] = DISTANCES[metric](queries[query[pairs]], vectors[row[pairs]])
     return distances
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, Metric
+from lookalike.index.bucketed import Bucketed
 
 Bool = npt.NDArray[np.bool_]
 
@@ -26,10 +27,12 @@ class Base:
     ids: Int64
     order: Int64
     """The rows, ordered by id."""
+    bucketed: Bucketed | None = None
+    """Buckets and sketches of the rows, where there are enough of them."""
 
     @classmethod
     def of(cls, vectors: Float32, ids: Int64) -> Base:
-        """Return the base of these rows."""
+        """Return the base of these rows, without buckets."""
         return cls(vectors, ids, np.argsort(ids))
 
     def find(self, ids: Int64) -> Int64:
@@ -107,6 +110,11 @@ class State:
         alive[rows] = False
         kept = alive[self.tail_order + len(self.base.ids)]
         return replace(self, alive=alive, count=self.count - len(rows), tail_order=self.tail_order[kept])
+
+    @property
+    def loose_share(self) -> float:
+        """Rows of the tail and removed rows, as a share of the base's."""
+        return (len(self.tail_ids) + self.removed_rows) / max(1, len(self.base.ids))
 
     @property
     def tail_rows(self) -> int:

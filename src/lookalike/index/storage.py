@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from lookalike.errors import IndexFormatError, OptionError
+from lookalike.arrays import as_ids, as_vectors
+from lookalike.errors import IndexFormatError, LookalikeError, OptionError
 from lookalike.index import format as disk
+from lookalike.index.bucketed import Bucketed
+from lookalike.index.folding import with_buckets
 from lookalike.index.settings import Settings
-from lookalike.index.state import Base, State
+from lookalike.index.state import Base, State, prepared
 
-_BASE = ("vectors", "ids", "order")
+_CHANGING = ("tail_vectors", "tail_ids", "removed")
+"""The arrays that are written on every save; the others are the base's."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,35 @@ def save(path: Path, settings: Settings, state: State, generation: int, home: Ho
     """Write `state` to the directory `path`; arrays of the base that are there already are kept."""
     writer = disk.Writer(path)
     kept = _kept(path, state.base, home)
-    for name in _BASE:
-        if name in kept:
-            writer.keep(name, kept[name])
-        else:
-            writer.write(name, getattr(state.base, name))
-    tail = np.sort(state.tail_order)
-    writer.write("tail_vectors", state.tail_vectors[tail])
-    writer.write("tail_ids", state.tail_ids[tail])
-    writer.write("removed", np.flatnonzero(~state.alive[: len(state.base.ids)]))
-    entries = writer.commit({"settings": settings.to_json(), "generation": generation})
-    return Home(path, weakref.ref(state.base), {name: entries[name] for name in _BASE})
+    properties, arrays = _parts(state.base)
+    for name in kept:
+        writer.keep(name, kept[name])
+    _write(writer, {name: array for name, array in arrays.items() if name not in kept}, state)
+    entries = writer.commit({"settings": settings.to_json(), "generation": generation, "buckets": properties})
+    return Home(path, weakref.ref(state.base), {name: entries[name] for name in arrays})
+
+
+def build(
+    path: Path,
+    settings: Settings,
+    blocks: Iterable[tuple[Sequence[int] | disk.Array, npt.ArrayLike]],
+    generation: int,
+) -> None:
+    """Write an index of blocks of (ids, vectors) to `path`, vectors block by block."""
+    writer = disk.Writer(path)
+    numbers = [np.empty(0, dtype=np.int64)]
+    with writer.stream("vectors", np.float32, (settings.dimension,)) as stream:
+        row = 0
+        for ids, vectors in blocks:
+            block = as_vectors(vectors, dimension=settings.dimension, metric=settings.metric, first_row=row)
+            numbers.append(as_ids(ids, rows=len(block)))
+            stream.append(prepared(block, settings.metric))
+            row += len(block)
+    base = with_buckets(Base.of(writer.map("vectors"), as_ids(np.concatenate(numbers))), settings)
+    properties, arrays = _parts(base)
+    del arrays["vectors"]
+    _write(writer, arrays, State.of(base))
+    writer.commit({"settings": settings.to_json(), "generation": generation, "buckets": properties})
 
 
 def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
@@ -49,6 +73,7 @@ def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
     try:
         settings = Settings.of(**properties["settings"])
         generation = int(properties["generation"])
+        buckets = properties["buckets"]
         base = Base(arrays["vectors"], arrays["ids"], arrays["order"])
         tail_vectors, tail_ids, removed = arrays["tail_vectors"], arrays["tail_ids"], arrays["removed"]
     except (KeyError, TypeError, ValueError, OptionError) as error:
@@ -68,6 +93,12 @@ def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
         raise IndexFormatError(f"{path}: array removed names rows that are not there; rebuild the index")
     if verify:
         _check_order(path, base)
+    if buckets is not None:
+        try:
+            bucketed = Bucketed.restored(settings, rows, buckets, arrays, verify)
+        except (LookalikeError, KeyError, TypeError, ValueError) as error:
+            raise IndexFormatError(f"{path / disk.MANIFEST}: {error}; rebuild the index") from error
+        base = replace(base, bucketed=bucketed)
     state = State.of(base).without(removed)
     state = replace(
         state,
@@ -77,7 +108,27 @@ def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
         count=state.count + len(tail_ids),
         tail_order=np.argsort(tail_ids),
     )
-    return settings, state, generation, Home(path, weakref.ref(base), {name: entries[name] for name in _BASE})
+    kept = {name: entry for name, entry in entries.items() if name not in _CHANGING}
+    return settings, state, generation, Home(path, weakref.ref(base), kept)
+
+
+def _write(writer: disk.Writer, arrays: dict[str, disk.Array], state: State) -> None:
+    """Write arrays of the base, and what has changed since the base was made."""
+    for name, array in arrays.items():
+        writer.write(name, array)
+    tail = np.sort(state.tail_order)
+    writer.write("tail_vectors", state.tail_vectors[tail])
+    writer.write("tail_ids", state.tail_ids[tail])
+    writer.write("removed", np.flatnonzero(~state.alive[: len(state.base.ids)]))
+
+
+def _parts(base: Base) -> tuple[dict[str, Any] | None, dict[str, disk.Array]]:
+    """Return what to save of a base: properties of its buckets, and arrays."""
+    arrays: dict[str, disk.Array] = {"vectors": base.vectors, "ids": base.ids, "order": base.order}
+    if base.bucketed is None:
+        return None, arrays
+    properties, more = base.bucketed.parts()
+    return properties, arrays | more
 
 
 def _kept(path: Path, base: Base, home: Home | None) -> dict[str, disk.Entry]:
