@@ -19,6 +19,7 @@ from h5py import h5d, h5g, h5i, h5l, h5o, h5p, h5t
 
 from lookalike.errors import VectorFileError
 from lookalike.vectorfiles.hdf5_filters import Pipeline
+from lookalike.vectorfiles.hdf5_heap import check_heaps
 
 CHUNK_BYTES = 1 << 30
 """A chunk may take no more than this in memory, since it is decompressed whole."""
@@ -80,7 +81,8 @@ class Storage:
             raise VectorFileError(f"{self.label} holds no text ({_described(kind)}); names are strings")
         if kind.is_variable_str():
             # In the file: length, address of a heap, number within it.
-            address_bytes, _ = self._file.id.get_create_plist().get_sizes()
+            address_bytes, size_bytes = self._file.id.get_create_plist().get_sizes()
+            check_heaps(Path(self._file.filename), int(size_bytes))
             self._stored_bytes = 4 + int(address_bytes) + 4
             return
         self._stored_bytes = int(kind.get_size())
