@@ -19,7 +19,8 @@ from lookalike.errors import CollectionDamagedError, UnknownFeatureError
 
 def column(connection: Connection, query: Select[Any]) -> Int64:
     """The numbers (n,) that a query of one column gives, ascending."""
-    return np.sort(np.array(connection.execute(query).scalars().all(), dtype=np.int64))
+    gathered = connection.execute(sqlite.gathered(query)).scalar_one()
+    return np.sort(np.array(json.loads(gathered), dtype=np.int64))
 
 
 def features(connection: Connection) -> dict[str, FeatureRecord]:

@@ -126,6 +126,11 @@ def members(values: Iterable[int] | Iterable[str]) -> Select[Any]:
     return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)
 
 
+def gathered(query: Select[Any]) -> Select[Any]:
+    """A query for what `query` gives in its one column, as one JSON list: several times faster than rows."""
+    return select(func.json_group_array(query.subquery().c[0]))
+
+
 # --- Metadata: JSON text, as `writer.encoded` writes it ---
 
 

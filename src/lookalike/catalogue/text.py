@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from typing import Any
 
 from lookalike.catalogue.records import Metadata
@@ -15,19 +14,20 @@ PARTS = ("title", "description", "tags", "other")
 
 def parts(metadata: Metadata) -> tuple[str, ...]:
     """The searchable text of each of `PARTS`: texts and numbers, also in lists and objects, one a line."""
-    named = tuple("\n".join(_leaves(metadata.get(part))) for part in PARTS[:-1])
-    rest = (leaf for field, value in metadata.items() if field not in PARTS[:-1] for leaf in _leaves(value))
-    return (*named, "\n".join(rest))
+    lines: dict[str, list[str]] = {part: [] for part in PARTS}
+    for field, value in metadata.items():
+        _gather(value, lines.get(field, lines["other"]))
+    return tuple(map("\n".join, lines.values()))
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _gather(value: Any, lines: list[str]) -> None:
     if isinstance(value, str):
-        yield value
+        lines.append(value)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+        lines.append(str(value))
     elif isinstance(value, list | tuple | dict):
         for member in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(member)
+            _gather(member, lines)
 
 
 def words(text: str) -> list[str]:

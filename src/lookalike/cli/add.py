@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lookalike.collection.report import AddReport, Event
 
 
-@click.command()
+@click.command(short_help="Add picture files and folders.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @collection_option
 @click.option(

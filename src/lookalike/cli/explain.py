@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lookalike.collection.explain import Explanation
 
 
-@click.command()
+@click.command(short_help="Tell why a source is, or is not, a hit.")
 @click.argument("query")
 @click.argument("id_", metavar="ID")
 @collection_option

@@ -10,7 +10,7 @@ from lookalike.cli.add import summary
 from lookalike.cli.common import collection_option, json_option, print_json
 
 
-@click.command("import")
+@click.command("import", short_help="Import vectors: HDF5, .npy or .fvecs.")
 @click.argument("file", type=click.Path(path_type=Path))
 @collection_option
 @click.option("--feature", default="vectors", show_default=True, help="What to call these vectors.")

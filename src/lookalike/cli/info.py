@@ -11,7 +11,7 @@ import click
 from lookalike.cli.common import collection_option, json_option, open_collection, print_json
 
 
-@click.command()
+@click.command(short_help="Show counts, sizes, features and buckets.")
 @collection_option
 @json_option
 def info(folder: Path, as_json: bool) -> None:

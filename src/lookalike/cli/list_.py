@@ -17,7 +17,7 @@ from lookalike.cli.common import (
 )
 
 
-@click.command("list")
+@click.command("list", short_help="List the sources.")
 @collection_option
 @click.option("--text", metavar="WORDS", help="Only sources that all these words match.")
 @click.option(

@@ -9,7 +9,7 @@ import click
 from lookalike.cli.common import collection_option, open_collection
 
 
-@click.command()
+@click.command(short_help="Build every index anew from the catalogue.")
 @collection_option
 def rebuild(folder: Path) -> None:
     """Build every index anew from the catalogue.

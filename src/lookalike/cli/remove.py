@@ -9,7 +9,7 @@ import click
 from lookalike.cli.common import collection_option, open_collection
 
 
-@click.command()
+@click.command(short_help="Remove sources by id, path or folder.")
 @click.argument("what", nargs=-1, required=True, metavar="ID|PATH...")
 @collection_option
 def remove(what: tuple[str, ...], folder: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lookalike.collection import Hits
 
 
-@click.command()
+@click.command(short_help="Find what looks like a picture.")
 @click.argument("query")
 @collection_option
 @click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many hits.")

@@ -11,7 +11,7 @@ import click
 from lookalike.cli.common import EXIT_DAMAGED, collection_option, json_option, open_collection, print_json
 
 
-@click.command()
+@click.command(short_help="Look for damage, and say what to do.")
 @collection_option
 @json_option
 def verify(folder: Path, as_json: bool) -> None:

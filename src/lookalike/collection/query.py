@@ -91,11 +91,7 @@ def _resolve(
         return ResolvedQuery(_vector(query, features, "the query"), {"dimension": int(query.shape[-1])})
     path = Path(query)
     if (reference := _row_reference(path)) is not None:
-        from lookalike.vectorfiles import open_vectors
-
-        file, row = reference
-        with open_vectors(file) as vectors:
-            return ResolvedQuery(_vector(vectors.row(row), features, str(query)), {"row": str(query)})
+        return ResolvedQuery(_file_row(*reference, features), {"row": str(query)})
     if isinstance(query, str):
         number = catalogue.numbers([query]).get(query)
         if number is not None:
@@ -111,6 +107,19 @@ def _row_reference(path: Path) -> tuple[Path, int] | None:
     from lookalike.vectorfiles import parse_reference
 
     return None if path.exists() else parse_reference(str(path))
+
+
+def _file_row(file: Path, row: int, features: Mapping[str, FeatureRecord]) -> dict[str, Float32]:
+    """Return a row of a vector file, which is read as it was when a feature was imported from its kind."""
+    from lookalike.collection.extraction import is_imported
+    from lookalike.vectorfiles import HDF5_SUFFIXES, open_vectors
+
+    options: Mapping[str, Any] = {}
+    if file.suffix.lower() in HDF5_SUFFIXES:
+        imported = [feature.options for feature in features.values() if is_imported(feature)]
+        options = imported[0] if len(imported) == 1 else {}
+    with open_vectors(file, **options) as vectors:
+        return _vector(vectors.row(row), features, f"{file}#{row}")
 
 
 def _stored(

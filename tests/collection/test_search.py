@@ -1,0 +1,177 @@
+"""Search gives exactly what filters, words and exact distances say."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lookalike import Collection
+from lookalike.catalogue import Where
+from lookalike.errors import FeatureMismatchError, OptionError, UnknownFeatureError, UnknownIdError
+
+# Words that the stemmer leaves alone, so that the plain definition below is the whole of it.
+WORDS = ("red", "blue", "cup", "dog", "hat")
+COLOURS = ("Red", "Blue", "Green")
+
+rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "vector": st.tuples(*[st.integers(-3, 3)] * 3).filter(any),
+            "title": st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join),
+            "colour": st.none() | st.sampled_from(COLOURS),
+            "year": st.none() | st.integers(2009, 2013),
+        }
+    ),
+    min_size=1,
+    max_size=25,
+)
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "colour": st.sampled_from(COLOURS) | st.lists(st.sampled_from(COLOURS), min_size=1, max_size=2),
+        "year": st.tuples(st.none() | st.integers(2009, 2013), st.none() | st.integers(2009, 2013)),
+    },
+)
+
+
+def fill(collection: Collection, table: list[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
+    metadata = [
+        {name: row[name] for name in ("title", "colour", "year") if row[name] not in (None, "")} for row in table
+    ]
+    # Fields that no source has are refused, which is another test's matter.
+    metadata[0] |= {"colour": metadata[0].get("colour", "Red"), "year": metadata[0].get("year", 2010)}
+    vectors = np.array([row["vector"] for row in table], dtype=np.float32)
+    ids = [f"row{number}" for number in range(len(table))]
+    collection.add_vectors(vectors, ids=ids, metric=metric, metadata=metadata)
+    return metadata
+
+
+def exact(vectors: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
+    vectors, query = vectors.astype(np.float64), query.astype(np.float64)
+    if metric == "euclidean":
+        return np.linalg.norm(vectors - query, axis=1)
+    if metric == "dot":
+        return -(vectors @ query)
+    return 1 - vectors @ query / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(query))
+
+
+@given(
+    table=rows,
+    query=st.tuples(*[st.integers(-3, 3)] * 3).filter(any),
+    where=filters,
+    words=st.lists(st.sampled_from(WORDS), max_size=2),
+    k=st.integers(1, 30),
+    metric=st.sampled_from(["euclidean", "cosine", "dot"]),
+    limit=st.none() | st.floats(-5, 5),
+)
+@settings(deadline=None, max_examples=60)
+def test_filters_words_and_distances_are_exact(
+    table: list[dict[str, Any]],
+    query: tuple[int, ...],
+    where: dict[str, Any],
+    words: list[str],
+    k: int,
+    metric: str,
+    limit: float | None,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Collection.create(Path(folder) / "c") as collection:
+        metadata = fill(collection, table, metric)
+        hits = collection.search(
+            np.array(query, dtype=np.float32),
+            k=k,
+            where=where or None,
+            text=" ".join(words) or None,
+            max_distance=limit,
+        )
+    distances = exact(np.array([row["vector"] for row in table]), np.array(query), metric)
+    allowed = [
+        number
+        for number, fields in enumerate(metadata)
+        if Where.of(where).matches(fields)
+        and all(word in f"{fields.get('title', '')} {fields.get('colour', '')}".lower().split() for word in words)
+    ]
+    within = [number for number in allowed if limit is None or distances[number] <= limit + 1e-5]
+    certain = [number for number in allowed if limit is None or distances[number] <= limit - 1e-5]
+    assert min(k, len(certain)) <= len(hits) <= min(k, len(within))
+    found = [int(hit.id.removeprefix("row")) for hit in hits]
+    assert len(set(found)) == len(found)
+    assert set(found) <= set(within)
+    np.testing.assert_allclose([hit.distance for hit in hits], distances[found], atol=1e-5)
+    best = np.sort(distances[within])[: len(found)]
+    np.testing.assert_allclose([hit.distance for hit in hits], best, atol=1e-5)
+
+
+@given(
+    table=rows,
+    query=st.tuples(*[st.integers(-3, 3)] * 3).filter(any),
+    weights=st.tuples(st.floats(0.05, 1), st.floats(0.05, 1)),
+    k=st.integers(1, 12),
+)
+@settings(deadline=None, max_examples=40)
+def test_several_features_rank_by_the_weighted_mean(
+    table: list[dict[str, Any]], query: tuple[int, ...], weights: tuple[float, float], k: int
+) -> None:
+    vectors = np.array([row["vector"] for row in table], dtype=np.float32)
+    turned = np.ascontiguousarray(vectors[:, ::-1]) + 1
+    ids = [f"row{number}" for number in range(len(table))]
+    asked = np.array(query, dtype=np.float32)
+    with tempfile.TemporaryDirectory() as folder, Collection.create(Path(folder) / "c") as collection:
+        collection.add_vectors(vectors, ids=ids, feature="first")
+        collection.add_vectors(turned, ids=ids, feature="second")
+        hits = collection.search(
+            {"first": asked, "second": asked}, k=k, features={"first": weights[0], "second": weights[1]}
+        )
+    parts = {"first": exact(vectors, asked, "euclidean"), "second": exact(turned, asked, "euclidean")}
+    total = (weights[0] * parts["first"] + weights[1] * parts["second"]) / sum(weights)
+    np.testing.assert_allclose([hit.distance for hit in hits], np.sort(total)[:k], atol=1e-5)
+    for hit in hits:
+        row = int(hit.id.removeprefix("row"))
+        for name, distances in parts.items():
+            assert hit.features[name] == pytest.approx(distances[row], abs=1e-5)
+
+
+@pytest.fixture
+def fruit(tmp_path: Path) -> Collection:
+    collection = Collection.create(tmp_path / "c")
+    collection.add_vectors(
+        np.array([[0, 0], [1, 0], [2, 0], [3, 0], [9, 9]], dtype=np.float32),
+        ids=["apple", "pear", "plum", "fig", "melon"],
+        metadata=[{"title": title} for title in ("green apple", "pear", "plum", "fig", "green melon")],
+    )
+    return collection
+
+
+def test_a_source_is_not_its_own_hit(fruit: Collection) -> None:
+    assert [hit.id for hit in fruit.search("apple", k=2)] == ["pear", "plum"]
+    assert len(fruit.search("apple", k=99)) == 4
+
+
+def test_words_weigh_in_when_blended(fruit: Collection) -> None:
+    narrowed = fruit.search(np.zeros(2, dtype=np.float32), k=5, text="green")
+    assert [hit.id for hit in narrowed] == ["apple", "melon"]
+    blended = fruit.search(np.zeros(2, dtype=np.float32), k=5, text="green", blend=True)
+    # apple leads both rankings; melon, second by words, comes before what is second by looks alone
+    assert [hit.id for hit in blended] == ["apple", "melon", "pear", "plum", "fig"]
+    assert blended[1].text_score is not None
+    assert blended[2].text_score is None
+
+
+def test_errors_name_the_thing(fruit: Collection) -> None:
+    with pytest.raises(UnknownIdError, match="grape"):
+        fruit.search("grape")
+    with pytest.raises(UnknownFeatureError, match="look"):
+        fruit.search("apple", features={"look": 1})
+    with pytest.raises(FeatureMismatchError, match="dimension 3"):
+        fruit.search(np.zeros(3, dtype=np.float32))
+    with pytest.raises(OptionError, match="k is 0"):
+        fruit.search("apple", k=0)
+    with pytest.raises(OptionError, match="weight"):
+        fruit.search("apple", features={"vectors": -1})
+    with pytest.raises(OptionError, match="words"):
+        fruit.search("apple", blend=True)
