@@ -89,7 +89,7 @@ def test_what_was_acknowledged_survives_sigkill_and_others_read_meanwhile(tmp_pa
                 assert reader.count() % BATCH == 0  # and never half a batch
             os.kill(child.pid, signal.SIGKILL)
             child.wait()
-            acknowledged = int((child.stdout.read().split() or [acknowledged])[-1])
+            acknowledged = int((child.stdout.read().split() or [str(acknowledged)])[-1])
         with Catalogue.open(path) as after:
             count = after.count()
             assert count in (acknowledged, acknowledged + BATCH)  # committed, but killed before it said so
