@@ -137,10 +137,9 @@ def print_hits(hits: Hits) -> None:
     table.add_column("where", overflow="fold")
     table.add_column("what", overflow="fold")
     for rank, hit in enumerate(hits, 1):
-        title = next((str(hit.metadata[name]) for name in ("title", "name") if name in hit.metadata), "")
         score = "" if hit.text_score is None else f"{hit.text_score:.2f}"
         numbers = [str(rank), f"{hit.distance:.4f}", *([score] if with_text else [])]
-        table.add_row(*numbers, Text(_shown(hit.path) or hit.id), Text(title))
+        table.add_row(*numbers, Text(_shown(hit.path) or hit.id), Text(hit.title or ""))
     console().print(table)
 
 

@@ -11,6 +11,8 @@ from lookalike.errors import MissingDependencyError
 if TYPE_CHECKING:
     import pandas as pd
 
+TITLE_FIELDS = ("title", "name")
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -34,6 +36,15 @@ class Hit:
     text_score: float | None
     metadata: Mapping[str, Any]
     places: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str | None:
+        """The metadata's `title` or `name`, if there is one; those of exact copies side by side."""
+        for name in TITLE_FIELDS:
+            if name in self.metadata:
+                value = self.metadata[name]
+                return " / ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Return the hit as the command line prints it under `--json`."""

@@ -31,7 +31,11 @@ def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, 
                 "version": feature.version,
                 "model": feature.model_hash or None,
                 "vectors": statistics.vectors.get(name, 0),
-                "index": asdict(indexes.get(feature).stats()),
+                "index": {
+                    key: value
+                    for key, value in asdict(indexes.get(feature).stats()).items()
+                    if value is not None and value != ()
+                },
             }
             for name, feature in catalogue.features().items()
         },

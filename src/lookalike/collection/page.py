@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lookalike.collection.hits import Hit, Hits
+from lookalike.collection.hits import TITLE_FIELDS, Hit, Hits
 from lookalike.errors import PictureError
 from lookalike.images.thumbnail import thumbnail_data_uri
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-TITLE_FIELDS = ("title", "name", "productDisplayName")
 
 
 def hits_page(hits: Hits) -> str:
@@ -54,9 +52,8 @@ def _thumbnail(path: str | None) -> str | None:
 
 
 def _title(hit: Hit) -> str:
-    for field in TITLE_FIELDS:
-        if field in hit.metadata:
-            return str(hit.metadata[field])
+    if hit.title is not None:
+        return hit.title
     return hit.path.replace("\\", "/").rsplit("/", 1)[-1] if hit.path else hit.id
 
 
