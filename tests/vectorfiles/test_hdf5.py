@@ -13,9 +13,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lookalike.errors import VectorFileError
 from lookalike.vectorfiles import open_vectors
+from lookalike.vectorfiles.hdf5_filters import Pipeline
 
 VECTORS = np.random.default_rng(7).normal(size=(103, 5)).astype(np.float32)
 NAMES = [f"földer/{number}.jpg" for number in range(103)]
@@ -185,7 +188,7 @@ REFUSED: dict[str, tuple[Fill, str]] = {
     "table of names": (with_names([[b"a", b"b"]]), "names need"),
     "bad UTF-8": (with_names(np.array([b"a", b"\xff"])), r"name 1 is not UTF-8"),
     "giant names": (with_names(np.array([b"a", b"x" * 70_000])), "70000 bytes"),
-    "giant text": (with_names(["a", "x" * 70_000]), "more than 65536"),
+    "giant text": (with_names(["a", "x" * 70_000]), "string of 70000 bytes; 65536 are allowed"),
 }
 
 
@@ -259,6 +262,45 @@ def test_flipped_bytes_neither_crash_nor_hang_nor_raise_anything_else(tmp_path: 
     opened, refused_ = map(int, run.stdout.split())
     assert opened > 5
     assert refused_ > 5
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    numbers=st.lists(st.integers(0, 3), min_size=1, max_size=700),
+    repeated=st.integers(1, 400),
+    compression=st.sampled_from(["gzip", "lzf", None]),
+    shuffle=st.booleans(),
+    fletcher32=st.booleans(),
+)
+def test_chunks_are_decoded_to_what_was_written(
+    numbers: list[int], repeated: int, compression: str | None, shuffle: bool, fletcher32: bool
+) -> None:
+    content = np.array(numbers * repeated, np.uint16)[:9000]
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        stored = file.create_dataset(
+            "x",
+            data=content,
+            chunks=content.shape,
+            compression=compression,
+            shuffle=shuffle,
+            fletcher32=fletcher32,
+        )
+        mask, raw = stored.id.read_direct_chunk((0,))
+        pipeline = Pipeline("x", stored.id.get_create_plist())
+    assert pipeline.decoded(raw, mask, content.nbytes) == content.tobytes()
+    assert pipeline.decoded(raw, mask, content.nbytes - 1) is None
+
+
+def test_a_reference_longer_than_its_string_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path / "v.h5", with_names(["abc", "defg"]))
+    damaged = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        place = file["filenames"].id.get_offset()
+    for byte, message in ((0, "damaged heap"), (3, "string of 4278190083 bytes")):
+        length = bytearray(damaged[place : place + 4])
+        length[byte] = 0xFF
+        path.write_bytes(damaged[:place] + length + damaged[place + 4 :])
+        refused(path, message)
 
 
 def test_a_heap_of_strings_that_never_ends_is_refused(tmp_path: Path) -> None:

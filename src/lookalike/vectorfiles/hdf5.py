@@ -129,10 +129,8 @@ class Hdf5File(VectorFile):
     def _stream_names(self, storage: Storage) -> Iterator[str]:
         for first in range(0, self.rows, NAMES_PER_READ):
             with _mapped(self.path):
-                block = storage.read((slice(first, min(first + NAMES_PER_READ, self.rows)),))
-            for row, raw in enumerate(block.tolist(), start=first):
-                if len(raw) > NAME_BYTES:
-                    raise VectorFileError(f"{storage.label}: name {row} has more than {NAME_BYTES} bytes")
+                block = storage.read_text(first, min(first + NAMES_PER_READ, self.rows), NAME_BYTES)
+            for row, raw in enumerate(block, start=first):
                 try:
                     yield raw.decode("utf-8")
                 except UnicodeDecodeError as error:

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from h5py import h5d, h5g, h5i, h5l, h5o, h5p, h5t
 
 from lookalike.errors import VectorFileError
+from lookalike.vectorfiles.base import open_plainly, read_exactly
 from lookalike.vectorfiles.hdf5_filters import Pipeline
-from lookalike.vectorfiles.hdf5_heap import check_heaps
+from lookalike.vectorfiles.hdf5_heap import REFERENCE, Heaps
 
 CHUNK_BYTES = 1 << 30
 """A chunk may take no more than this in memory, since it is decompressed whole."""
@@ -53,6 +54,8 @@ class Storage:
         if shape is None:
             raise VectorFileError(f"{self.label} is empty; it has no shape")
         self.shape: tuple[int, ...] = tuple(int(length) for length in shape)
+        self._heaps: Heaps | None = None
+        self._latest: tuple[int | None, bytes] = (None, b"")
         self._chunk: tuple[int, ...] | None = None
         self._pipeline: Pipeline | None = None
         if self._properties.get_layout() == h5d.CHUNKED:
@@ -80,10 +83,11 @@ class Storage:
         if not isinstance(kind, h5t.TypeStringID):
             raise VectorFileError(f"{self.label} holds no text ({_described(kind)}); names are strings")
         if kind.is_variable_str():
-            # In the file: length, address of a heap, number within it.
-            address_bytes, size_bytes = self._file.id.get_create_plist().get_sizes()
-            check_heaps(Path(self._file.filename), int(size_bytes))
-            self._stored_bytes = 4 + int(address_bytes) + 4
+            creation = self._file.id.get_create_plist()
+            if creation.get_sizes() != (8, 8) or self._properties.get_layout() == h5d.COMPACT:
+                raise VectorFileError(f"{self.label} is stored in an unusual way; write it again with h5py")
+            self._heaps = Heaps(Path(self._file.filename), int(creation.get_userblock()))
+            self._stored_bytes = REFERENCE.itemsize
             return
         self._stored_bytes = int(kind.get_size())
         if self._stored_bytes > limit:
@@ -131,6 +135,32 @@ class Storage:
             self._check_compressed(selection, self._chunk, self._pipeline)
         block: npt.NDArray[Any] = self._dataset[selection]
         return block
+
+    def read_text(self, first: int, last: int, limit: int) -> list[bytes]:
+        """Return the strings first..last-1 of a dataset with one axis; more than `limit` bytes are refused."""
+        if self._heaps is None:
+            strings: list[bytes] = self.read((slice(first, last),)).tolist()
+            return strings
+        return self._heaps.strings(self._references(first, last), limit)
+
+    def _references(self, first: int, last: int) -> npt.NDArray[Any]:
+        """Return the references to strings as they lie in the file, for HDF5 would follow them."""
+        if self._chunk is None or self._pipeline is None:
+            path = Path(self._file.filename)
+            references = np.empty(last - first, REFERENCE)
+            handle, _ = open_plainly(path)
+            with handle:
+                offset = self._dataset.id.get_offset() + first * REFERENCE.itemsize
+                read_exactly(path, handle, offset, references)
+            return references
+        step = self._chunk[0]
+        start = first // step * step
+        content = b""
+        for at in range(start, last, step):
+            if self._latest[0] != at:  # a chunk longer than a read is decoded once all the same
+                self._latest = at, self._decoded_chunk((at,), self._pipeline)
+            content += self._latest[1]
+        return np.frombuffer(content, REFERENCE)[first - start : last - start]
 
     def _chunk_bytes(self) -> int:
         return math.prod(self._chunk or ()) * self._stored_bytes
@@ -195,11 +225,15 @@ class Storage:
             if self._checked[number]:
                 continue
             offsets = tuple(index * step for index, step in zip(at, chunk, strict=True))
-            mask, raw = self._dataset.id.read_direct_chunk(offsets)
-            length = pipeline.decoded_length(raw, mask, self._chunk_bytes())
-            if length != self._chunk_bytes():
-                raise VectorFileError(f"{self.label}: chunk {offsets} is damaged")
+            self._decoded_chunk(offsets, pipeline)
             self._checked[number] = 1
+
+    def _decoded_chunk(self, offsets: tuple[int, ...], pipeline: Pipeline) -> bytes:
+        mask, raw = self._dataset.id.read_direct_chunk(offsets)
+        content = pipeline.decoded(raw, mask, self._chunk_bytes())
+        if content is None or len(content) != self._chunk_bytes():
+            raise VectorFileError(f"{self.label}: chunk {offsets} is damaged")
+        return content
 
 
 def fetch_dataset(path: Path, file: h5py.File, name: str) -> h5d.DatasetID | None:
