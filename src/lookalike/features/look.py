@@ -1,22 +1,35 @@
-"""`look`: a global descriptor of edges, texture, layout and colour that needs no model and no download.
+"""`look`: a global descriptor of edges, texture and colour that needs no model and no download.
 
-The picture is stretched to a square of `SIDE` pixels (products and scenes keep their layout, whatever their aspect
-ratio) and described by six blocks:
+A picture is stretched to a square of `SIDE` pixels and described by four blocks. Each is centred and scaled to length
+one, then weighted by the square root of its weight, so that a cosine of two vectors is the weighted mean of the
+correlations of their blocks.
 
-| block | what | numbers |
-| --- | --- | --- |
-| edges | histograms of 8 unsigned gradient directions in 12 x 12 cells | 1152 |
-| outline | histograms of 16 signed gradient directions in 4 x 4 cells | 256 |
-| texture | histograms of 10 local binary patterns in 4 x 4 cells | 160 |
-| layout | mean lightness and colour (CIE Lab) in 8 x 8 cells | 192 |
-| palette | histograms of lightness and hue in 2 x 2 cells | 180 |
+| block | what | numbers | weight |
+| --- | --- | --- | --- |
+| edges | histograms of 6 unsigned gradient directions in 12 x 12 cells | 864 | 1 |
+| outline | histograms of 12 signed gradient directions in 4 x 4 cells | 192 | 0.3 |
+| texture | histograms of 10 local binary patterns in 4 x 4 cells | 160 | 0.5 |
+| palette | histograms of 5 lightnesses x (grey and 8 hues) in 2 x 2 cells | 180 | 0.15 |
+
+Sources, and what differs from them:
+
+- Gradient histograms: Dalal & Triggs, "Histograms of Oriented Gradients", CVPR 2005. Energy is that of 3 x 3
+  cells, once a cell, where they keep four overlapping normalisations; the noise floor keeps flat areas quiet.
+- Two grids of the same gradients: Lazebnik, Schmid & Ponce, "Beyond Bags of Features", CVPR 2006. Two levels, weighted
+  apart, compared by cosine and not by intersection.
+- Square roots of histograms: Arandjelovic & Zisserman, "Three things everyone should know", CVPR 2012.
+- Local binary patterns: Ojala, Pietikainen & Maenpaa, PAMI 2002; uniform, rotation-invariant, 8 neighbours at
+  distance one (the square's corners are not interpolated), with a small threshold against noise.
+- Mirroring: a picture and its mirror image get the same vector, up to the rounding of the resize. Every grid of
+  cells is replaced by its sum with its mirrored self and the absolute difference of the two, each on one half: as many
+  numbers. A shoe that points left finds those that point right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,146 +41,198 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIDE = 96
-HALF_CELLS = 24
-DIRECTIONS = 16
-WEIGHTS = {"edges": 1.0, "outline": 0.5, "texture": 0.3, "layout": 0.3, "palette": 0.1}
+
+_HALF_CELLS = 24  # a side; two make a cell of the edges
+_DIRECTIONS = 12
+_OUTLINE_CELLS = 4
+_ENERGY_FLOOR = np.float32(0.02)  # gradient of a cell below which it counts as flat
+
+_TEXTURE_CELLS = 4
+_PATTERNS = 10
+_TEXTURE_THRESHOLD = np.float32(0.01)
+
+_PALETTE_CELLS = 2
+_LIGHTNESSES = 5
+_HUES = 8
+_FULL_CHROMA = 0.2  # a fifth of the lightness range and more counts as a full colour
+
+_WEIGHTS = {"edges": 1.0, "outline": 0.3, "texture": 0.5, "palette": 0.15}
+
+_SRGB_TO_XYZ = (  # rows divided by the white point D65
+    (0.4339, 0.3762, 0.1899),
+    (0.2126, 0.7152, 0.0722),
+    (0.0177, 0.1095, 0.8728),
+)
 
 
-def blocks(picture):
+class Look:
+    """Edges, outline, texture and palette of a picture as one vector; see the module's text."""
+
+    version = "1"
+    model_hash = ""
+    dimension = (
+        (_HALF_CELLS // 2) ** 2 * (_DIRECTIONS // 2)
+        + _OUTLINE_CELLS**2 * _DIRECTIONS
+        + _TEXTURE_CELLS**2 * _PATTERNS
+        + _PALETTE_CELLS**2 * _LIGHTNESSES * (1 + _HUES)
+    )
+    metric: Metric = "cosine"
+    decoded_side = 2 * SIDE  # what is decoded smaller than this is blurred in itself
+
+    def extract(self, pictures: Sequence[Image.Image]) -> Float32:
+        """Return one vector a picture, shape (n, dimension), float32, each of length one.
+
+        The pictures are RGB, of any size. A vector does not depend on the other pictures.
+        """
+        vectors = np.empty((len(pictures), self.dimension), np.float32)
+        for row, picture in zip(vectors, pictures, strict=True):
+            row[:] = _describe(picture)
+        return vectors
+
+
+def _describe(picture: Image.Image) -> Float32:
     small = picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR, reducing_gap=2.0)
     pixels = np.asarray(small, dtype=np.float32) * np.float32(1 / 255)
-    grey = pixels[..., 0] * np.float32(0.299) + pixels[..., 1] * np.float32(0.587) + pixels[..., 2] * np.float32(0.114)
+    grey = _mixed(pixels, (0.299, 0.587, 0.114))
     votes = _direction_votes(grey)
-    lab = _lab(_means(pixels, 24))
-    return {
+    blocks = {
         "edges": _edges(votes),
         "outline": _outline(votes),
         "texture": _texture(grey),
-        "layout": _mirrored(_means(lab, 8), np.arange(3)),
-        "palette": _palette(lab, 2),
-        "palette1": _palette(lab, 1),
-        "palette4": _palette(lab, 4),
+        "palette": _palette(_lab(_means(pixels, _HALF_CELLS))),
     }
+    vector = np.concatenate(
+        [_unit(block) * np.float32(_WEIGHTS[name] ** 0.5) for name, block in blocks.items()]
+    )
+    return _unit(vector)
+
+
+def _unit(vector: Float32) -> Float32:
+    """Scale to length one; what is nearly zero (a block of a flat picture) stays so and is never divided by zero."""
+    scaled: Float32 = vector / np.sqrt(np.square(vector).sum() + np.float32(1e-6))
+    return scaled
+
+
+def _mixed(pixels: Float32, weights: tuple[float, float, float]) -> Float32:
+    # Not a matrix product: its rounding would be BLAS's choice.
+    red, green, blue = (np.float32(weight) for weight in weights)
+    mixed: Float32 = pixels[..., 0] * red + pixels[..., 1] * green + pixels[..., 2] * blue
+    return mixed
+
+
+def _means(values: Float32, cells: int) -> Float32:
+    """Average (side, side, channels) over a grid: (cells, cells, channels)."""
+    step = len(values) // cells
+    averaged: Float32 = values.reshape(cells, step, cells, step, -1).mean(axis=(1, 3))
+    return averaged
+
+
+def _mirror_invariant(cells: Float32, mirrored_channels: npt.NDArray[np.int64]) -> Float32:
+    """Turn a grid (n, n, channels) into n * n * channels numbers, centred, that its mirror image shares.
+
+    `mirrored_channels` says which channel of the picture each channel of its mirror image is.
+    """
+    cells = cells - cells.mean()
+    half = cells.shape[1] // 2
+    left = cells[:, :half]
+    right = cells[:, : half - 1 : -1][..., mirrored_channels]
+    return np.concatenate([(left + right).ravel(), np.abs(left - right).ravel()])
+
+
+@cache
+def _offsets(side: int, cells: int, channels: int) -> npt.NDArray[np.int64]:
+    """For each pixel of a square, where the histogram of its cell begins."""
+    place = np.arange(side) * cells // side
+    return (place[:, None] * cells + place) * channels
 
 
 def _direction_votes(grey: Float32) -> Float32:
-    """Gradient strength by half-cell and signed direction, shape (24, 24, 16); each votes for its two nearest."""
+    """Histogram signed gradient directions by half-cell: (24, 24, 12); a pixel votes for its two nearest directions."""
     dx, dy = np.zeros_like(grey), np.zeros_like(grey)
     np.subtract(grey[:, 2:], grey[:, :-2], out=dx[:, 1:-1])
     np.subtract(grey[2:], grey[:-2], out=dy[1:-1])
     strength = np.sqrt(dx * dx + dy * dy)
-    turn = np.arctan2(dy, dx) * np.float32(DIRECTIONS / (2 * np.pi))
-    below = np.floor(turn)
-    upper = strength * (turn - below)
+    direction = np.arctan2(dy, dx) * np.float32(_DIRECTIONS / (2 * np.pi))
+    below = np.floor(direction)
+    for_above = strength * (direction - below)
     first = below.astype(np.int64)
-    bins = _half_cell_offsets()
-    lower_bin = bins + first % DIRECTIONS
-    upper_bin = bins + (first + 1) % DIRECTIONS
-    size = HALF_CELLS * HALF_CELLS * DIRECTIONS
-    votes = np.bincount(lower_bin.ravel(), (strength - upper).ravel(), size)
-    votes += np.bincount(upper_bin.ravel(), upper.ravel(), size)
-    pixels = (SIDE // HALF_CELLS) ** 2
-    return (votes / pixels).astype(np.float32).reshape(HALF_CELLS, HALF_CELLS, DIRECTIONS)
+    offsets = _offsets(SIDE, _HALF_CELLS, _DIRECTIONS)
+    size = _HALF_CELLS * _HALF_CELLS * _DIRECTIONS
+    votes = np.bincount((offsets + first % _DIRECTIONS).ravel(), (strength - for_above).ravel(), size)
+    votes += np.bincount((offsets + (first + 1) % _DIRECTIONS).ravel(), for_above.ravel(), size)
+    mean_votes = votes / (SIDE // _HALF_CELLS) ** 2
+    return mean_votes.astype(np.float32).reshape(_HALF_CELLS, _HALF_CELLS, _DIRECTIONS)
 
 
-@cache
-def _half_cell_offsets() -> npt.NDArray[np.int64]:
-    place = np.arange(SIDE) // (SIDE // HALF_CELLS)
-    return (place[:, None] * HALF_CELLS + place) * DIRECTIONS
+def _edges(votes: Float32) -> Float32:
+    half = _DIRECTIONS // 2
+    unsigned = votes[..., :half] + votes[..., half:]
+    return _mirror_invariant(_contrast_free(_pooled(unsigned)), -np.arange(half) % half)
 
 
-def _cells(votes: Float32) -> Float32:
-    """Pool half-cells under a triangle two cells wide, so that small shifts change little."""
+def _outline(votes: Float32) -> Float32:
+    cells = _contrast_free(_pooled(_means(votes, 2 * _OUTLINE_CELLS)))
+    return _mirror_invariant(cells, (_DIRECTIONS // 2 - np.arange(_DIRECTIONS)) % _DIRECTIONS)
+
+
+def _pooled(half_cells: Float32) -> Float32:
+    """Pool half-cells into cells under a triangle two cells wide, so that small shifts change little."""
     for axis in (0, 1):
-        votes = np.moveaxis(votes, axis, 0)
-        low, high = votes[0::2], votes[1::2]
-        pooled = 0.75 * (low + high)
-        pooled[1:] += 0.25 * high[:-1]
-        pooled[:-1] += 0.25 * low[1:]
-        pooled[0] *= 4/3.5*.5 *2/1.1428571 if False else 1
-        votes = np.moveaxis(pooled / 2, 0, axis)
-    return votes
+        rows = np.moveaxis(half_cells, axis, 0)
+        first, second = rows[0::2], rows[1::2]
+        cells = np.float32(0.375) * (first + second)
+        cells[1:] += np.float32(0.125) * second[:-1]
+        cells[:-1] += np.float32(0.125) * first[1:]
+        half_cells = np.moveaxis(cells, 0, axis)
+    return half_cells
 
 
-def _local(cells: Float32) -> Float32:
-    energy = np.sqrt(np.einsum("ijk,ijk->ij", cells, cells))
-    around = np.pad(energy, 1, mode="edge")
-    n = len(energy)
-    rows = around[:-2] + around[1:-1] + around[2:]
-    near = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
-    return np.sqrt(cells / (near + np.float32(0.02))[..., None])
+def _contrast_free(cells: Float32) -> Float32:
+    """Divide each cell's histogram by the mean energy of the 3 x 3 cells around it, then take square roots."""
+    energy = np.pad(np.sqrt(np.square(cells).sum(axis=-1)), 1, mode="edge")
+    columns = energy[:-2] + energy[1:-1] + energy[2:]
+    around = (columns[:, :-2] + columns[:, 1:-1] + columns[:, 2:]) / 9
+    roots: Float32 = np.sqrt(cells / (around + _ENERGY_FLOOR)[..., None])
+    return roots
 
 
-def _edges(votes):
-    half = DIRECTIONS // 2
-    cells = _local(_cells(votes[..., :half] + votes[..., half:]))
-    return _mirrored(cells - cells.mean(), -np.arange(half) % half)
-
-
-def _outline(votes):
-    c = votes.reshape(8, 3, 8, 3, DIRECTIONS).mean(axis=(1, 3))
-    cells = _local(_cells(c))
-    return _mirrored(cells - cells.mean(), (DIRECTIONS // 2 - np.arange(DIRECTIONS)) % DIRECTIONS)
-
-
-def _texture(grey):
-    inner = grey[1:-1, 1:-1]
-    bar = inner + np.float32(0.01)
-    code = np.zeros(inner.shape, np.uint8)
-    n = SIDE - 2
-    for bit, (y, x) in enumerate([(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]):
-        code |= (grey[y : y + n, x : x + n] > bar).view(np.uint8) << np.uint8(bit)
-    bins = _texture_offsets() + _patterns()[code]
-    h = np.bincount(bins.ravel(), minlength=160).reshape(4, 4, 10) / n / n * 16
-    h = np.sqrt(h.astype(np.float32))
-    return _mirrored(h - h.mean(), np.arange(10))
+def _texture(grey: Float32) -> Float32:
+    side = SIDE - 2
+    threshold = grey[1:-1, 1:-1] + _TEXTURE_THRESHOLD
+    codes = np.zeros((side, side), np.uint8)
+    around = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
+    for bit, (y, x) in enumerate(around):
+        codes |= (grey[y : y + side, x : x + side] > threshold).view(np.uint8) << np.uint8(bit)
+    bins = _offsets(side, _TEXTURE_CELLS, _PATTERNS) + _uniform_patterns()[codes]
+    counts = np.bincount(bins.ravel(), minlength=_TEXTURE_CELLS**2 * _PATTERNS)
+    shares = counts.reshape(_TEXTURE_CELLS, _TEXTURE_CELLS, _PATTERNS) * (_TEXTURE_CELLS / side) ** 2
+    return _mirror_invariant(np.sqrt(shares.astype(np.float32)), np.arange(_PATTERNS))
 
 
 @cache
-def _texture_offsets():
-    place = np.arange(SIDE - 2) * 4 // (SIDE - 2)
-    return (place[:, None] * 4 + place) * 10
+def _uniform_patterns() -> npt.NDArray[np.int64]:
+    """For each code of 8 neighbours: how many are set if they lie in one run, else 9."""
+    codes = range(256)
+    turned = [(code >> 1) | ((code & 1) << 7) for code in codes]
+    changes = [(code ^ other).bit_count() for code, other in zip(codes, turned, strict=True)]
+    return np.array([code.bit_count() if changes[code] <= 2 else 9 for code in codes])
 
 
-@cache
-def _patterns():
-    out = []
-    for c in range(256):
-        turned = (c >> 1) | ((c & 1) << 7)
-        out.append(c.bit_count() if (c ^ turned).bit_count() <= 2 else 9)
-    return np.array(out)
+def _lab(pixels: Float32) -> Float32:
+    """CIE Lab of sRGB in 0..1, divided by 100, with the cube root down to black (no linear toe)."""
+    linear = np.where(pixels > 0.04045, ((pixels + 0.055) / 1.055) ** 2.4, pixels / 12.92).astype(np.float32)
+    x, y, z = (np.cbrt(_mixed(linear, row)) for row in _SRGB_TO_XYZ)
+    return np.stack([1.16 * y - 0.16, 5 * (x - y), 2 * (y - z)], axis=-1)
 
 
-def _lab(pixels):
-    linear = np.where(pixels > 0.04045, ((pixels + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4), pixels / np.float32(12.92))
-    to_xyz = np.array([[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8727]], np.float32)
-    x, y, z = (np.cbrt(linear[..., 0] * a + linear[..., 1] * b + linear[..., 2] * c) for a, b, c in to_xyz)
-    return np.stack([np.float32(1.16) * y - np.float32(0.16), 5 * (x - y), 2 * (y - z)], axis=-1)
-
-
-def _palette(lab, g):
-    light = lab[..., 0] * 4
-    hue = np.mod(np.arctan2(lab[..., 2], lab[..., 1]) * np.float32(4 / np.pi), 8)
-    colour = np.minimum(np.hypot(lab[..., 1], lab[..., 2]) * 5, 1)
-    lights = np.maximum(1 - np.abs(light[..., None] - np.arange(5, dtype=np.float32)), 0)
-    apart = np.abs(hue[..., None] - np.arange(8, dtype=np.float32))
-    hues = np.maximum(1 - np.minimum(apart, 8 - apart), 0) * colour[..., None]
-    tones = np.concatenate([1 - colour[..., None], hues], axis=-1)
-    h = (lights[..., :, None] * tones[..., None, :]).reshape(24, 24, 45)
-    h = np.sqrt(_means(h, g))
-    h = h - h.mean()
-    if g == 1:
-        return h.ravel()
-    return _mirrored(h, np.arange(45))
-
-
-def _means(values: Float32, cells: int) -> Float32:
-    side = len(values) // cells
-    return values.reshape(cells, side, cells, side, -1).mean(axis=(1, 3))
-
-
-def _mirrored(cells: Float32, channels: npt.NDArray[Any]) -> Float32:
-    half = cells.shape[1] // 2
-    left = cells[:, :half]
-    right = cells[:, : half - 1 : -1][..., channels]
-    return np.concatenate([(left + right).ravel(), np.abs(left - right).ravel()])
+def _palette(lab: Float32) -> Float32:
+    lightness, a, b = np.moveaxis(lab, -1, 0)
+    chroma = np.minimum(np.hypot(a, b) / _FULL_CHROMA, 1)[..., None]
+    hue = np.mod(np.arctan2(b, a) * np.float32(_HUES / (2 * np.pi)), _HUES)
+    apart = np.abs(hue[..., None] - np.arange(_HUES, dtype=np.float32))
+    hues = np.maximum(1 - np.minimum(apart, _HUES - apart), 0) * chroma
+    tones = np.concatenate([1 - chroma, hues], axis=-1)
+    levels = np.arange(_LIGHTNESSES, dtype=np.float32)
+    lights = np.maximum(1 - np.abs((np.clip(lightness, 0, 1) * (_LIGHTNESSES - 1))[..., None] - levels), 0)
+    joint = (lights[..., :, None] * tones[..., None, :]).reshape(*lightness.shape, -1)
+    return _mirror_invariant(np.sqrt(_means(joint, _PALETTE_CELLS)), np.arange(joint.shape[-1]))
