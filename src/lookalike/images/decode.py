@@ -91,19 +91,15 @@ def decode(
         how = "pip install 'lookalike[heif]'" if format_name == "HEIF" else "pip install --upgrade pillow"
         raise PictureFormatError(name, f"is {format_name}, which is not installed; {how}")
     try:
-        with _pillow_in_order():
+        with _pillow_in_order(max_pixels):
             return _decode(data, name, format_name, side, max_pixels)
     except PictureError:
         raise
     except MemoryError as error:
         raise PictureTooLargeError(name, "does not fit in memory when decoded") from error
-    except Image.DecompressionBombError as error:
-        raise PictureTooLargeError(
-            name, "has more pixels than Pillow allows (PIL.Image.MAX_IMAGE_PIXELS)"
-        ) from error
-    except (
-        Exception
-    ) as error:  # Pillow lets nearly everything out: OSError, SyntaxError, ValueError, struct.error ...
+    except Image.DecompressionBombError as error:  # in formats that allocate as they are opened
+        raise PictureTooLargeError(name, f"has too many pixels; the limit is {max_pixels:,}") from error
+    except Exception as error:  # Pillow lets out OSError, SyntaxError, ValueError, struct.error and more
         kind, what = _classified(error)
         raise kind(name, f"{what} ({format_name}: {_one_line(error)})") from error
 
@@ -177,26 +173,29 @@ _silence = logging.NullHandler()
 
 
 @contextlib.contextmanager
-def _pillow_in_order() -> Iterator[None]:
+def _pillow_in_order(max_pixels: int) -> Iterator[None]:
     """Keep Pillow quiet and strict, whatever the host program has set, and put everything back.
 
-    Pillow's warnings about odd metadata (common in real photographs) and its log are kept from the user, and
-    `LOAD_TRUNCATED_IMAGES` is off, since half a picture must not pass for a whole one. All of this is global
-    to the process; entries are counted, so that threads decoding at once do not undo each other's.
+    Pillow's warnings about odd metadata (common in real photographs) and its log are kept from the user.
+    `LOAD_TRUNCATED_IMAGES` is off, since half a picture must not pass for a whole one. `MAX_IMAGE_PIXELS` is
+    raised where `max_pixels` allows more. All of this is global to the process; entries are counted, so that
+    threads decoding at once do not undo each other's.
     """
-    global _order_depth, _order_undo
+    global _order_depth
     with _order_lock:
         _order_depth += 1
         if _order_depth == 1:
-            _order_undo = contextlib.ExitStack()
             _order_undo.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", module=r"PIL\b|pillow_heif\b")
             logger = logging.getLogger("PIL")
             logger.addHandler(_silence)  # without any handler, errors in the log would go to stderr
             _order_undo.callback(logger.removeHandler, _silence)
-            if ImageFile.LOAD_TRUNCATED_IMAGES:
-                ImageFile.LOAD_TRUNCATED_IMAGES = False
-                _order_undo.callback(setattr, ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        if ImageFile.LOAD_TRUNCATED_IMAGES:
+            _order_undo.callback(setattr, ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+        if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
+            _order_undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     - CMYK and YCbCr are converted by Pillow's formulas; colour profiles are not applied.
 
     Raises:
-        ValueError: Pillow cannot convert this mode (LAB).
+        ValueError: Pillow cannot convert this mode (LAB, in its older versions).
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
