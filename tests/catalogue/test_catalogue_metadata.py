@@ -27,7 +27,7 @@ def test_rows(tmp_path: Path) -> None:
     )
     assert list(read_csv(path)) == [
         Row(3, "a/1.jpg", {"title": 'Shoe, "red"\nnew', "year": 2010, "price": 9.5, "code": "00123"}),
-        Row(5, "2.jpg", {"price": "1.50"}),
+        Row(5, "2.jpg", {"price": 1.5}),
     ]
 
 
@@ -49,13 +49,12 @@ def test_the_column_that_names_the_file(
     ("cell", "value"),
     [
         ("2010", 2010),
-        ("-3", -3), ("0", 0), ("-0", "-0"), ("+1", "+1"), ("00123", "00123"), ("1.5", 1.5), ("1.0", 1.0),
-        ("1.50", "1.50"), ("1e3", "1e3"), ("1e-07", 1e-07), ("nan", "nan"), ("inf", "inf"), ("1_000", "1_000"),
-        (" 7", " 7"), ("٣", "٣"), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", "9223372036854775808"),
-        ("-9223372036854775808", -(2**63)), ("9" * 5000, "9" * 5000), ("true", "true"),
+        ("-3", -3), ("0", 0), ("-0", 0), ("+1", "+1"), ("00123", "00123"), ("1.5", 1.5), ("1.0", 1.0),
+        ("1.50", 1.5), ("9.90", 9.9), ("1e3", "1e3"), ("1e-07", "1e-07"), ("nan", "nan"), ("inf", "inf"), ("1_000", "1_000"),
+        (" 7", " 7"), ("٣", "٣"), ("9" * 18, 10**18 - 1), ("9" * 19, "9" * 19), ("9" * 5000, "9" * 5000), ("true", "true"),
     ],
 )  # fmt: skip
-def test_only_canonical_numbers_become_numbers(tmp_path: Path, cell: str, value: object) -> None:
+def test_plain_numbers_become_numbers(tmp_path: Path, cell: str, value: object) -> None:
     (row,) = read_csv(written(tmp_path, f"image,v\na,{cell}\n"))
     assert row.metadata == {"v": value}
     assert type(row.metadata["v"]) is type(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -13,6 +13,9 @@ from lookalike.catalogue.records import Metadata
 from lookalike.errors import MetadataError
 
 FILE_COLUMNS = ("image", "path")
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+"""At most 18 digits before the point, so that an integer fits 64 bits; a code with leading zeros stays text."""
 
 
 class Row(NamedTuple):
@@ -27,8 +30,8 @@ def read_csv(path: Path | str) -> Iterator[Row]:
     """The rows of a CSV file (comma, UTF-8 with or without BOM, a header line), streamed.
 
     The column `image`, or without it `path`, names the file; all others are metadata. A cell becomes a number
-    if that number is written in no other way (`2010`, `-1.5`; but `00123`, `1e3` and `1.50` stay text), and
-    is left out if it is empty. Blank lines are passed over.
+    if it reads as a plain one (`2010`, `-1.5`, `9.90`; but `00123` and `1e3` stay text), and is left out if it
+    is empty. Blank lines are passed over.
 
     Raises: MetadataError, naming file and line, for a file that cannot be read, is not UTF-8 or has NUL
     characters, for
@@ -100,18 +103,9 @@ def _file_column(header: list[str], path: Path) -> int:
 
 
 def _value(cell: str) -> str | int | float:
-    try:
-        number = float(cell)
-    except ValueError:
+    if not _NUMBER.fullmatch(cell):
         return cell
-    if repr(number) == cell and math.isfinite(number):
-        return number
-    # Up to 19 characters before int(), which would take long for very many digits.
-    if len(cell) <= 20 and cell.lstrip("-").isascii() and cell.lstrip("-").isdigit():
-        whole = int(cell)
-        if str(whole) == cell and _fits(whole):
-            return whole
-    return cell
+    return float(cell) if "." in cell else int(cell)
 
 
 def encoded(metadata: Metadata, name: str) -> str:
