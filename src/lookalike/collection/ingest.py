@@ -48,7 +48,6 @@ class _Batch:
 
     pictures: list[_Picture] = field(default_factory=list)
     known: list[tuple[Found, Outcome, int]] = field(default_factory=list)  # files of sources that are stored
-    forgotten: list[str] = field(default_factory=list)  # old places of moved files
     events: list[Event] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -79,6 +78,7 @@ class PictureIngest:
         self._committed_at = time.monotonic()
         self._open: dict[str, _Picture] = {}  # by id: being extracted, or waiting for the commit
         self._lacking = {number for name in features for number in catalogue.lacking(name).tolist()}
+        self._moved: set[int] = set()  # sources of which a file has been found to have moved
 
     def run(self, files: Iterable[Found]) -> AddReport:
         """Bring the catalogue up to date with `files`, and give every stored picture every feature."""
@@ -104,15 +104,20 @@ class PictureIngest:
     def _to_extract(self, files: Iterable[Found]) -> Iterator[tuple[_Picture, str, bytes]]:
         """Yield what must be extracted; all else goes straight into the batch."""
         iterator = iter(files)
+        seen: set[str] = set()
         while chunk := list(islice(iterator, LOOK_UP_ROWS)):
             known = {place.path: place for place in self._catalogue.places([file.path for file in chunk])}
             for file in chunk:
+                seen.add(file.path)
                 yield from self._consider(file, known.get(file.path))
                 self._commit_if_due()
         for number in sorted(self._lacking):
-            source = self._catalogue.sources([number])[0]
-            for place in source.places[:1]:
-                yield from self._consider(look_at(place.path), Placed(place.path, number, None, None))
+            places = self._catalogue.sources([number])[0].places
+            elsewhere = [look_at(place.path) for place in places if place.path not in seen]
+            if elsewhere:
+                file = next((file for file in elsewhere if file.problem is None), elsewhere[0])
+                yield from self._consider(file, Placed(file.path, number, None, None))
+                self._commit_if_due()
 
     def _consider(self, file: Found, place: Placed | None) -> Iterator[tuple[_Picture, str, bytes]]:
         if file.problem is not None:
@@ -132,7 +137,9 @@ class PictureIngest:
             return
         id_ = content_id(raw)
         if id_ in self._open:
-            self._open[id_].files.append((file, "duplicate" if place is None else "changed"))
+            picture = self._open[id_]
+            again: Outcome = "duplicate" if place is None else "changed"
+            picture.files.append((file, "unchanged" if place and place.number == picture.number else again))
             return
         number = self._catalogue.numbers([id_]).get(id_)
         outcome = self._outcome(place, number)
@@ -153,10 +160,15 @@ class PictureIngest:
             return "refreshed" if number in self._lacking else "unchanged"
         if number is None:
             return "added"
-        places = self._catalogue.sources([number])[0].places
-        gone = [old.path for old in places if not os.path.exists(old.path)]
-        self._batch.forgotten += gone
-        return "moved" if gone else "duplicate"
+        if number in self._moved or not self._gone([number]):
+            return "duplicate"
+        self._moved.add(number)
+        return "moved"
+
+    def _gone(self, numbers: Iterable[int]) -> list[str]:
+        """Return those places of sources where there is no file any more."""
+        places = (place.path for source in self._catalogue.sources(numbers) for place in source.places)
+        return [path for path in places if not os.path.exists(path)]
 
     def _skip(self, path: str, reason: str) -> None:
         self._batch.events.append(Event("skipped", path, reason=reason))
@@ -181,8 +193,7 @@ class PictureIngest:
         with self._catalogue.write() as writer:
             if new:
                 writer.add_sources([self._new_source(picture) for picture in new])
-            if batch.forgotten:
-                writer.forget_places(batch.forgotten)
+            writer.forget_places(self._gone(number for _, outcome, number in known if outcome == "moved"))
             self._add_places(writer, known)
             self._add_vectors(writer, complete)
             if metadata:
@@ -247,7 +258,8 @@ class PictureIngest:
             paths.setdefault(number, []).append(file.path)
         changed = {}
         for source in self._catalogue.sources(paths):
-            places = [place.path for place in source.places]
+            # Not the places whose files are gone or changed, which may be another source's by now.
+            places = [place.path for place in source.places if place == _place(look_at(place.path))]
             fields = self._fields(dict.fromkeys([*places, *paths[source.number]]))
             if (metadata := {**source.metadata, **fields}) != source.metadata:
                 changed[source.number] = metadata

@@ -33,7 +33,7 @@ def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
         PictureMissingError: one of `paths` does not exist; nothing has been yielded then.
     """
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # unlike Path.exists, False also for a name that is too long
             raise PictureMissingError(str(path), "no such file or folder")
     seen: set[str] = set()
     for path in paths:
