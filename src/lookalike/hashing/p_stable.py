@@ -109,7 +109,8 @@ class PStable(Family):
     def collision_probability(self, distance: float) -> float:
         """Return the chance of one key at `distance`: all floors agree, or the modulus makes keys equal.
 
-        That is P + (1 - P) / table_size with P = p(distance) ** floors and p as in Datar et al., section 3.2.
+        That is P + (1 - P) / table_size with P = p(distance) ** floors and p as in Datar et al., section 3.2,
+        for a prime table_size that is large against the difference of the floors.
         """
         if distance == 0:
             return 1.0

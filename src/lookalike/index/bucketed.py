@@ -226,9 +226,14 @@ class Bucketed:
 
         planes, scales = self.sketcher.prepare(lifted)
         squares = squared_distances(lifted, self.sketcher.centres)
-        estimates, errors = compiled.sketch_estimates(
-            offsets, rows, self.codes, self.factors, self.centre_of, squares, planes, scales
-        )
+        try:
+            estimates, errors = compiled.sketch_estimates(
+                offsets, rows, self.codes, self.factors, self.centre_of, squares, planes, scales
+            )
+        except IndexError as error:
+            raise IndexFormatError(
+                f"sketches are damaged ({error}); verify the index, and rebuild it"
+            ) from None
         return estimates, errors
 
     def lifted_queries(self, queries: Float32) -> Float32:

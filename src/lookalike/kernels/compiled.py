@@ -63,7 +63,10 @@ def sketch_estimates(
                 levels += count << np.uint64(bit)
             product = shrink * (2 * (low * np.float64(ones) + step * np.float64(levels)) - total)
             slope, spread = np.float64(factors[row, 1]), np.float64(factors[row, 2])
-            square = np.float64(centre_squares[q, centre_of[row]])
+            centre = centre_of[row]
+            if centre < 0 or centre >= centre_squares.shape[1]:
+                raise IndexError("a row's centre is not there")
+            square = np.float64(centre_squares[q, centre])
             estimates[i] = square + np.float64(factors[row, 0]) + slope * product
             errors[i] = np.sqrt(spread * spread * square + slope * slope * step * step / 6)
     return estimates, errors

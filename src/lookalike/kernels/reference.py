@@ -65,6 +65,9 @@ def sketch_estimates(
         centre_squares: (q, m), squared distances of the queries to the centres.
         planes: (q, bits, words), bit planes of the quantised rotated queries.
         scales: (q, 4), of each query: lowest value, step, sum of values, and 1 / square root of the number of signs.
+
+    Raises:
+        IndexError: `centre_of` names a centre that is not there.
     """
     query = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     estimates = np.empty(len(rows), dtype=np.float32)
@@ -76,6 +79,8 @@ def sketch_estimates(
         ones = _ones(code)
         product = shrink * (2 * (low * ones + step * levels) - total)
         constant, slope, spread = factors[row].astype(np.float64)
+        if not 0 <= centre_of[row] < centre_squares.shape[1]:
+            raise IndexError("a row's centre is not there")
         square = float(centre_squares[q, centre_of[row]])
         estimates[i] = square + constant + slope * product
         # A rounding that is uniform within a step varies by step ** 2 / 6 at most, under a dither.
