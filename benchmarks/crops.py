@@ -4,9 +4,9 @@
     python -m benchmarks.crops --scikit-image
 
 Of each photograph, several views are made: a crop of 60 to 90 % of its area, turned by up to 5 degrees, mirrored half
-of the time, with other brightness, contrast and colour, and compressed again as JPEG. Every view is a query, itself left
-out; the search is exact; relevant are the other views of the same photograph. The views are a function of the seed and
-of the photographs in the order of their names.
+of the time, with other brightness, contrast and colour, and compressed again as JPEG. Every view is a query, itself
+left out; the search is exact; relevant are the other views of the same photograph. The views are a function of the seed
+and of the photographs in the order of their names.
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ _TEXTURE_CELLS = 4
 _PATTERNS = 10
 _TEXTURE_THRESHOLD = np.float32(0.01)
 
+_PALETTE_STEP = 4  # pixels of the square that are averaged before they are looked at
 _PALETTE_CELLS = 2
 _LIGHTNESSES = 5
 _HUES = 8
@@ -99,7 +100,7 @@ def _describe(picture: Image.Image) -> Float32:
         "edges": _edges(votes),
         "outline": _outline(votes),
         "texture": _texture(grey),
-        "palette": _palette(_lab(_means(pixels, _HALF_CELLS))),
+        "palette": _palette(_lab(np.asarray(small.reduce(_PALETTE_STEP)))),
     }
     vector = np.concatenate(
         [_unit(block) * np.float32(_WEIGHTS[name] ** 0.5) for name, block in blocks.items()]
@@ -218,9 +219,16 @@ def _uniform_patterns() -> npt.NDArray[np.int64]:
     return np.array([code.bit_count() if changes[code] <= 2 else 9 for code in codes])
 
 
-def _lab(pixels: Float32) -> Float32:
-    """CIE Lab of sRGB in 0..1, divided by 100, with the cube root down to black (no linear toe)."""
-    linear = np.where(pixels > 0.04045, ((pixels + 0.055) / 1.055) ** 2.4, pixels / 12.92).astype(np.float32)
+@cache
+def _linear_light() -> Float32:
+    """The linear light of each of the 256 values of sRGB."""
+    values = np.arange(256) / 255
+    return np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92).astype(np.float32)
+
+
+def _lab(pixels: npt.NDArray[np.uint8]) -> Float32:
+    """CIE Lab divided by 100, with the cube root down to black (no linear toe)."""
+    linear = _linear_light()[pixels]
     x, y, z = (np.cbrt(_mixed(linear, row)) for row in _SRGB_TO_XYZ)
     return np.stack([1.16 * y - 0.16, 5 * (x - y), 2 * (y - z)], axis=-1)
 
