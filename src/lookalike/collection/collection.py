@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,14 @@ from lookalike.collection.query import Query, resolve
 from lookalike.collection.remove import remove_sources
 from lookalike.collection.report import AddReport, Listener
 from lookalike.collection.verify import verify_collection
-from lookalike.errors import CollectionError, CollectionMissingError, InputError, OptionError, UnknownIdError
+from lookalike.errors import (
+    CollectionError,
+    CollectionMissingError,
+    InputError,
+    OptionError,
+    UnknownIdError,
+    VectorError,
+)
 
 if TYPE_CHECKING:
     from lookalike.features.registry import FeatureSpec
@@ -190,8 +198,11 @@ class Collection:
             VectorError: a wrong shape, NaN or infinity, a zero vector under cosine; the row is named.
             DuplicateIdError, FeatureMismatchError, OptionError, MetadataError, CollectionLockedError.
         """
-        shape = np.shape(vectors)
-        if len(shape) != 2:
+        try:
+            shape = np.shape(vectors)
+        except ValueError:  # what NumPy says of rows of different lengths
+            raise VectorError("vectors are no table; give as many numbers in each row") from None
+        if len(shape) != 2 or shape[1] == 0:
             vectors = as_vectors(vectors)
             shape = vectors.shape
         for name, given in (("ids", ids), ("metadata", metadata)):
@@ -274,8 +285,8 @@ class Collection:
         """
         if k < 1:
             raise OptionError(f"k is {k}; ask for at least one hit")
-        if max_distance is not None and not max_distance == max_distance:
-            raise OptionError("max_distance is not a number")
+        if max_distance is not None and not math.isfinite(max_distance):
+            raise OptionError(f"max_distance is {max_distance}; give a finite number, or leave it out")
         if blend and text is None:
             raise OptionError("blend needs text: the words that are to weigh in")
         filters = as_where(where)

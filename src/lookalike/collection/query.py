@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from lookalike.errors import (
     PictureMissingError,
     UnknownFeatureError,
     UnknownIdError,
+    VectorError,
+    VectorFileError,
 )
 
 Query = str | Path | bytes | npt.NDArray[Any] | Mapping[str, npt.ArrayLike]
@@ -36,7 +39,7 @@ class ResolvedQuery:
 def text_query(text: str) -> str | Path:
     """Return what a word of the command line stands for: a file, if there is one of that name, else an id."""
     path = Path(text)
-    return path if path.exists() or _row_reference(path) is not None else text
+    return path if os.path.exists(path) or _row_reference(path) is not None else text
 
 
 def resolve(
@@ -88,25 +91,46 @@ def _resolve(
     if isinstance(query, Mapping):
         return _given(query, features)
     if isinstance(query, np.ndarray):
-        return ResolvedQuery(_vector(query, features, "the query"), {"dimension": int(query.shape[-1])})
-    path = Path(query)
-    if (reference := _row_reference(path)) is not None:
-        return ResolvedQuery(_file_row(*reference, features), {"row": str(query)})
+        vectors = _vector(query, features, "the query")
+        return ResolvedQuery(vectors, {"dimension": int(query.shape[-1])})
+    if not isinstance(query, str | os.PathLike):
+        raise OptionError(
+            f"the query is of type {type(query).__name__}; give an id, a path, a picture's bytes, a NumPy array, "
+            "or a mapping of features to vectors"
+        )
+    return _named(query, catalogue, features, explicit=explicit)
+
+
+def _named(
+    query: str | Path, catalogue: Catalogue, features: Mapping[str, FeatureRecord], *, explicit: bool
+) -> ResolvedQuery:
+    """Return an id, a row of a vector file, or a picture file as vectors."""
+    from lookalike.collection.walk import printable
+    from lookalike.vectorfiles import parse_reference
+
     if isinstance(query, str):
         number = catalogue.numbers([query]).get(query)
         if number is not None:
             return _stored(query, number, catalogue, features, explicit=explicit)
-        if not path.is_file():
+    path = Path(query)
+    shown = printable(str(path))
+    if (reference := _row_reference(path)) is not None:
+        return ResolvedQuery(_file_row(*reference, features), {"row": shown})
+    if os.path.isdir(path):
+        raise PictureMissingError(shown, "is a folder; name a picture in it")
+    if not os.path.exists(path):
+        if isinstance(query, str):
             raise UnknownIdError(f"{query!r} is neither a file nor the id of a source (lookalike list)")
-    if not path.is_file():
-        raise PictureMissingError(str(path), "no such file")
-    return _picture(path, str(path), {"path": str(path)}, features, explicit=explicit)
+        raise PictureMissingError(shown, "no such file")
+    if parse_reference(f"{path}#0") is not None:
+        raise VectorFileError(f"{shown} has many vectors; name a row of it, as in {shown}#0")
+    return _picture(path, shown, {"path": shown}, features, explicit=explicit)
 
 
 def _row_reference(path: Path) -> tuple[Path, int] | None:
     from lookalike.vectorfiles import parse_reference
 
-    return None if path.exists() else parse_reference(str(path))
+    return None if os.path.exists(path) else parse_reference(str(path))
 
 
 def _file_row(file: Path, row: int, features: Mapping[str, FeatureRecord]) -> dict[str, Float32]:
@@ -142,6 +166,8 @@ def _stored(
 
 
 def _given(query: Mapping[str, npt.ArrayLike], features: Mapping[str, FeatureRecord]) -> ResolvedQuery:
+    if not query:
+        raise OptionError("the query has no vectors; give one a feature")
     vectors = {}
     for name, values in query.items():
         if name not in features:
@@ -149,21 +175,33 @@ def _given(query: Mapping[str, npt.ArrayLike], features: Mapping[str, FeatureRec
                 f"the query has feature {name!r}, which is not searched; {', '.join(features)} are"
             )
         feature = features[name]
-        vectors[name] = as_vectors(
-            values, dimension=feature.dimension, metric=feature.metric, name=f"the query's {name}"
-        )[0]
+        vectors[name] = _one(
+            as_vectors(
+                values, dimension=feature.dimension, metric=feature.metric, name=f"the query's {name}"
+            ),
+            f"the query's {name}",
+        )
     return ResolvedQuery(vectors, {"features": sorted(vectors)})
 
 
 def _vector(values: npt.NDArray[Any], features: Mapping[str, FeatureRecord], name: str) -> dict[str, Float32]:
     """Return a lone vector under the one feature whose dimension it has."""
+    if not values.ndim:
+        raise VectorError(f"{name} is one number; give a vector")
     fitting = [feature for feature in features.values() if feature.dimension == values.shape[-1]]
     if len(fitting) != 1:
         has = ", ".join(f"{feature.name} {feature.dimension}" for feature in features.values())
         which = "no feature has that" if not fitting else "more than one feature has that; name one"
         raise FeatureMismatchError(f"{name} has dimension {values.shape[-1]}; {which} (dimensions: {has})")
     (feature,) = fitting
-    return {feature.name: as_vectors(values, metric=feature.metric, name=name)[0]}
+    return {feature.name: _one(as_vectors(values, metric=feature.metric, name=name), name)}
+
+
+def _one(vectors: Float32, name: str) -> Float32:
+    if len(vectors) != 1:
+        raise VectorError(f"{name} has {len(vectors)} vectors; search for one at a time")
+    vector: Float32 = vectors[0]
+    return vector
 
 
 def _picture(

@@ -45,6 +45,7 @@ def rank(
     blend: bool,
 ) -> Ranking:
     """Return the k best sources for a query, as `Collection.search` defines it."""
+    k = min(k, max(1, *(len(index) for index in indexes.values())))  # room is made for k
     narrowing = None if blend else text
     allow = None
     if where is not None or narrowing is not None:

@@ -57,13 +57,17 @@ def look_at(file: str) -> Found:
     try:
         file.encode()
     except UnicodeEncodeError:
-        shown = file.encode(errors="surrogateescape").decode(errors="replace")
-        return Found(shown, problem="the file's name is not valid UTF-8; rename it")
+        return Found(printable(file), problem="the file's name is not valid UTF-8; rename it")
     try:
         status = os.stat(file)
     except OSError as error:
         return Found(file, problem=error.strerror or str(error))
     return Found(file, status.st_size, status.st_mtime_ns)
+
+
+def printable(path: str) -> str:
+    """Return `path` with what is not valid UTF-8 replaced, since JSON and SQL cannot hold that."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
 
 
 class MetadataTable:
@@ -109,7 +113,7 @@ class MetadataTable:
         finds the picture by each of them.
         """
         merged: dict[str, list[Any]] = {}
-        for path in paths:
+        for path in sorted(paths):
             for name, value in self.of(path).items():
                 values = merged.setdefault(name, [])
                 if value not in values:
