@@ -54,6 +54,7 @@ class OnnxNetwork:
         self._session = _session(onnxruntime, self._path)
         self._input_type, self._description = self._fitted(description)
         self._output = self._chosen_output()
+        self._description = replace(self._description, output=self._output)
         self.model_hash = self._description.digest(self._path, *_external_data(self._path))
         # What the model declares may be open or wrong; one run on a picture of every brightness tells.
         ramp = np.add.outer(np.arange(256), np.arange(256)) // 2
