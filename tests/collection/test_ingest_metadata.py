@@ -1,0 +1,152 @@
+"""Metadata tables: which row belongs to which picture, and what becomes of it when either changes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_pictures import counts, draw, picture
+
+from lookalike import Collection
+from lookalike.errors import DuplicateIdError, MetadataError
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Iterator[Collection]:
+    with Collection.create(tmp_path / "c") as made:
+        yield made
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop" / "pictures"
+    draw(folder, ["a.png", "b.png", "sub/c.png"])
+    return folder
+
+
+def table(folder: Path, *lines: str) -> Path:
+    file = folder / "table.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def metadata(collection: Collection) -> dict[str, dict[str, Any]]:
+    return {Path(source.places[0].path).name: source.metadata for source in collection.list()}
+
+
+def test_rows_name_pictures_by_path_or_by_name(collection: Collection, pictures: Path) -> None:
+    file = table(
+        pictures.parent,  # the paths are relative to here, to the added folder, absolute, or a name alone
+        "image,title,year,size",
+        "pictures/a.png,Apple,2010,",
+        f"{pictures / 'b.png'},Bread,2011,3.5",
+        "c.png,Cup,00123,x",
+        "nowhere.png,Nothing,1,1",
+    )
+    report = collection.add(pictures, metadata=file, jobs=1)
+    assert counts(report) == {"added": 3, "unmatched_metadata": 1}
+    assert metadata(collection) == {
+        "a.png": {"title": "Apple", "year": 2010},
+        "b.png": {"title": "Bread", "year": 2011, "size": 3.5},
+        "c.png": {"title": "Cup", "year": "00123", "size": "x"},
+    }
+    assert [hit.metadata["title"] for hit in collection.search(pictures / "a.png", text="bread")] == ["Bread"]
+    years = collection.search(pictures / "a.png", where={"year": (2010, 2010)})
+    assert [hit.metadata["title"] for hit in years] == ["Apple"]
+
+
+def test_the_longest_match_wins(collection: Collection, pictures: Path) -> None:
+    shutil.copy(pictures / "b.png", pictures / "sub" / "a.png")
+    file = table(pictures, "path,title", "a.png,top", "sub/a.png,below")
+    collection.add(pictures, metadata=file, jobs=1)
+    titles = {source.places[0].path: source.metadata.get("title") for source in collection.list()}
+    assert titles[str(pictures / "a.png")] == "top"
+    assert titles[str(pictures / "b.png")] == "below"  # it lies at sub/a.png as well
+
+
+def test_copies_of_different_rows_have_the_values_of_both(collection: Collection, pictures: Path) -> None:
+    shutil.copy(pictures / "a.png", pictures / "sub" / "a2.png")
+    file = table(pictures, "image,title,colour", "a.png,first,Red", "a2.png,second,Red")
+    # Given so, the copy is met first; the order of the values must not depend on that.
+    collection.add([pictures / "sub", pictures], metadata=file, jobs=1)
+    assert metadata(collection)["a.png"] == {"title": ["first", "second"], "colour": "Red"}
+    for title in ("first", "second"):
+        assert len(collection.search(pictures / "b.png", where={"title": title})) == 1
+    again = collection.add([pictures / "sub", pictures], metadata=file, jobs=1)
+    assert counts(again) == {"unchanged": 4}
+
+
+def test_a_copy_that_comes_later_brings_its_row(collection: Collection, pictures: Path) -> None:
+    file = table(pictures, "image,title", "a.png,first", "a2.png,second")
+    collection.add(pictures, metadata=file, jobs=1)
+    shutil.copy(pictures / "a.png", pictures / "a2.png")
+    assert counts(collection.add(pictures, metadata=file, jobs=1)) == {
+        "unchanged": 2,
+        "refreshed": 1,  # the copy that was there
+        "duplicate": 1,
+    }
+    assert metadata(collection)["a.png"] == {"title": ["first", "second"]}
+    assert counts(collection.add(pictures, metadata=file, jobs=1)) == {"unchanged": 4}
+
+
+def test_an_edited_table_refreshes_what_it_says_anew(collection: Collection, pictures: Path) -> None:
+    collection.add(pictures, jobs=1)
+    report = collection.add(
+        pictures, metadata=table(pictures, "image,title", "a.png,old", "b.png,same"), jobs=1
+    )
+    assert counts(report) == {"unchanged": 1, "refreshed": 2}
+    edited = table(pictures, "image,title,colour", "a.png,new,Red", "b.png,same,")
+    assert counts(collection.add(pictures, metadata=edited, jobs=1)) == {"unchanged": 2, "refreshed": 1}
+    assert metadata(collection)["a.png"] == {"title": "new", "colour": "Red"}
+    assert counts(collection.add(pictures, metadata=edited, jobs=1)) == {"unchanged": 3}
+    assert len(collection.search(pictures / "b.png", text="old", k=5)) == 0
+    assert len(collection.search(pictures / "b.png", text="new", k=5)) == 1
+    # Without a table, what is known stays.
+    assert counts(collection.add(pictures, jobs=1)) == {"unchanged": 3}
+    assert metadata(collection)["a.png"] == {"title": "new", "colour": "Red"}
+
+
+def test_a_moved_picture_takes_its_new_row(collection: Collection, pictures: Path) -> None:
+    file = table(pictures, "image,title", "a.png,before", "z.png,after")
+    collection.add(pictures, metadata=file, jobs=1)
+    (pictures / "a.png").rename(pictures / "z.png")
+    assert counts(collection.add(pictures, metadata=file, jobs=1)) == {
+        "moved": 1,
+        "unchanged": 2,
+        "unmatched_metadata": 1,
+    }
+    assert metadata(collection)["z.png"] == {"title": "after"}
+
+
+def test_new_content_takes_over_the_row_of_its_file(collection: Collection, pictures: Path) -> None:
+    file = table(pictures, "image,title", "a.png,mine")
+    collection.add(pictures, metadata=file, jobs=1)
+    (pictures / "a.png").write_bytes(picture(99))
+    collection.add(pictures, metadata=file, jobs=1)
+    assert metadata(collection)["a.png"] == {"title": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "error", "named"),
+    [
+        (["title", "x"], MetadataError, "'image' or 'path'"),
+        (["image,title", "a.png"], MetadataError, "line 2"),
+        (["image,title", "a.png,x", "./a.png,y"], DuplicateIdError, "a.png"),
+        (["image,title,title", "a.png,x,y"], MetadataError, "title"),
+    ],
+)
+def test_a_bad_table_adds_nothing(
+    collection: Collection, pictures: Path, lines: list[str], error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=named):
+        collection.add(pictures, metadata=table(pictures, *lines), jobs=1)
+    assert len(collection) == 0
+    assert collection.info()["generation"] == 0
+
+
+def test_a_table_that_is_not_there(collection: Collection, pictures: Path) -> None:
+    with pytest.raises(MetadataError, match="none.csv"):
+        collection.add(pictures, metadata=pictures / "none.csv", jobs=1)
