@@ -103,7 +103,7 @@ def main() -> None:
         metadata, query = make_crops(OUTPUT / "pictures")
         run("lookalike", "add", str(OUTPUT / "pictures"), "--metadata", str(metadata))
         run("lookalike", "search", str(query), "--html", page)
-        run("lookalike", "search", str(query), "-k", "3", "--text", "space")
+        run("lookalike", "search", str(query), "-k", "4", "--text", "orange")
     else:
         from lookalike.collection.walk import find_pictures
 
