@@ -1,6 +1,7 @@
 """What every bucket store must do. A store's test module subclasses `BucketStoreSuite` and gives `make`."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ from hypothesis import strategies as st
 from lookalike.errors import DuplicateIdError, VectorError
 
 
-def array(values, dtype=np.uint64):
+def array(values: Any, dtype: Any = np.uint64) -> Any:
     return np.array(values, dtype=dtype)
 
 
-def expected(model, keys, limit, allow):
+def expected(model: Any, keys: Any, limit: Any, allow: Any) -> Any:
     """Return a list of (id, hits) a query, from `model`: id -> keys."""
     answers = []
     for query in keys:
@@ -28,7 +29,7 @@ def expected(model, keys, limit, allow):
     return answers
 
 
-def answers(store, keys, limit, allow=None):
+def answers(store: Any, keys: Any, limit: Any, allow: Any = None) -> Any:
     offsets, ids, hits = store.candidates(keys, limit, allow)
     assert (ids.dtype, hits.dtype) == (np.int64, np.int32)
     pairs = list(zip(ids.tolist(), hits.tolist(), strict=True))
@@ -44,13 +45,16 @@ STEPS = st.lists(
 
 
 class BucketStoreSuite:
-    def make(self):
+    def make(self) -> Any:
         raise NotImplementedError
 
     @settings(deadline=None, max_examples=60)
     @given(STEPS, st.integers(1, 3), st.integers(1, 9), st.none() | st.sets(st.integers(0, 12)))
-    def test_any_history_gives_what_a_plain_model_gives(self, steps, tables, limit, allow):
-        store, model = self.make(), {}
+    def test_any_history_gives_what_a_plain_model_gives(
+        self, steps: Any, tables: Any, limit: Any, allow: Any
+    ) -> None:
+        store = self.make()
+        model: dict[int, Any] = {}
         store.clear()
         for verb, ids, seed in steps:
             numbers = array(sorted(ids), np.int64)
@@ -69,13 +73,13 @@ class BucketStoreSuite:
         assert answers(store, queries, limit, allowed) == expected(model, queries, limit, allow)
         assert store.stats().ids == len(model)
 
-    def test_large_keys_and_ids(self):
+    def test_large_keys_and_ids(self) -> None:
         store = self.make()
         store.clear()
         store.add(array([2**63 - 1, 0], np.int64), array([[2**64 - 1], [2**63]]))
         assert answers(store, array([[[2**64 - 1, 2**63]]]), 9) == [[(0, 1), (2**63 - 1, 1)]]
 
-    def test_generation_and_clear(self):
+    def test_generation_and_clear(self) -> None:
         store = self.make()
         store.clear()
         assert store.generation() == 0
@@ -87,7 +91,7 @@ class BucketStoreSuite:
         assert store.stats().ids == 0
         assert answers(store, array([[[3]]]), 9) == [[]]
 
-    def test_stats(self):
+    def test_stats(self) -> None:
         store = self.make()
         store.clear()
         store.add(array([1, 2, 3], np.int64), array([[5, 5], [5, 6], [5, 7]]))
@@ -95,7 +99,7 @@ class BucketStoreSuite:
         assert (stats.ids, stats.tables, stats.buckets, stats.largest_bucket) == (3, 2, 4, 3)
         assert stats.median_bucket == 1
 
-    def test_wrong_shapes_are_refused(self):
+    def test_wrong_shapes_are_refused(self) -> None:
         store = self.make()
         store.clear()
         with pytest.raises(VectorError):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from lookalike.hashing.k_means import k_means, nearest_centroid
 from lookalike.hashing.perturbation import cheapest_subsets
 
 
-def sample(rows=400, dimension=12, seed=1):
+def sample(rows: Any = 400, dimension: Any = 12, seed: Any = 1) -> Any:
     return np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
 
 
@@ -30,7 +31,7 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: f"{family.name}-{family.tables}")
-def test_contract(family):
+def test_contract(family: Any) -> None:
     rows = sample()
     family = family_from_json(family.to_json()).fit(rows)
     keys = family.keys(rows)
@@ -56,7 +57,7 @@ def test_contract(family):
     assert not np.array_equal(other.keys(rows), keys)
 
 
-def test_more_probes_find_more_neighbours():
+def test_more_probes_find_more_neighbours() -> None:
     rows = sample()
     near = rows + 0.15 * sample(seed=2)
     for family in FAMILIES:
@@ -66,7 +67,7 @@ def test_more_probes_find_more_neighbours():
         assert met[0] < met[1] < met[2]
 
 
-def test_p_stable_is_its_formula():
+def test_p_stable_is_its_formula() -> None:
     rows = sample(50) * 1000
     family = PStable(tables=2, floors=5, bucket_size=0.01, table_size=2**31 - 1, seed=3).fit(rows)
     arrays = family.arrays()
@@ -80,7 +81,7 @@ def test_p_stable_is_its_formula():
         assert int(family.keys(rows)[row, table]) == dot % (2**31 - 1)
 
 
-def test_p_stable_probes_in_order_of_cost():
+def test_p_stable_probes_in_order_of_cost() -> None:
     rows = sample(20)
     family = PStable(tables=1, floors=3, bucket_size=2.0, seed=1).fit(rows)
     arrays = family.arrays()
@@ -98,7 +99,7 @@ def test_p_stable_probes_in_order_of_cost():
 
 
 @pytest.mark.parametrize("degrees", [10, 40, 90])
-def test_hyperplane_collision_probability(degrees):
+def test_hyperplane_collision_probability(degrees: Any) -> None:
     angle = math.radians(degrees)
     pair = np.zeros((2, 8), dtype=np.float32)
     pair[0, 0], pair[1, :2] = 1, (math.cos(angle), math.sin(angle))
@@ -113,7 +114,7 @@ def test_hyperplane_collision_probability(degrees):
 @pytest.mark.parametrize("distance", ["euclidean", "l1"])
 @pytest.mark.parametrize("table_size", [31, 2**31 - 1])
 @pytest.mark.parametrize("ratio", [0.5, 1.5, 4.0])
-def test_p_stable_collision_probability(distance, table_size, ratio):
+def test_p_stable_collision_probability(distance: Any, table_size: Any, ratio: Any) -> None:
     pair = sample(2, 8)
     pair[1] = pair[0] + 0.25
     length = 0.25 * (math.sqrt(8) if distance == "euclidean" else 8)
@@ -126,7 +127,7 @@ def test_p_stable_collision_probability(distance, table_size, ratio):
     assert abs(measured - expected) < 4 * math.sqrt(expected * (1 - expected) / 4096)
 
 
-def test_clusters_take_the_nearest_centroid_of_each_section():
+def test_clusters_take_the_nearest_centroid_of_each_section() -> None:
     rows = sample(300, 10)
     family = Clusters(sections=3, clusters=9, seed=2).fit(rows)
     keys, probed, start = family.keys(rows), family.probe_keys(rows, 9), 0
@@ -142,7 +143,7 @@ def test_clusters_take_the_nearest_centroid_of_each_section():
         start += width
 
 
-def test_k_means_finds_separate_groups_and_repairs_empty_ones():
+def test_k_means_finds_separate_groups_and_repairs_empty_ones() -> None:
     random = np.random.default_rng(0)
     groups = np.eye(6, dtype=np.float32) * 50
     # One group has nearly all rows, so most seeds fall into it.
@@ -158,7 +159,7 @@ def test_k_means_finds_separate_groups_and_repairs_empty_ones():
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=7), st.integers(1, 40))
-def test_cheapest_subsets_are_the_cheapest(costs, count):
+def test_cheapest_subsets_are_the_cheapest(costs: Any, count: Any) -> None:
     ascending = np.sort(np.array(costs, dtype=np.float32))
     totals = sorted(
         sum(ascending[i] for i in chosen)
@@ -171,7 +172,7 @@ def test_cheapest_subsets_are_the_cheapest(costs, count):
     assert found == totals[: len(masks)]
 
 
-def test_bad_parameters_are_told():
+def test_bad_parameters_are_told() -> None:
     with pytest.raises(OptionError, match="bits is 64"):
         Hyperplane(tables=1, bits=64)
     with pytest.raises(OptionError, match="bucket_size"):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from lookalike.index import Index
 from lookalike.index import format as disk
 
 
-def rows(count=3000, dimension=8, seed=0):
+def rows(count: Any = 3000, dimension: Any = 8, seed: Any = 0) -> Any:
     random = np.random.default_rng(seed)
     return (np.repeat(random.standard_normal((count // 50, dimension)) * 3, 50, axis=0)
             + random.standard_normal((count, dimension))).astype(np.float32)  # fmt: skip
 
 
 @pytest.fixture
-def saved(tmp_path):
+def saved(tmp_path: Any) -> Any:
     path = tmp_path / "index"
     index = Index.build(rows(), scan_below=500)
     index.add([9000], rows(50, seed=1)[:1])
@@ -28,7 +29,7 @@ def saved(tmp_path):
     return path
 
 
-def test_small_changes_write_small_files(saved):
+def test_small_changes_write_small_files(saved: Any) -> None:
     before = {file.name: file.stat().st_mtime_ns for file in saved.glob("*.bin")}
     index = Index.open(saved)
     index.add([9001], rows(50, seed=1)[1:2])
@@ -44,7 +45,7 @@ def test_small_changes_write_small_files(saved):
     assert 5 not in again
 
 
-def test_saving_over_another_index_replaces_it(saved):
+def test_saving_over_another_index_replaces_it(saved: Any) -> None:
     other = Index.build(rows(100), metric="cosine")
     other.save(saved)
     assert len(Index.open(saved, verify=True)) == 100
@@ -59,12 +60,12 @@ def test_saving_over_another_index_replaces_it(saved):
 
 
 @pytest.mark.parametrize("moment", range(12))
-def test_a_crash_leaves_the_old_version_or_the_new(saved, monkeypatch, moment):
+def test_a_crash_leaves_the_old_version_or_the_new(saved: Any, monkeypatch: Any, moment: Any) -> None:
     index = Index.open(saved)
     index.add(range(10000, 12000), rows(2000, seed=2))  # folds, so all is written
     calls = 0
 
-    def dying(*_):
+    def dying(*_: object) -> Any:
         nonlocal calls
         calls += 1
         if calls > 2 * moment:
@@ -83,7 +84,7 @@ def test_a_crash_leaves_the_old_version_or_the_new(saved, monkeypatch, moment):
     assert {file.name for file in saved.glob("*.bin")} == {entry["file"] for entry in entries.values()}
 
 
-def test_missing_truncated_and_longer_files_are_named(saved):
+def test_missing_truncated_and_longer_files_are_named(saved: Any) -> None:
     for file in sorted(saved.iterdir()):
         whole = file.read_bytes()
         cuts = [whole + b"\0", *([whole[:-1], b""] if whole else [])]
@@ -100,7 +101,7 @@ def test_missing_truncated_and_longer_files_are_named(saved):
     Index.open(saved, verify=True)
 
 
-def test_flipped_bits_are_found_by_verify(tmp_path):
+def test_flipped_bits_are_found_by_verify(tmp_path: Any) -> None:
     path = tmp_path / "index"
     index = Index.build(rows(100, 3), scan_below=50)
     index.save(path)
@@ -119,14 +120,14 @@ def test_flipped_bits_are_found_by_verify(tmp_path):
         file.write_bytes(whole)
 
 
-def _same(first, second):
+def _same(first: Any, second: Any) -> Any:
     try:
         return json.loads(first) == json.loads(second)
     except ValueError:
         return False
 
 
-def test_wrong_contents_never_crash_a_search(saved):
+def test_wrong_contents_never_crash_a_search(saved: Any) -> None:
     """Without verify, contents are not read on opening; a search raises our error or answers."""
     entries = disk.read_manifest(saved)[1]
     for name in ("buckets.members_0", "buckets.starts_0", "centre_of", "order", "codes", "factors"):
@@ -138,7 +139,7 @@ def test_wrong_contents_never_crash_a_search(saved):
         file.write_bytes(whole)
 
 
-def test_newer_version_says_so(saved):
+def test_newer_version_says_so(saved: Any) -> None:
     manifest = json.loads((saved / disk.MANIFEST).read_text())
     manifest["version"] = disk.VERSION + 1
     (saved / disk.MANIFEST).write_text(json.dumps(manifest))
@@ -146,7 +147,7 @@ def test_newer_version_says_so(saved):
         Index.open(saved)
 
 
-def test_a_folder_of_other_things_is_left_alone(tmp_path):
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Any) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
     with pytest.raises(IndexFormatError, match=r"holiday\.jpg"):
         Index.build(rows(100)).save(tmp_path)
@@ -155,18 +156,20 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["holiday.jpg"]
 
 
-def test_build_from_blocks_is_the_same_index(tmp_path):
+def test_build_from_blocks_is_the_same_index(tmp_path: Any) -> None:
     vectors = rows()
     blocks = ((np.arange(start, start + 700)[: 3000 - start], vectors[start : start + 700])
               for start in range(0, 3000, 700))  # fmt: skip
     streamed = Index.build_from_blocks(blocks, tmp_path / "i", dimension=8, scan_below=500, generation=3)
     whole = Index.build(vectors, scan_below=500)
     queries = rows(200, seed=3)
-    for first, second in zip(streamed.search(queries, 10), whole.search(queries, 10), strict=True):
-        assert np.array_equal(first, second)
+    ids, distances = streamed.search(queries, 10)
+    whole_ids, whole_distances = whole.search(queries, 10)
+    assert np.array_equal(ids, whole_ids)
+    assert np.array_equal(distances, whole_distances)
     assert streamed.generation == 3
     with pytest.raises(VectorError, match="row 2 has NaN"):
-        Index.build_from_blocks([([0, 1, 2], [[0.0], [1], [np.nan]])], tmp_path / "i", dimension=1)
+        Index.build_from_blocks([([0, 1, 2], np.array([[0.0], [1], [np.nan]]))], tmp_path / "i", dimension=1)
     assert len(Index.open(tmp_path / "i", verify=True)) == 3000
     empty = Index.build_from_blocks([], tmp_path / "empty", dimension=4)
     assert len(empty) == 0

@@ -1,5 +1,7 @@
 """The exact scan is exact, however vectors are offset or scaled."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from lookalike.index import Index
 METRICS = ["euclidean", "cosine", "dot"]
 
 
-def exact(queries, rows, ids, k, metric):
+def exact(queries: Any, rows: Any, ids: Any, k: Any, metric: Any) -> Any:
     """Return ids and distances by float64 differences, one pair at a time."""
     wide, asked = rows.astype(np.float64), queries.astype(np.float64)
     if metric == "cosine":  # rows are kept in float32 at length one
@@ -35,7 +37,7 @@ def exact(queries, rows, ids, k, metric):
     st.sampled_from([1e-15, 1.0, 1e15]),
     st.sampled_from([0, 1, 1000]),
 )
-def test_scan_is_exact(seed, metric, count, k, scale, offset):
+def test_scan_is_exact(seed: Any, metric: Any, count: Any, k: Any, scale: Any, offset: Any) -> None:
     random = np.random.default_rng(seed)
     rows = (random.integers(-3, 4, (count, 6)) + offset + 0.5) * scale
     rows = rows.astype(np.float32)
@@ -54,7 +56,7 @@ def test_scan_is_exact(seed, metric, count, k, scale, offset):
         assert np.array_equal(found_ids[rows_same, :here], want_ids[rows_same])
 
 
-def test_a_vector_is_at_distance_0_of_itself():
+def test_a_vector_is_at_distance_0_of_itself() -> None:
     rows = np.random.default_rng(0).standard_normal((500, 40)).astype(np.float32) + 1000
     for metric in ("euclidean", "cosine"):
         ids, distances = Index.build(rows, metric=metric).search(rows, 1)
@@ -62,7 +64,7 @@ def test_a_vector_is_at_distance_0_of_itself():
         assert not distances.any()
 
 
-def test_many_blocks_and_equal_rows():
+def test_many_blocks_and_equal_rows() -> None:
     base = np.random.default_rng(1).standard_normal((300, 2000)).astype(np.float32)
     rows = np.tile(base, (5, 1))  # blocks of 524 rows; each vector is there five times
     ids, distances = Index.build(rows).search(base[:20], 7)
@@ -71,14 +73,14 @@ def test_many_blocks_and_equal_rows():
     assert (distances[:, 5:] > 1).all()
 
 
-def test_largest_numbers_do_not_overflow():
+def test_largest_numbers_do_not_overflow() -> None:
     rows = np.array([[1.8e19, 0], [-1.8e19, 0], [0, 1.8e19]], dtype=np.float32)
     ids, distances = Index.build(rows).search(rows, 3)
     assert ids.tolist() == [[0, 2, 1], [1, 2, 0], [2, 0, 1]]
     assert distances[0, 2] == np.float32(3.6e19)
 
 
-def test_limit_on_distance_counts_the_limit_in():
+def test_limit_on_distance_counts_the_limit_in() -> None:
     index = Index.build(np.arange(5, dtype=np.float32)[:, np.newaxis])
     ids, distances = index.search([0], 4, max_distance=2)
     assert ids.tolist() == [[0, 1, 2, -1]]

@@ -30,6 +30,7 @@ from lookalike.hashing.base import Arrays, UInt64
 from lookalike.kernels.reference import pack_signs
 
 QUERY_BITS = 4
+"""The kernels are written for this number."""
 BLOCK_BYTES = 16 << 20
 
 Int32 = npt.NDArray[np.int32]

@@ -204,13 +204,22 @@ class Bucketed:
         from lookalike.kernels import compiled  # Numba loads here, when buckets are searched first
 
         lifted = self.lifted_queries(queries)
-        estimates, errors = self.estimate(lifted, offsets, rows)
+        estimates, variances = self.estimate(lifted, offsets, rows)
         own = lifted[:, : vectors.shape[1]]
         sphere = np.zeros(len(queries), dtype=np.float32)
         if self.metric == "dot":
             sphere += np.einsum("ij,ij->i", own, own) + np.float32(self.radius**2)
         best, _ = compiled.rerank(
-            offsets, rows, estimates, errors, np.ascontiguousarray(own), vectors, ids, k, CONFIDENCE, sphere
+            offsets,
+            rows,
+            estimates,
+            variances,
+            np.ascontiguousarray(own),
+            vectors,
+            ids,
+            k,
+            CONFIDENCE,
+            sphere,
         )
         query, place = np.nonzero(best >= 0)
         row = best[query, place]
@@ -221,20 +230,20 @@ class Bucketed:
         return found_ids, found_distances
 
     def estimate(self, lifted: Float32, offsets: Int64, rows: Int64) -> tuple[Float32, Float32]:
-        """Return estimated squared distances of lifted queries to their candidates, and standard errors."""
+        """Return estimated squared distances of lifted queries to their candidates, and variances."""
         from lookalike.kernels import compiled
 
         planes, scales = self.sketcher.prepare(lifted)
         squares = squared_distances(lifted, self.sketcher.centres)
         try:
-            estimates, errors = compiled.sketch_estimates(
+            estimates, variances = compiled.sketch_estimates(
                 offsets, rows, self.codes, self.factors, self.centre_of, squares, planes, scales
             )
         except IndexError as error:
             raise IndexFormatError(
                 f"sketches are damaged ({error}); verify the index, and rebuild it"
             ) from None
-        return estimates, errors
+        return estimates, variances
 
     def lifted_queries(self, queries: Float32) -> Float32:
         """Return queries as the family and the sketcher take them."""

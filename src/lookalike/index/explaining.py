@@ -111,8 +111,8 @@ def _tables(bucketed: Bucketed, query: Float32, vector: Float32, probes: int) ->
 def _estimate(bucketed: Bucketed, query: Float32, row: int) -> tuple[float, float]:
     """Return the sketch's estimate in the index's metric, and its error bound."""
     lifted = bucketed.lifted_queries(query)
-    squares, errors = bucketed.estimate(lifted, np.array([0, 1]), np.array([row]))
-    square, error = float(squares[0]), CONFIDENCE * float(errors[0])
+    squares, variances = bucketed.estimate(lifted, np.array([0, 1]), np.array([row]))
+    square, error = float(squares[0]), CONFIDENCE * math.sqrt(variances[0])
 
     def in_metric(value: float) -> float:
         if bucketed.metric == "euclidean":

@@ -15,7 +15,8 @@ from lookalike.index.scan import scan
 
 SAMPLED_QUERIES = 256
 NEIGHBOURS = (1, 10, 100)
-ENOUGH = 0.9995
+ENOUGH = 0.997
+"""More probes are not tried after this recall; a higher one is left to the scan."""
 
 
 def tuned(bucketed: Bucketed, vectors: Float32, ids: Int64, seed: int) -> Bucketed:

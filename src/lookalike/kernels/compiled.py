@@ -42,34 +42,35 @@ def sketch_estimates(
     planes: UInt64,
     scales: Float32,
 ) -> tuple[Float32, Float32]:
-    """See `reference.sketch_estimates`; equal to it within float32's rounding of the result."""
+    """See `reference.sketch_estimates`; its arithmetic is in float32."""
     words = codes.shape[1]
-    bits = planes.shape[1]
     estimates = np.empty(len(rows), dtype=np.float32)
-    errors = np.empty(len(rows), dtype=np.float32)
+    variances = np.empty(len(rows), dtype=np.float32)
+    two = np.float32(2)
     for q in range(len(offsets) - 1):
-        low, step = np.float64(scales[q, 0]), np.float64(scales[q, 1])
-        total, shrink = np.float64(scales[q, 2]), np.float64(scales[q, 3])
+        low, step, total, shrink = scales[q, 0], scales[q, 1], scales[q, 2], scales[q, 3]
+        rounding = step * step / np.float32(6)
+        ones, twos, fours, eights = planes[q, 0], planes[q, 1], planes[q, 2], planes[q, 3]
         for i in range(offsets[q], offsets[q + 1]):
             row = rows[i]
-            ones = np.uint64(0)
-            levels = np.uint64(0)
-            for word in range(words):
-                ones += _popcount(codes[row, word])
-            for bit in range(bits):
-                count = np.uint64(0)
-                for word in range(words):
-                    count += _popcount(codes[row, word] & planes[q, bit, word])
-                levels += count << np.uint64(bit)
-            product = shrink * (2 * (low * np.float64(ones) + step * np.float64(levels)) - total)
-            slope, spread = np.float64(factors[row, 1]), np.float64(factors[row, 2])
             centre = centre_of[row]
             if centre < 0 or centre >= centre_squares.shape[1]:
                 raise IndexError("a row's centre is not there")
-            square = np.float64(centre_squares[q, centre])
-            estimates[i] = square + np.float64(factors[row, 0]) + slope * product
-            errors[i] = np.sqrt(spread * spread * square + slope * slope * step * step / 6)
-    return estimates, errors
+            count = np.uint64(0)
+            levels = np.uint64(0)
+            for word in range(words):
+                code = codes[row, word]
+                count += _popcount(code)
+                levels += _popcount(code & ones[word])
+                levels += _popcount(code & twos[word]) << np.uint64(1)
+                levels += _popcount(code & fours[word]) << np.uint64(2)
+                levels += _popcount(code & eights[word]) << np.uint64(3)
+            product = shrink * (two * (low * np.float32(count) + step * np.float32(levels)) - total)
+            slope, spread = factors[row, 1], factors[row, 2]
+            square = centre_squares[q, centre]
+            estimates[i] = square + factors[row, 0] + slope * product
+            variances[i] = spread * spread * square + slope * slope * rounding
+    return estimates, variances
 
 
 @njit(cache=True, nogil=True)
@@ -144,7 +145,7 @@ def rerank(
     offsets: Int64,
     rows: Int64,
     estimates: Float32,
-    errors: Float32,
+    variances: Float32,
     queries: Float32,
     vectors: Float32,
     ids: Int64,
@@ -169,7 +170,8 @@ def rerank(
         start, end = offsets[q], offsets[q + 1]
         first = 0
         for i in range(start, end):
-            first = _push(first_estimates, first_places, unused, first, k, estimates[i], i, 0)
+            if first < k or estimates[i] < first_estimates[0]:
+                first = _push(first_estimates, first_places, unused, first, k, estimates[i], i, 0)
         size = 0
         for j in range(first):
             i = first_places[j]
@@ -190,7 +192,8 @@ def rerank(
             if done[i - start]:
                 done[i - start] = False
                 continue
-            if estimates[i] - confidence * errors[i] < distances[0]:
+            above = estimates[i] - distances[0]
+            if above < 0 or above * above < confidence * confidence * variances[i]:
                 row = rows[i]
                 square = _square(queries[q], vectors[row], sphere[q])
                 size = _push(distances, best_ids, best_rows, size, k, square, ids[row], row)

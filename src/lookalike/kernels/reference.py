@@ -52,7 +52,7 @@ def sketch_estimates(
     planes: UInt64,
     scales: Float32,
 ) -> tuple[Float32, Float32]:
-    """Return for each candidate the estimate of its squared distance and the estimate's standard error.
+    """Return for each candidate the estimate of its squared distance and the estimate's variance.
 
     What the arrays mean is told in `lookalike.hashing.sketch`.
 
@@ -63,7 +63,7 @@ def sketch_estimates(
         factors: (n, 3), of each row: constant, slope and spread.
         centre_of: (n,), the centre that each row's residual is about.
         centre_squares: (q, m), squared distances of the queries to the centres.
-        planes: (q, bits, words), bit planes of the quantised rotated queries.
+        planes: (q, 4, words), bit planes of the quantised rotated queries.
         scales: (q, 4), of each query: lowest value, step, sum of values, and 1 / square root of the number of signs.
 
     Raises:
@@ -71,7 +71,7 @@ def sketch_estimates(
     """
     query = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     estimates = np.empty(len(rows), dtype=np.float32)
-    errors = np.empty(len(rows), dtype=np.float32)
+    variances = np.empty(len(rows), dtype=np.float32)
     for i, (q, row) in enumerate(zip(query, rows, strict=True)):
         code = codes[row]
         low, step, total, shrink = scales[q].astype(np.float64)
@@ -83,9 +83,9 @@ def sketch_estimates(
             raise IndexError("a row's centre is not there")
         square = float(centre_squares[q, centre_of[row]])
         estimates[i] = square + constant + slope * product
-        # A rounding that is uniform within a step varies by step ** 2 / 6 at most, under a dither.
-        errors[i] = np.sqrt(spread * spread * square + slope * slope * step * step / 6)
-    return estimates, errors
+        # Rounding under a dither varies by step ** 2 / 6, over all places within a step.
+        variances[i] = spread * spread * square + slope * slope * step * step / 6
+    return estimates, variances
 
 
 def _ones(words: UInt64) -> int:
@@ -96,7 +96,7 @@ def rerank(
     offsets: Int64,
     rows: Int64,
     estimates: Float32,
-    errors: Float32,
+    variances: Float32,
     queries: Float32,
     vectors: Float32,
     ids: Int64,
@@ -107,7 +107,7 @@ def rerank(
     """Return the rows of the k nearest candidates of each query, (q, k), -1 where there are fewer, and counts.
 
     The k candidates of least estimate are compared exactly; then, in the order given, each of the others
-    whose estimate less `confidence` errors is below the k-th squared distance so far. Equal distances are
+    whose estimate less `confidence` standard errors is below the k-th squared distance so far. Equal distances are
     ordered by id. The second value is how many were compared, (q,).
 
     Args:
@@ -122,9 +122,10 @@ def rerank(
         rest = np.delete(np.arange(offsets[q + 1] - offsets[q]), first)
         best: list[tuple[float, int, int]] = []
         for i in (*first, *rest):
-            bound = estimates[here][i] - confidence * errors[here][i]
-            if len(best) == k and not bound < best[-1][0]:
-                continue
+            if len(best) == k:
+                above = estimates[here][i] - best[-1][0]
+                if above >= 0 and above**2 >= confidence**2 * variances[here][i]:
+                    continue
             row = rows[here][i]
             if sphere[q] > 0:
                 square = float(sphere[q]) - 2 * float(queries[q] @ vectors[row])
