@@ -45,7 +45,7 @@ class Indexes:
         if index is not None and index.generation == self._catalogue.generation():
             return index
         with suppress(CollectionLockedError), writer_lock(self._collection, "search"):
-            return self.update(feature)
+            return self.build(feature) if index is None else self.update(feature)
         if index is None:
             temporary = tempfile.TemporaryDirectory(prefix="lookalike-")
             self._temporary.append(temporary)

@@ -23,7 +23,8 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     what the next writer is told, beside the process and the time.
 
     Raises:
-        CollectionLockedError: somebody else is writing; the message says who, where, what and since when.
+        CollectionLockedError: somebody else is writing; the message says who, where, what and since when. Or the
+            lock cannot be made, as in a folder that may not be written.
     """
     owner = folder / "writer.json"
     lock = FileLock(folder / "writer.lock", timeout=0)
@@ -32,6 +33,10 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     except Timeout:
         raise CollectionLockedError(
             f"{folder} is being written by {_describe(owner)}; try again later"
+        ) from None
+    except OSError as error:
+        raise CollectionLockedError(
+            f"{folder / 'writer.lock'} cannot be made ({error.strerror}); check the permissions of the folder"
         ) from None
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
