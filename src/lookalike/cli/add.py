@@ -12,6 +12,7 @@ from lookalike.cli.common import (
     EXIT_SKIPPED,
     collection_option,
     console,
+    has_collection,
     json_option,
     jsonl_option,
     print_json,
@@ -72,6 +73,7 @@ def add(
     """
     from lookalike.cli.progress import ProgressBar
     from lookalike.collection import Collection
+    from lookalike.collection.checks import check_pictures
 
     class Reporter(ProgressBar):
         def event(self, event: Event) -> None:
@@ -79,6 +81,8 @@ def add(
             if as_jsonl:
                 print_json(event.to_json(), indent=None)
 
+    if not has_collection(folder):
+        check_pictures(paths, features=features or None, metadata=metadata)
     with Collection.open_or_create(folder) as collection, Reporter("adding") as listener:
         report = collection.add(
             paths,

@@ -49,6 +49,15 @@ class Verbs(click.Group):
             ctx.exit(0)
 
 
+def _one_form(ctx: click.Context, option: click.Parameter, value: bool) -> bool:
+    """Refuse a second form of output: each would have to be all that is on stdout."""
+    if value:
+        before = ctx.meta.setdefault(f"{__name__}.form", option.opts[0])
+        if before != option.opts[0]:
+            raise click.UsageError(f"{before} and {option.opts[0]} exclude each other; give one of them", ctx)
+    return value
+
+
 def collection_option(function: F) -> F:
     """Add `-c/--collection` to a verb."""
     return click.option(
@@ -66,16 +75,37 @@ def collection_option(function: F) -> F:
 
 def json_option(function: F) -> F:
     """Add `--json` to a verb."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(
-        function
-    )
+    return click.option(
+        "--json", "as_json", is_flag=True, callback=_one_form, help="Print one JSON document on stdout."
+    )(function)
 
 
 def jsonl_option(function: F) -> F:
     """Add `--jsonl` to a verb."""
     return click.option(
-        "--jsonl", "as_jsonl", is_flag=True, help="Print one JSON document a line on stdout."
+        "--jsonl",
+        "as_jsonl",
+        is_flag=True,
+        callback=_one_form,
+        help="Print one JSON document a line on stdout.",
     )(function)
+
+
+def paths0_option(function: F) -> F:
+    """Add `--paths0` to a verb."""
+    return click.option(
+        "--paths0",
+        is_flag=True,
+        callback=_one_form,
+        help="Print paths alone, each ended by a NUL byte, for xargs -0.",
+    )(function)
+
+
+def has_collection(folder: Path) -> bool:
+    """Return whether there is a collection in `folder`, be it a damaged one."""
+    from lookalike.collection.collection import CATALOGUE
+
+    return (folder / CATALOGUE).exists()
 
 
 def open_collection(folder: Path) -> Collection:

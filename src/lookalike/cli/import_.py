@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.cli.add import summary
-from lookalike.cli.common import collection_option, json_option, print_json
+from lookalike.cli.common import collection_option, has_collection, json_option, print_json
 
 
 @click.command("import", short_help="Import vectors: HDF5, .npy or .fvecs.")
@@ -61,7 +61,12 @@ def import_(
     """
     from lookalike.cli.progress import ProgressBar
     from lookalike.collection import Collection
+    from lookalike.collection.checks import check_vectors
 
+    if not has_collection(folder):
+        check_vectors(
+            file, feature=feature, metric=metric, dataset=dataset, names=names, orientation=orientation
+        )
     with Collection.open_or_create(folder) as collection, ProgressBar("importing") as listener:
         report = collection.import_file(
             file,

@@ -15,6 +15,7 @@ from lookalike.cli.common import (
     jsonl_option,
     open_collection,
     parse_weights,
+    paths0_option,
     print_json,
 )
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--blend", is_flag=True, help="Let the words weigh in, instead of narrowing.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
-@click.option("--paths0", is_flag=True, help="Print paths alone, each ended by a NUL byte, for xargs -0.")
+@paths0_option
 @json_option
 @jsonl_option
 def search(
