@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,9 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except LookalikeError as error:
-            click.echo(f"lookalike: {error}", err=True)
+            # A file's name may have line ends, and escape sequences that the terminal would obey.
+            told = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], str(error))
+            click.echo(f"lookalike: {told}", err=True)
             ctx.exit(EXIT_ERROR)
         except KeyboardInterrupt:
             click.echo("lookalike: stopped; all that was reported is kept, run it again to go on", err=True)
@@ -105,7 +108,7 @@ def has_collection(folder: Path) -> bool:
     """Return whether there is a collection in `folder`, be it a damaged one."""
     from lookalike.collection.collection import CATALOGUE
 
-    return (folder / CATALOGUE).exists()
+    return os.path.exists(folder / CATALOGUE)
 
 
 def open_collection(folder: Path) -> Collection:

@@ -15,7 +15,13 @@ from lookalike.cli.common import collection_option, json_option, open_collection
 @collection_option
 @json_option
 def info(folder: Path, as_json: bool) -> None:
-    """Show counts, sizes, features, hash families and bucket statistics."""
+    """Show counts, sizes, features, hash families and bucket statistics.
+
+    \b
+    Examples:
+      lookalike info
+      lookalike info --json -c shop.lookalike
+    """
     document = open_collection(folder).info()
     if as_json:
         print_json(document)

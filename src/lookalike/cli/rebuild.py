@@ -15,6 +15,11 @@ def rebuild(folder: Path) -> None:
     """Build every index anew from the catalogue.
 
     The catalogue is the truth: after this, searches answer as they did before the index files were lost.
+
+    \b
+    Examples:
+      lookalike rebuild
+      lookalike rebuild -c shop.lookalike
     """
     from lookalike.cli.progress import ProgressBar
 

@@ -19,6 +19,11 @@ def verify(folder: Path, as_json: bool) -> None:
 
     Reads the catalogue and every index whole: checksums, lengths, references, words, and whether the indexes hold
     what the catalogue holds. Also reports files that are gone. The exit status is 4 if anything was found.
+
+    \b
+    Examples:
+      lookalike verify
+      lookalike verify --json -c shop.lookalike
     """
     problems = []
     for problem in open_collection(folder).verify():

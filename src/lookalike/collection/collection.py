@@ -84,7 +84,7 @@ class Collection:
             CollectionDamagedError: its catalogue cannot be read.
         """
         path = Path(folder)
-        if not (path / CATALOGUE).is_file():
+        if not os.path.isfile(path / CATALOGUE):
             raise CollectionMissingError(
                 f"there is no collection in {path}; make one with lookalike add, or name another with -c"
             )
@@ -93,7 +93,7 @@ class Collection:
     @classmethod
     def open_or_create(cls, folder: str | os.PathLike[str]) -> Self:
         """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
-        return cls.open(folder) if (Path(folder) / CATALOGUE).exists() else cls.create(folder)
+        return cls.open(folder) if os.path.exists(Path(folder) / CATALOGUE) else cls.create(folder)
 
     def close(self) -> None:
         """Close the collection. Closing twice does no harm."""

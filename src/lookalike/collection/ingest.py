@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from lookalike.catalogue import Catalogue, NewSource, Place, Placed, Writer
 from lookalike.collection.identity import content_id, sha256
@@ -21,9 +22,20 @@ from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec
 
 LOOK_UP_ROWS = 500
+READ_FILES = 64
+READ_BYTES = 64 << 20
 COMMIT_FILES = 128
 COMMIT_SECONDS = 1.0
 MAX_FILE_BYTES = 1 << 29
+
+
+class _File(NamedTuple):
+    """A file that was read, the place that it had, its content and the id of that."""
+
+    found: Found
+    place: Placed | None
+    raw: bytes
+    id: str
 
 
 @dataclass(slots=True)
@@ -78,6 +90,7 @@ class PictureIngest:
         self._committed_at = time.monotonic()
         self._open: dict[str, _Picture] = {}  # by id: being extracted, or waiting for the commit
         self._lacking = {number for name in features for number in catalogue.lacking(name).tolist()}
+        self._numbers: dict[str, int] = {}  # of the ids in the group of files at hand
         self._moved: set[int] = set()  # sources of which a file has been found to have moved
 
     def run(self, files: Iterable[Found]) -> AddReport:
@@ -107,41 +120,55 @@ class PictureIngest:
         seen: set[str] = set()
         while chunk := list(islice(iterator, LOOK_UP_ROWS)):
             known = {place.path: place for place in self._catalogue.places([file.path for file in chunk])}
-            for file in chunk:
-                seen.add(file.path)
-                yield from self._consider(file, known.get(file.path))
-                self._commit_if_due()
+            seen.update(file.path for file in chunk)
+            yield from self._read([(file, known.get(file.path)) for file in chunk])
         for number in sorted(self._lacking):
             places = self._catalogue.sources([number])[0].places
             elsewhere = [look_at(place.path) for place in places if place.path not in seen]
             if elsewhere:
                 file = next((file for file in elsewhere if file.problem is None), elsewhere[0])
-                yield from self._consider(file, Placed(file.path, number, None, None))
-                self._commit_if_due()
+                yield from self._read([(file, Placed(file.path, number, None, None))])
 
-    def _consider(self, file: Found, place: Placed | None) -> Iterator[tuple[_Picture, str, bytes]]:
-        if file.problem is not None:
-            self._skip(file.path, file.problem)
-            return
-        if (
-            place is not None
-            and place.number not in self._lacking
-            and (place.size, place.modified_ns) == (file.size, file.modified_ns)
-        ):
-            self._batch.known.append((file, "unchanged", place.number))
-            return
-        try:
-            raw = _read(file)
-        except OSError as error:
-            self._skip(file.path, error.strerror or str(error))
-            return
-        id_ = content_id(raw)
+    def _read(self, files: Iterable[tuple[Found, Placed | None]]) -> Iterator[tuple[_Picture, str, bytes]]:
+        """Read those files that may have changed, and yield what must be extracted."""
+        group: list[_File] = []
+        for file, place in files:
+            if file.problem is not None:
+                self._skip(file.path, file.problem)
+            elif (
+                place is not None
+                and place.number not in self._lacking
+                and (place.size, place.modified_ns) == (file.size, file.modified_ns)
+            ):
+                self._batch.known.append((file, "unchanged", place.number))
+            else:
+                try:
+                    raw = _bytes_of(file)
+                except OSError as error:
+                    self._skip(file.path, error.strerror or str(error))
+                else:
+                    group.append(_File(file, place, raw, content_id(raw)))
+            if len(group) == READ_FILES or sum(len(one.raw) for one in group) > READ_BYTES:
+                yield from self._identify(group)
+                group = []
+            self._commit_if_due()
+        yield from self._identify(group)
+        self._commit_if_due()
+
+    def _identify(self, group: Sequence[_File]) -> Iterator[tuple[_Picture, str, bytes]]:
+        """Find out what has happened to files that were read, and yield what must be extracted."""
+        self._numbers = self._catalogue.numbers(one.id for one in group)
+        for one in group:
+            yield from self._consider(one)
+
+    def _consider(self, read: _File) -> Iterator[tuple[_Picture, str, bytes]]:
+        file, place, raw, id_ = read
         if id_ in self._open:
             picture = self._open[id_]
             again: Outcome = "duplicate" if place is None else "changed"
             picture.files.append((file, "unchanged" if place and place.number == picture.number else again))
             return
-        number = self._catalogue.numbers([id_]).get(id_)
+        number = self._numbers.get(id_)
         outcome = self._outcome(place, number)
         if number is not None:
             if number not in self._lacking:
@@ -192,12 +219,14 @@ class PictureIngest:
         metadata = self._changed_metadata(known)
         with self._catalogue.write() as writer:
             if new:
-                writer.add_sources([self._new_source(picture) for picture in new])
+                added = writer.add_sources([self._new_source(picture) for picture in new])
             writer.forget_places(self._gone(number for _, outcome, number in known if outcome == "moved"))
             self._add_places(writer, known)
             self._add_vectors(writer, complete)
             if metadata:
                 writer.update_metadata(metadata)
+        if new:
+            self._numbers |= zip((picture.id for picture in new), added.tolist(), strict=True)
         self._committed_at = time.monotonic()
         for picture in batch.pictures:
             del self._open[picture.id]
@@ -266,7 +295,7 @@ class PictureIngest:
         return changed
 
 
-def _read(file: Found) -> bytes:
+def _bytes_of(file: Found) -> bytes:
     if file.size > MAX_FILE_BYTES:
         raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
     with open(file.path, "rb") as stream:

@@ -39,7 +39,7 @@ class ResolvedQuery:
 def text_query(text: str) -> str | Path:
     """Return what a word of the command line stands for: a file, if there is one of that name, else an id."""
     path = Path(text)
-    return path if os.path.exists(path) or _row_reference(path) is not None else text
+    return path if os.path.exists(text) or _row_reference(path) is not None else text
 
 
 def resolve(
@@ -116,9 +116,9 @@ def _named(
     shown = printable(str(path))
     if (reference := _row_reference(path)) is not None:
         return ResolvedQuery(_file_row(*reference, features), {"row": shown})
-    if os.path.isdir(path):
+    if os.path.isdir(query):
         raise PictureMissingError(shown, "is a folder; name a picture in it")
-    if not os.path.exists(path):
+    if not os.path.exists(query):
         if isinstance(query, str):
             raise UnknownIdError(f"{query!r} is neither a file nor the id of a source (lookalike list)")
         raise PictureMissingError(shown, "no such file")

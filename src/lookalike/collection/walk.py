@@ -78,7 +78,7 @@ class MetadataTable:
     """
 
     def __init__(self, rows: Iterable[tuple[str, dict[str, Any]]], folders: Sequence[Path]) -> None:
-        self._folders = [os.path.abspath(folder) for folder in folders]
+        self._folders = [os.path.join(os.path.abspath(folder), "") for folder in folders]
         self._rows: dict[str, dict[str, Any]] = {}
         self._used: set[str] = set()
         for name, fields in rows:
@@ -95,11 +95,7 @@ class MetadataTable:
 
     def of(self, path: str) -> Mapping[str, Any]:
         """Return the metadata of the picture at `path`; empty if no row names it."""
-        relative = [
-            os.path.relpath(path, folder)
-            for folder in self._folders
-            if path.startswith(folder.rstrip(os.sep) + os.sep)
-        ]
+        relative = [path[len(folder) :] for folder in self._folders if path.startswith(folder)]
         for key in (path, *sorted(relative, key=len, reverse=True), os.path.basename(path)):
             if key in self._rows:
                 self._used.add(key)

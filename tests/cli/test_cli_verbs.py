@@ -1,0 +1,152 @@
+"""`list`, `info`, `remove`, `verify`, `rebuild`, `completion`; help; and how a collection is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import shutil
+import uuid
+from pathlib import Path
+
+import click
+import pytest
+from command_line import lookalike, process, shop
+
+from lookalike import __version__
+from lookalike.cli import main
+
+VERBS = ["add", "search", "import", "explain", "remove", "list", "info", "verify", "rebuild", "completion"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shop(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOOKALIKE_COLLECTION", "c")
+    return tmp_path
+
+
+def test_list(folder: Path) -> None:
+    lines = lookalike("list").stdout.splitlines()
+    assert len(lines) == 4
+    id_, size, path = lines[0].split()
+    assert uuid.UUID(id_).version == 5
+    assert (size, path) == ("40x40", str(folder / "pictures" / "a.png"))
+    assert len(lookalike("list", "-n", "2").stdout.splitlines()) == 2
+    assert len(lookalike("list", "--where", "colour=Red").stdout.splitlines()) == 2
+    assert len(lookalike("list", "--text", "shoes").stdout.splitlines()) == 2
+    documents = json.loads(lookalike("list", "--json").stdout)
+    assert [one["metadata"].get("title") for one in documents] == ["Red shoes", "Blue shoes", "Red hat", None]
+    assert {"id", "sha256", "kind", "size", "width", "height", "added_at", "places"} <= set(documents[0])
+    assert [json.loads(line) for line in lookalike("list", "--jsonl").stdout.splitlines()] == documents
+
+
+def test_info(folder: Path) -> None:
+    document = json.loads(lookalike("info", "--json").stdout)
+    assert (document["sources"], document["pictures"], document["places"]) == (4, 4, 4)
+    assert document["catalogue_bytes"] > 0 and document["index_bytes"] > 0
+    assert document["features"]["look"]["vectors"] == 4
+    assert document["features"]["look"]["index"]["rows"] == 4
+    assert document["metadata"]["year"]["count"] == 3
+    lines = lookalike("info").stdout
+    assert "sources" in lines and "look" in lines and "KiB" in lines
+    assert "{" not in lines
+
+
+def test_remove_takes_all_or_nothing(folder: Path) -> None:
+    kept = lookalike("list", "--json").stdout
+    for what in ("nothing", "pictures/none.png", "pict", "pictures/a"):
+        result = lookalike("remove", "pictures/a.png", what)
+        assert result.exit_code == 1
+        assert "nothing was removed" in result.stderr
+        assert lookalike("list", "--json").stdout == kept
+    assert lookalike("remove", "/").stdout == "4 removed\n"
+    assert lookalike("list", "--json").stdout == "[]\n"
+
+
+def test_remove_by_id_path_and_folder(folder: Path) -> None:
+    shutil.copy(folder / "pictures" / "a.png", folder / "pictures" / "copy.png")
+    lookalike("add", "pictures", "--jobs", "1")
+    assert lookalike("remove", "pictures/copy.png").stdout == "0 removed\n"  # it lies elsewhere, too
+    id_ = lookalike("list", "-n", "1").stdout.split()[0]
+    assert lookalike("remove", id_).stdout == "1 removed\n"
+    assert (folder / "pictures" / "a.png").exists()
+    assert lookalike("remove", "pictures").stdout == "3 removed\n"
+    assert lookalike("verify").stdout == "no damage found\n"
+
+
+def test_verify(folder: Path) -> None:
+    result = lookalike("verify")
+    assert (result.exit_code, result.stdout) == (0, "no damage found\n")
+    assert json.loads(lookalike("verify", "--json").stdout) == []
+    (folder / "pictures" / "a.png").unlink()
+    for file in (folder / "c" / "indexes" / "look").glob("vectors*"):
+        file.write_bytes(bytes(file.stat().st_size))
+    result = lookalike("verify")
+    assert result.exit_code == 4
+    assert "lookalike rebuild" in result.stdout
+    assert f"{folder / 'pictures' / 'a.png'} is gone" in result.stdout
+    found = json.loads(lookalike("verify", "--json").stdout)
+    assert [set(one) for one in found] == [{"what", "where", "advice"}] * 2
+    assert lookalike("rebuild").stdout == "look: 4 vectors indexed\n"
+    assert [one["where"] for one in json.loads(lookalike("verify", "--json").stdout)] == ["files"]
+
+
+def test_rebuild_gives_the_same_answers(folder: Path) -> None:
+    before = lookalike("search", "pictures/a.png", "--json").stdout
+    shutil.rmtree(folder / "c" / "indexes")
+    assert lookalike("rebuild").exit_code == 0
+    assert lookalike("search", "pictures/a.png", "--json").stdout == before
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_sound(shell: str) -> None:
+    result = lookalike("completion", shell)
+    assert result.exit_code == 0
+    assert "_LOOKALIKE_COMPLETE" in result.stdout
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=result.stdout, text=True, check=True)
+
+
+def test_completion_completes(tmp_path: Path) -> None:
+    env = {"_LOOKALIKE_COMPLETE": "bash_complete", "COMP_WORDS": "lookalike re", "COMP_CWORD": "1"}
+    result = process(env=env)
+    assert [line.split(",")[1] for line in result.stdout.decode().splitlines()] == ["remove", "rebuild"]
+
+
+def test_help_lists_every_verb() -> None:
+    for flag in ("--help", "-h"):
+        result = lookalike(flag)
+        assert result.exit_code == 0
+        listed = result.stdout[result.stdout.index("Commands:") :].splitlines()[1:]
+        assert [line.split()[0] for line in listed if line.strip()] == VERBS
+    assert "Exit statuses" in result.stdout
+    assert __version__ in lookalike("--version").stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_examples(verb: str) -> None:
+    result = lookalike(verb, "--help")
+    assert result.exit_code == 0
+    assert "Examples:" in result.stdout
+    assert f"lookalike {verb}" in result.stdout[result.stdout.index("Examples:") :]
+    command = main.commands[verb]
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, f"{verb} {option.opts[0]} has no help"
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_no_arguments_show_the_help() -> None:
+    result = lookalike()
+    assert "Commands:" in result.output
+
+
+def test_a_collection_is_named_by_option_then_environment_then_here(folder: Path) -> None:
+    shutil.copytree("c", "by-option")
+    lookalike("remove", "pictures/a.png", "-c", "by-option")
+    assert len(lookalike("list", "-c", "by-option").stdout.splitlines()) == 3
+    assert len(lookalike("list").stdout.splitlines()) == 4
+    shutil.copytree("by-option", ".lookalike")
+    result = process("list", cwd=folder, env={"LOOKALIKE_COLLECTION": ""})
+    assert len(result.stdout.splitlines()) == 3
