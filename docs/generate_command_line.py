@@ -22,7 +22,7 @@ def reference(group: click.Command, program: str) -> str:
         "This page is generated from the program by `docs/generate_command_line.py`. "
         f"`{program} VERB --help` prints the same.",
     ]
-    for path, context in _walk(group, click.Context(group, info_name=program)):
+    for path, context in _walk(group, click.Context(group, info_name=program, **group.context_settings)):
         parts.append(f"{'#' * min(1 + len(path), 6)} {' '.join(path)}")
         parts.append(_fenced(context.get_help()))
     return "\n\n".join(parts) + "\n"
