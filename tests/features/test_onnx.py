@@ -17,7 +17,7 @@ from lookalike.features.onnx import OnnxNetwork
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-RAW = {"scale": 1.0, "mean": 0, "std": 1}
+RAW = {"scale": 1.0, "mean": 0, "std": 1, "resize": "squash"}  # the pixels as they are
 
 
 def save_network(
@@ -63,7 +63,7 @@ def only(network: OnnxNetwork, picture: Image.Image) -> npt.NDArray[np.float32]:
 
 
 def test_the_formula_and_defaults_are_those_of_torchvision(tmp_path: Path) -> None:
-    network = OnnxNetwork(str(flat(tmp_path / "net.onnx")))
+    network = OnnxNetwork(str(flat(tmp_path / "net.onnx")), keep=1.0)
     picture = noise()
     expected = (np.asarray(picture) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     np.testing.assert_allclose(only(network, picture), unit(expected.transpose(2, 0, 1)), atol=1e-6)
@@ -73,7 +73,7 @@ def test_the_formula_and_defaults_are_those_of_torchvision(tmp_path: Path) -> No
 def test_scale_mean_std_and_channel_order(tmp_path: Path) -> None:
     path = flat(tmp_path / "net.onnx")
     picture = noise()
-    network = OnnxNetwork(str(path), scale=0.5, mean=[1, 2, 3], std=4, channels="bgr")
+    network = OnnxNetwork(str(path), scale=0.5, mean=[1, 2, 3], std=4, channels="bgr", keep=1.0)
     expected = (np.asarray(picture)[..., ::-1] * 0.5 - [1, 2, 3]) / 4
     np.testing.assert_allclose(only(network, picture), unit(expected.transpose(2, 0, 1)), atol=1e-6)
 
@@ -97,7 +97,7 @@ def test_resizing(tmp_path: Path) -> None:
     halves.paste((255, 255, 255), (16, 0, 32, 16))
 
     def row(**options: Any) -> npt.NDArray[np.float32]:
-        vector = only(OnnxNetwork(path, **RAW, **options), halves).reshape(8, 8, 3)
+        vector = only(OnnxNetwork(path, **{**RAW, **options}), halves).reshape(8, 8, 3)
         whole: npt.NDArray[np.float32] = np.rint(vector / vector.max() * 255)
         return whole
 
@@ -111,8 +111,12 @@ def test_resizing(tmp_path: Path) -> None:
     edge = Image.new("RGB", (16, 16), "white")
     edge.paste((0, 0, 0), (2, 2, 14, 14))
     edge.putpixel((8, 8), (255, 255, 255))
-    assert only(OnnxNetwork(path, **RAW, resize="crop", keep=0.5), edge).reshape(8, 8, 3)[0].max() == 0
-    assert only(OnnxNetwork(path, **RAW, resize="crop", keep=1.0), edge).reshape(8, 8, 3)[0].max() > 0
+    assert (
+        only(OnnxNetwork(path, **{**RAW, "resize": "crop", "keep": 0.5}), edge).reshape(8, 8, 3)[0].max() == 0
+    )
+    assert (
+        only(OnnxNetwork(path, **{**RAW, "resize": "crop", "keep": 1.0}), edge).reshape(8, 8, 3)[0].max() > 0
+    )
 
 
 def test_maps_and_tokens_are_pooled(tmp_path: Path) -> None:
@@ -168,13 +172,13 @@ def test_a_vector_does_not_depend_on_its_batch(tmp_path: Path) -> None:
 def test_the_description_beside_the_model_and_the_one_that_names_it(tmp_path: Path) -> None:
     flat(tmp_path / "net.onnx")
     plain = OnnxNetwork(str(tmp_path / "net.onnx"))
-    (tmp_path / "net.toml").write_text("scale = 1\nmean = 0\nstd = [1, 1, 1]\n")
+    (tmp_path / "net.toml").write_text("scale = 1\nmean = 0\nstd = [1, 1, 1]\nkeep = 1\n")
     beside = OnnxNetwork(str(tmp_path / "net.onnx"))
     np.testing.assert_allclose(only(beside, noise()), unit(np.asarray(noise()).transpose(2, 0, 1)), atol=1e-6)
     (tmp_path / "other").mkdir()
     for model in ("../net.onnx", str(tmp_path / "net.onnx")):
         naming = tmp_path / "other" / "raw.toml"
-        naming.write_text(f"model = {model!r}\nscale = 1\nmean = 0\nstd = [1, 1, 1]\n")
+        naming.write_text(f"model = {model!r}\nscale = 1\nmean = 0\nstd = [1, 1, 1]\nkeep = 1\n")
         named = OnnxNetwork(str(naming))
         assert named.model_hash == beside.model_hash != plain.model_hash
         np.testing.assert_array_equal(only(named, noise()), only(beside, noise()))
@@ -204,7 +208,7 @@ def test_the_hash_covers_model_weights_beside_it_and_what_is_resolved(tmp_path: 
         ("mean = 'x'", r"mean is 'x'; it must be"),
         ("std = [1, 0, 1]", r"std is \[1, 0, 1\]; it must be greater than 0"),
         ("scale = nan", r"scale is nan; it must be a number greater than 0"),
-        ("resize = 'stretch'", r"resize is 'stretch'; it must be one of squash, crop, pad"),
+        ("resize = 'stretch'", r"resize is 'stretch'; it must be one of crop, squash, pad"),
         ("keep = 1.5", r"keep is 1\.5; it must be a number greater than 0, up to 1"),
         ("output = 3", r"output is 3; it must be a name"),
         ("size 3", r"net\.toml: is not TOML"),

@@ -19,7 +19,7 @@ from lookalike.errors import ModelError
 
 LAYOUTS = ("nchw", "nhwc")
 CHANNELS = ("rgb", "bgr")
-RESIZES = ("squash", "crop", "pad")
+RESIZES = ("crop", "squash", "pad")
 POOLINGS = ("mean", "first")
 
 
@@ -37,8 +37,8 @@ class Description:
             or 224 where that is open.
         layout: "nchw" or "nhwc"; by default where the model's input declares 3 channels, or nchw.
         channels: "rgb" or "bgr".
-        resize: "squash" changes the proportions of what is not square and keeps all of the picture; "crop" keeps
-            the middle; "pad" keeps proportions and fills up with mid-grey.
+        resize: "crop" takes the middle of the picture; "squash" takes all of it and changes its proportions;
+            "pad" takes all of it and fills up with mid-grey.
         keep: under "crop", the share of the shorter side that is kept (torchvision keeps 224 of 256).
         pooling: of an output that has places beside channels, (n, c, h, w) in the input's layout or tokens
             (n, t, c): their "mean", or the "first" token (the class token of a vision transformer).
@@ -52,7 +52,7 @@ class Description:
     scale: float = 1 / 255
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    resize: str = "squash"
+    resize: str = "crop"
     keep: float = 0.875
     pooling: str = "mean"
 
