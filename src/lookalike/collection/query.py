@@ -213,7 +213,7 @@ def _picture(
     explicit: bool,
 ) -> ResolvedQuery:
     from lookalike.collection.extraction import is_imported, open_extractors
-    from lookalike.images.decode import decode
+    from lookalike.features.batch import Extracted, extract_batch
 
     made = {feature.name: feature for feature in features.values() if not is_imported(feature)}
     imported = [feature for feature in features if feature not in made]
@@ -221,8 +221,12 @@ def _picture(
         raise UnknownFeatureError(
             f"feature {imported[0]!r} was imported, so it cannot be made from a picture; query by id, row or vector"
         )
-    vectors = {}
-    for feature, extractor in open_extractors(made).items():
-        decoded = decode(picture, name=name, side=extractor.decoded_side)
-        vectors[feature] = extractor.extract([decoded.image])[0]
-    return ResolvedQuery(vectors, described)
+    if isinstance(picture, Path):
+        try:
+            picture = picture.read_bytes()
+        except OSError as error:
+            raise PictureMissingError(name, error.strerror or str(error)) from None
+    (outcome,) = extract_batch([(name, picture)], open_extractors(made))
+    if not isinstance(outcome, Extracted):
+        raise outcome
+    return ResolvedQuery(outcome.vectors, described)
