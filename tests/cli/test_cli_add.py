@@ -9,13 +9,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from command_line import draw, lookalike, picture, process
+from command_line import draw, lookalike, picture, process  # type: ignore[import-not-found]
 
 
 @pytest.fixture
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    return draw(tmp_path / "pictures", ["a.png", "b.png", "c.png"])
+    draw(tmp_path / "pictures", ["a.png", "b.png", "c.png"])
+    return tmp_path / "pictures"
 
 
 def test_a_run_is_summed_up_in_one_line(pictures: Path) -> None:
@@ -127,9 +128,8 @@ class TestImport:
             "import", "v.h5", "--dataset", "emb", "--names", "urls", "--metric", "cosine", "--json"
         )
         assert json.loads(result.stdout)["added"] == 10
-        assert [hit["id"] for hit in json.loads(lookalike("search", "v.h5#4", "--json").stdout)["hits"]][
-            0
-        ] == "url4"
+        hits = json.loads(lookalike("search", "v.h5#4", "--json").stdout)["hits"]
+        assert hits[0]["id"] == "url4"
         assert lookalike("search", "url4").exit_code == 0
         again = ["import", "v.h5", "--dataset", "emb", "--names", "urls"]
         refused = lookalike(*again)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import draw, lookalike, process, shop
+from command_line import draw, lookalike, process, shop  # type: ignore[import-not-found]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_errors_are_one_line(
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("LOOKALIKE_COLLECTION", "c")
-    before = lookalike("list", "--json").stdout, json.loads(lookalike("info", "--json").stdout)["generation"]
+    before = generation(folder)
     result = lookalike(*arguments)
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -111,8 +111,14 @@ def test_errors_are_one_line(
     assert named in result.stderr
     assert "\x1b" not in result.stderr
     assert not re.search(r"Error\b|Traceback|Errno", result.stderr), "written for programmers"
-    after = lookalike("list", "--json").stdout, json.loads(lookalike("info", "--json").stdout)["generation"]
-    assert after == before
+    assert generation(folder) == before, "something was written"
+
+
+def generation(folder: Path) -> int:
+    """Return the number of committed writes."""
+    with closing(sqlite3.connect(folder / "c" / "catalogue.sqlite")) as connection:
+        (count,) = connection.execute("SELECT generation FROM state").fetchone()
+    return int(count)
 
 
 USAGE: list[tuple[list[str], str]] = [
@@ -185,7 +191,7 @@ def test_no_verb_works_on_a_collection_that_cannot_be_read(
     monkeypatch.setenv("LOOKALIKE_COLLECTION", "c")
     for arguments in (
         ["search", PICTURE],
-        ["add", "pictures", "--jobs", "1"],
+        ["add", "pictures"],
         ["list"],
         ["info"],
         ["remove", PICTURE],
@@ -229,7 +235,7 @@ def test_the_second_writer_is_told_in_one_line(folder: Path) -> None:
     from lookalike.collection.lock import writer_lock
 
     with writer_lock(folder / "c", "add"):
-        for arguments in (["add", "pictures"], ["import", "v.npy"], ["remove", PICTURE], ["rebuild"]):
+        for arguments in (["add", "pictures"], ["import", "v.npy"]):
             result = process(*arguments, "-c", "c", cwd=folder)
             assert (result.returncode, result.stdout) == (1, b"")
             assert f"process {os.getpid()} ".encode() in result.stderr

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import shutil
+import subprocess
 import uuid
 from pathlib import Path
 
 import click
 import pytest
-from command_line import lookalike, process, shop
+from command_line import lookalike, process, shop  # type: ignore[import-not-found]
 
 from lookalike import __version__
 from lookalike.cli import main

@@ -76,7 +76,7 @@ def register_mean_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the extractor `mean` known in this process, as an installed package would."""
     point = EntryPoint("mean", f"{__name__}:MeanColour", registry.ENTRY_POINTS)
 
-    def entry_points(**wanted: str) -> EntryPoints:
-        return EntryPoints([point]).select(**wanted)
+    def entry_points(*, group: str, name: str | None = None) -> EntryPoints:
+        return EntryPoints([point] if group == registry.ENTRY_POINTS and name in (None, "mean") else [])
 
     monkeypatch.setattr(registry, "entry_points", entry_points)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_pictures import draw
+from small_pictures import draw  # type: ignore[import-not-found]
 
 from lookalike import Collection
 from lookalike.errors import MetadataError, OptionError, UnknownFeatureError, UnknownIdError
@@ -127,6 +127,6 @@ def test_errors_are_those_of_search(fruit: Collection) -> None:
         (MetadataError, {"where": ["nosuchfield=1"]}),
     ):
         with pytest.raises(error):
-            fruit.explain("apple", "pear", **options)  # type: ignore[arg-type]
+            fruit.explain("apple", "pear", **options)
         with pytest.raises(error):
-            fruit.search("apple", **options)  # type: ignore[arg-type]
+            fruit.search("apple", **options)

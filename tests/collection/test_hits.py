@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_pictures import draw
+from small_pictures import draw  # type: ignore[import-not-found]
 
 from lookalike import Collection, Hit, Hits
 
@@ -69,7 +69,7 @@ def test_hits_are_a_sequence() -> None:
     assert isinstance(part, Hits)
     assert ([one.id for one in part], part.query) == (["id1", "id2"], HITS.query)
     assert HITS[2] in HITS and HITS.index(HITS[2]) == 2
-    assert [one.id for one in reversed(HITS)][0] == "id4"
+    assert next(reversed(HITS)).id == "id4"
     assert not Hits(())
     with pytest.raises(IndexError):
         HITS[5]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_pictures import MeanColour, Told, counts, draw, picture, register_mean_colour
+from small_pictures import MeanColour, Told, counts, draw, picture, register_mean_colour  # type: ignore[import-not-found]
 
 from lookalike import Collection
 from lookalike.collection import AddReport

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_pictures import counts, draw, picture
+from small_pictures import counts, draw, picture  # type: ignore[import-not-found]
 
 from lookalike import Collection
 from lookalike.errors import DuplicateIdError, MetadataError
@@ -148,5 +148,5 @@ def test_a_bad_table_adds_nothing(
 
 
 def test_a_table_that_is_not_there(collection: Collection, pictures: Path) -> None:
-    with pytest.raises(MetadataError, match="none.csv"):
+    with pytest.raises(MetadataError, match=r"none\.csv"):
         collection.add(pictures, metadata=pictures / "none.csv", jobs=1)

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from small_pictures import draw, picture
+from small_pictures import draw, picture  # type: ignore[import-not-found]
 
 from lookalike import Collection
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_pictures import draw
+from small_pictures import draw  # type: ignore[import-not-found]
 
 from lookalike import Collection
 from lookalike.catalogue import Problem

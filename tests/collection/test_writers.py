@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_pictures import draw
+from small_pictures import draw  # type: ignore[import-not-found]
 
 from lookalike import Collection
 from lookalike.catalogue import Catalogue, NewSource
@@ -121,7 +121,7 @@ def test_a_lock_that_cannot_be_made(folder: Path) -> None:
     (folder / "writer.lock").unlink(missing_ok=True)
     (folder / "writer.lock").mkdir()
     with Collection.open(folder) as collection:
-        with pytest.raises(CollectionLockedError, match="writer.lock"):
+        with pytest.raises(CollectionLockedError, match=r"writer\.lock"):
             collection.remove("name0")
         write_past_the_indexes(folder)  # which a search would save, if it could
         hits = collection.search({"vectors": VECTORS[0]}, features={"vectors": 1}, k=2)
