@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     collection = shop(made)
     (made / "notes.txt").write_text("notes")
     (made / "empty").mkdir()
+    os.mkfifo(made / "pipe.png")
     np.save(made / "v.npy", np.eye(4, dtype=np.float32))
     np.save(made / "nan.npy", np.array([[1, 2, 3, 4], [1, 2, np.nan, 4]], dtype=np.float32))
     np.save(made / "zero.npy", np.array([[1, 2, 3, 4], [0, 0, 0, 0]], dtype=np.float32))
@@ -46,6 +47,8 @@ ERRORS: list[tuple[list[str], str]] = [
     (["search", "new\nline.npy#0"], "new"),
     (["add", "new\nline\x1b[31m.jpg"], r"new\nline\x1b[31m.jpg"),
     (["search", "pictures"], "is a folder"),
+    (["search", "pipe.png"], "not a regular file"),
+    (["search", "/dev/zero"], "not a regular file"),
     (["search", "notes.txt"], "notes.txt"),
     (["search", "v.npy"], "v.npy#0"),
     (["search", "v.npy#4"], "row 4"),
@@ -135,6 +138,8 @@ USAGE: list[tuple[list[str], str]] = [
     (["add"], "PATH"),
     (["add", "pictures", "--jobs", "0"], "--jobs"),
     (["add", "pictures", "--max-megapixels", "0"], "--max-megapixels"),
+    (["add", "pictures", "--max-megapixels", "inf"], "--max-megapixels"),
+    (["add", "pictures", "--max-megapixels", "nan"], "--max-megapixels"),
     (["add", "pictures", "--metadata", "pictures"], "pictures"),
     (["import", "v.npy", "--metric", "hamming"], "hamming"),
     (["import", "v.npy", "--on-duplicate", "overwrite"], "overwrite"),

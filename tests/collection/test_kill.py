@@ -84,14 +84,14 @@ def interrupt_and_finish(collection: Path, pictures: Path, *, kills: int, batch:
     for number in range(kills):
         run = Run(collection, pictures, batch)
         if number % 2:
-            run.wait_for_lines(rng.randrange(1, len(files)))
+            time.sleep(rng.uniform(0.0, 1.2))
         else:
-            time.sleep(rng.uniform(0.0, 1.5))
+            run.wait_for_lines(rng.randrange(1, len(files) // 2))
         run.process.kill()
         events = run.end()
         acknowledged += [event["path"] for event in events if event["outcome"] in ("added", "duplicate")]
         interrupted += run.process.returncode == -signal.SIGKILL
-    assert interrupted >= kills // 2, "the runs were too quick to be killed"
+    assert interrupted >= kills // 3, "the runs were too quick to be killed"
     run = Run(collection, pictures, batch)
     events = run.end()
     assert run.process.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,9 @@ def add(
       lookalike add shop/images --metadata shop/products.csv
       lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
     """
+    if not math.isfinite(max_megapixels):
+        raise click.BadParameter(f"{max_megapixels} is not finite", param_hint="--max-megapixels")
+
     from lookalike.cli.progress import ProgressBar
     from lookalike.collection import Collection
     from lookalike.collection.checks import check_pictures

@@ -106,7 +106,7 @@ def paths0_option(function: F) -> F:
 
 def has_collection(folder: Path) -> bool:
     """Return whether there is a collection in `folder`, be it a damaged one."""
-    from lookalike.collection.collection import CATALOGUE
+    from lookalike.collection.reader import CATALOGUE
 
     return os.path.exists(folder / CATALOGUE)
 

@@ -122,6 +122,8 @@ def _named(
         if isinstance(query, str):
             raise UnknownIdError(f"{query!r} is neither a file nor the id of a source (lookalike list)")
         raise PictureMissingError(shown, "no such file")
+    if not os.path.isfile(query):  # a pipe would be waited for, a device read without end
+        raise PictureMissingError(shown, "is not a regular file; pipe the picture into lookalike search -")
     if parse_reference(f"{path}#0") is not None:
         raise VectorFileError(f"{shown} has many vectors; name a row of it, as in {shown}#0")
     return _picture(path, shown, {"path": shown}, features, explicit=explicit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ def look_at(file: str) -> Found:
         status = os.stat(file)
     except OSError as error:
         return Found(file, problem=error.strerror or str(error))
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device read without end
+        return Found(file, problem="not a regular file")
     return Found(file, status.st_size, status.st_mtime_ns)
 
 
