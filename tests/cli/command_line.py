@@ -50,10 +50,10 @@ def picture(seed: int) -> bytes:
     return stream.getvalue()
 
 
-def draw(folder: Path, names: Sequence[str]) -> Path:
-    """Write one picture a name into `folder`; return it."""
+def draw(folder: Path, names: Sequence[str], first_seed: int = 0) -> Path:
+    """Write one picture a name, each of another seed, into `folder`; return it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for seed, name in enumerate(names):
+    for seed, name in enumerate(names, first_seed):
         (folder / name).write_bytes(picture(seed))
     return folder
 

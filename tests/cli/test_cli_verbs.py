@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from command_line import lookalike, process, shop  # type: ignore[import-not-found]
+from command_line import draw, lookalike, process, shop  # type: ignore[import-not-found]
 
 from lookalike import __version__
 from lookalike.cli import main
@@ -62,6 +62,14 @@ def test_remove_takes_all_or_nothing(folder: Path) -> None:
         assert lookalike("list", "--json").stdout == kept
     assert lookalike("remove", "/").stdout == "4 removed\n"
     assert lookalike("list", "--json").stdout == "[]\n"
+
+
+def test_remove_takes_a_hash_in_a_name_for_what_it_is(folder: Path) -> None:
+    draw(folder / "pictures#2", ["e.png", "f#1.png"], first_seed=20)
+    assert lookalike("add", "pictures#2", "--jobs", "1").stdout.startswith("2 added")
+    assert lookalike("remove", "pictures#2/f").exit_code == 1
+    assert lookalike("remove", "pictures").stdout == "4 removed\n"
+    assert lookalike("remove", "pictures#2/f#1.png").stdout == "1 removed\n"
 
 
 def test_remove_by_id_path_and_folder(folder: Path) -> None:

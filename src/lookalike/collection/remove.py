@@ -33,10 +33,11 @@ def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[Placed]:
     """Return the places at, in, or rows of each of `paths`."""
     found: list[Placed] = []
     matched: set[str] = set()
-    starts = [(path, (path.rstrip(os.sep) + os.sep, path + "#")) for path in paths]
+    inside = [(path, path.rstrip(os.sep) + os.sep) for path in paths]
     for place in catalogue.places():
-        for path, prefixes in starts:
-            if place.path == path or place.path.startswith(prefixes):
+        is_row = place.modified_ns is None  # else a # is a part of a file's or folder's name
+        for path, prefix in inside:
+            if place.path.startswith((prefix, f"{path}#") if is_row else prefix) or place.path == path:
                 found.append(place)
                 matched.add(path)
     for path in paths:
