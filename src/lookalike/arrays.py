@@ -89,7 +89,9 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
     if array.size == 0:
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise VectorError(f"{name} have shape {array.shape} and type {array.dtype}; give a list of whole numbers")
+        raise VectorError(
+            f"{name} have shape {array.shape} and type {array.dtype}; give a list of whole numbers"
+        )
     if rows is not None and array.size != rows:
         raise VectorError(f"{array.size} {name} were given for {rows} rows; give one a row")
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
@@ -104,4 +106,5 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
 def normalised(vectors: Float32) -> Float32:
     """Return the rows of `vectors` (n, d) scaled to length one."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / lengths).astype(np.float32, copy=False)
+    unit: Float32 = (vectors / lengths).astype(np.float32, copy=False)
+    return unit

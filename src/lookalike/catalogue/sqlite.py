@@ -96,7 +96,12 @@ def translated(error: sqlite3.Error, path: Path) -> CollectionError:
         return CollectionLockedError(f"{path}: another process is writing; try again when it is done")
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
         return CollectionDamagedError(f"{path} is damaged ({error}); restore it from a copy")
-    if "no such table" in str(error) or "no such column" in str(error) or "malformed JSON" in str(error):
+    if (
+        "no such table" in str(error)
+        or "no such column" in str(error)
+        or "malformed JSON" in str(error)
+        or ("Could not decode" in str(error))
+    ):
         return CollectionDamagedError(f"{path} is damaged ({error}); restore it from a copy")
     if code.startswith("SQLITE_FULL"):
         return CollectionError(f"{path}: the disk is full; free some space and run it again")

@@ -17,7 +17,7 @@ from lookalike.catalogue.text import PARTS, parts
 from lookalike.errors import CollectionDamagedError
 
 RESTORE = "restore the file from a copy, or add everything to a new collection"
-REBUILD = "rebuild the text"
+REBUILD = "run lookalike rebuild, which makes the index of words anew too"
 EXTRACT = "extract the feature of that source anew, by removing and adding it"
 
 

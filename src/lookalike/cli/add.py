@@ -17,6 +17,7 @@ from lookalike.cli.common import (
     json_option,
     jsonl_option,
     print_json,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -130,5 +131,5 @@ def print_skipped(report: AddReport) -> None:
 
     table = Table("skipped", "why", box=None, pad_edge=False, header_style="bold")
     for event in report.skipped:
-        table.add_row(Text(event.path), Text(event.reason or ""))
+        table.add_row(Text(shown(event.path)), Text(shown(event.reason or "")))
     console(stderr=True).print(table)

@@ -39,9 +39,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except LookalikeError as error:
-            # A file's name may have line ends, and escape sequences that the terminal would obey.
-            told = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], str(error))
-            click.echo(f"lookalike: {told}", err=True)
+            click.echo(f"lookalike: {shown(str(error))}", err=True)
             ctx.exit(EXIT_ERROR)
         except KeyboardInterrupt:
             click.echo("lookalike: stopped; all that was reported is kept, run it again to go on", err=True)
@@ -50,6 +48,11 @@ class Verbs(click.Group):
             # The reader, `head` say, has had enough; keep Python from complaining about it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+
+
+def shown(text: str) -> str:
+    """Return `text` on one line and without what a terminal would obey, as a file's name may have it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
 
 
 def _one_form(ctx: click.Context, option: click.Parameter, value: bool) -> bool:

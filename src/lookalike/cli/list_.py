@@ -14,6 +14,7 @@ from lookalike.cli.common import (
     jsonl_option,
     open_collection,
     print_json,
+    shown,
 )
 
 
@@ -49,4 +50,4 @@ def list_(
         for source in sources:
             size = f"{source.width}x{source.height}" if source.width else ""
             where_ = source.places[0].path if source.places else ""
-            screen.print(Text(f"{source.id}  {size:>11}  {where_}"), soft_wrap=True)
+            screen.print(Text(shown(f"{source.id}  {size:>11}  {where_}")), soft_wrap=True)

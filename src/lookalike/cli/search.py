@@ -17,6 +17,7 @@ from lookalike.cli.common import (
     parse_weights,
     paths0_option,
     print_json,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -136,15 +137,18 @@ def print_hits(hits: Hits) -> None:
     if with_text:
         table.add_column("words", justify="right", no_wrap=True)
     table.add_column("where", overflow="fold")
-    table.add_column("what", overflow="fold")
+    with_titles = any(hit.title for hit in hits)
+    if with_titles:
+        table.add_column("what", overflow="fold")
     for rank, hit in enumerate(hits, 1):
         score = "" if hit.text_score is None else f"{hit.text_score:.2f}"
         numbers = [str(rank), f"{hit.distance:.4f}", *([score] if with_text else [])]
-        table.add_row(*numbers, Text(_shown(hit.path) or hit.id), Text(hit.title or ""))
+        titles = [Text(shown(hit.title or ""))] if with_titles else []
+        table.add_row(*numbers, Text(shown(_relative(hit.path) or hit.id)), *titles)
     console().print(table)
 
 
-def _shown(path: str | None) -> str | None:
+def _relative(path: str | None) -> str | None:
     """Return `path` relative to the working folder if it lies in it."""
     if path is None:
         return None

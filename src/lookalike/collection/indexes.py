@@ -14,6 +14,7 @@ from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.lock import writer_lock
 from lookalike.errors import CollectionLockedError, IndexFormatError
 from lookalike.index import Index
+from lookalike.index.format import MANIFEST
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Indexes:
 
     def _read(self, feature: str) -> Index | None:
         folder = self.folder_of(feature)
-        if not folder.exists():
+        if not (folder / MANIFEST).exists():  # none was finished yet
             return None
         try:
             return Index.open(folder)
