@@ -7,13 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, as_vectors
 from lookalike.errors import OptionError, VectorFileError
+
+Orientation = Literal["rows", "columns"]
+"""Whether a vector is a row of the dataset, shape (n, d), or a column, shape (d, n)."""
 
 BLOCK_BYTES = 8 << 20
 """A block of the default length takes no more than this as float32, however long the file is."""

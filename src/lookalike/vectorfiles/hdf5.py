@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy.typing as npt
 
 from lookalike.errors import LookalikeError, VectorFileError
-from lookalike.vectorfiles.base import VectorFile
+from lookalike.vectorfiles.base import Orientation, VectorFile
 from lookalike.vectorfiles.hdf5_storage import Storage, fetch_dataset, list_datasets
-
-if TYPE_CHECKING:
-    from lookalike.vectorfiles.opening import Orientation
 
 DEFAULT_DATASET = "feats"
 DEFAULT_NAMES = "filenames"

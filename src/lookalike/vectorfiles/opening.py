@@ -6,13 +6,10 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from lookalike.errors import OptionError, VectorFileError
-from lookalike.vectorfiles.base import VectorFile
-
-Orientation = Literal["rows", "columns"]
-"""Whether a vector is a row of the dataset, shape (n, d), or a column, shape (d, n)."""
+from lookalike.vectorfiles.base import Orientation, VectorFile
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 VECS_SUFFIXES = (".fvecs", ".bvecs", ".ivecs")
