@@ -18,7 +18,7 @@ demo: $(STAMP)demo
 	$(PYTHON) examples/demo.py $(if $(PICTURES),--pictures "$(PICTURES)")
 
 test: $(STAMP)test
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest -n auto $(ARGS)
 
 check: $(STAMP)dev
 	.venv/bin/ruff check
