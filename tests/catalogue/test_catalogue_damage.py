@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +122,54 @@ def test_a_second_writer_is_told(filled: Catalogue, monkeypatch: pytest.MonkeyPa
     assert filled.settings() == {"a": 1}
 
 
+def test_stamps_tell_a_restored_or_recreated_catalogue(tmp_path: Path) -> None:
+    path, copy = tmp_path / "c.sqlite", tmp_path / "copy.sqlite"
+    with Catalogue.create(path) as catalogue:
+        empty = catalogue.stamp()
+        assert catalogue.generation_of(empty) == 0
+        with catalogue.write() as writer:
+            writer.add_feature(FeatureRecord("look", "look", 4, "cosine"))
+        before = catalogue.stamp()
+        with catalogue.write():
+            pass
+        with pytest.raises(KeyboardInterrupt), catalogue.write() as writer:
+            writer.add_sources([new(1)])
+            raise KeyboardInterrupt
+        assert catalogue.stamp() == before  # nothing was written
+    shutil.copy(path, copy)
+    stamps = []
+    for _ in range(2):  # the second time restored from the copy
+        shutil.copy(copy, path)
+        with Catalogue.open(path) as catalogue:
+            with catalogue.write() as writer:
+                writer.add_sources([new(1)])
+            assert [catalogue.generation_of(known) for known in (empty, before)] == [0, 1]
+            assert catalogue.generation_of(catalogue.stamp()) == catalogue.generation() == 2
+            stamps.append(catalogue.stamp())
+            assert [catalogue.generation_of(stamp) for stamp in stamps] == [None, 2][2 - len(stamps) :]
+    with Catalogue.create(tmp_path / "other.sqlite") as other:
+        assert [other.generation_of(stamp) for stamp in (empty, before, *stamps)] == [None] * 4
+        assert all(0 <= stamp < 2**62 for stamp in (other.stamp(), *stamps))
+
+
+def test_a_missing_stamp_is_damage(filled: Catalogue) -> None:
+    tamper(filled.path, "DELETE FROM writes WHERE generation = 1")
+    with pytest.raises(CollectionDamagedError, match="no stamp"):
+        filled.stamp()
+
+
+def test_new_options_of_a_feature_leave_its_vectors(filled: Catalogue) -> None:
+    before, vectors = filled.features()["look"], filled.vectors("look", range(1, 21))[1]
+    with filled.write() as writer:
+        writer.set_feature_options("look", {"model": "/elsewhere/m.onnx"})
+    assert filled.features()["look"] == replace(before, options={"model": "/elsewhere/m.onnx"})
+    assert filled.generation() == 2
+    assert (filled.vectors("look", range(1, 21))[1] == vectors).all()
+    assert list(filled.changes("look", 1)) == []
+    with pytest.raises(UnknownFeatureError, match="'x'"), filled.write() as writer:
+        writer.set_feature_options("x", {})
+
+
 def test_threads_share_a_catalogue(filled: Catalogue) -> None:
     failures: list[BaseException] = []
 
@@ -224,6 +274,7 @@ def test_a_damaged_file_is_named(filled: Catalogue, damage: Callable[[Path], Non
         ("INSERT INTO places VALUES ('/x', 999, 1, 1)", "table places", "refers to"),
         ("UPDATE state SET next_number = 4", "table sources", "not been given"),
         ("UPDATE state SET generation = 0", "table sources", "still to come"),
+        ("DELETE FROM writes WHERE generation = 1", "table writes", "no stamp"),
     ],
 )
 def test_verify_finds(filled: Catalogue, statement: str, where: str, what: str) -> None:

@@ -38,11 +38,12 @@ class Catalogue:
     Numbers are int64, given in ascending order and never given twice. Safe for threads; open it anew after a
     fork.
 
-    An index that has seen generation g catches up so: read `generation()` first and keep it as its new one;
-    take out `removed_after(g)`; then for each block of `changes(feature, g)` take out those of the numbers
-    that it holds (their vectors were replaced) and add the block. What another process writes meanwhile is
-    seen again the next time, which does no harm. If `features()[feature].generation > g`, or
-    `catalogue.created_at` differs, build it anew.
+    An index keeps as its label the `stamp()` of the state that it has seen, and catches up so: read `stamp()`
+    first, to be its new label; let g be `generation_of(label)`; take out `removed_after(g)`; then for each
+    block of `changes(feature, g)` take out those of the numbers that it holds (their vectors were replaced)
+    and add the block. What another process writes meanwhile is seen again the next time, which does no harm.
+    If g is None, the label is of no state of this catalogue (which was restored from a copy, or made anew);
+    then, or if `features()[feature].generation > g`, build the index anew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,6 +98,7 @@ class Catalogue:
                         next_number=1,
                     )
                 )
+                queries.put_stamp(connection, 0)
                 connection.commit()
         finally:
             engine.dispose()
@@ -138,6 +140,24 @@ class Catalogue:
         """Number of committed writes."""
         with self._engine.connect() as connection:
             return int(connection.execute(select(schema.state.c.generation)).scalar_one())
+
+    def stamp(self) -> int:
+        """The random number, 0 <= stamp < 2**62, that the present state has, and no other of any catalogue."""
+        query = select(schema.writes.c.stamp).join(
+            schema.state, schema.state.c.generation == schema.writes.c.generation
+        )
+        with self._engine.connect() as connection:
+            stamp: int | None = connection.execute(query).scalar_one_or_none()
+        if stamp is None:
+            raise CollectionDamagedError(f"{self._path} is damaged (no stamp); restore it from a copy")
+        return stamp
+
+    def generation_of(self, stamp: int) -> int | None:
+        """The generation of the state that has or had `stamp`; None if it is none of this catalogue's."""
+        query = select(schema.writes.c.generation).where(schema.writes.c.stamp == stamp)
+        with self._engine.connect() as connection:
+            generation: int | None = connection.execute(query).scalar_one_or_none()
+        return generation
 
     def settings(self) -> dict[str, Any]:
         """All settings (JSON values) by name."""

@@ -1,14 +1,15 @@
-"""Questions that reading and writing both ask, on a connection."""
+"""What creating, reading and writing share, on a connection."""
 
 from __future__ import annotations
 
 import json
+import secrets
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, insert, select
 from sqlalchemy import Row as SqlRow
 
 from lookalike.arrays import Float32, Int64, as_metric
@@ -87,6 +88,12 @@ def decoded(rows: Sequence[SqlRow[Any]], name: str, dimension: int) -> tuple[Int
     joined = bytearray().join(row.vector for row in rows)
     vectors = np.frombuffer(joined, dtype="<f4").reshape(len(rows), dimension)
     return np.array([row.number for row in rows], dtype=np.int64), vectors.astype(np.float32, copy=False)
+
+
+def put_stamp(connection: Connection, generation: int) -> None:
+    """Give the state that the write `generation` makes a stamp of its own."""
+    stamp = secrets.randbits(62)  # fits int64 with room to spare
+    connection.execute(insert(schema.writes).values(generation=generation, stamp=stamp))
 
 
 def _feature(row: SqlRow[Any]) -> FeatureRecord:

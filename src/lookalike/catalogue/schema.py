@@ -19,6 +19,15 @@ state = Table(
     Column("next_number", BigInteger, nullable=False),
 )
 
+# One row for each state that the catalogue was ever in. A stamp is drawn at random, so that no two catalogues
+# share one, nor do the two futures of a catalogue and its restored copy, whose generations are the same.
+writes = Table(
+    "writes",
+    tables,
+    Column("generation", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("stamp", BigInteger, nullable=False, unique=True),
+)
+
 settings = Table(
     "settings", tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )

@@ -58,6 +58,9 @@ def _references(connection: Connection) -> Iterator[Problem]:
 
 def _counters(connection: Connection) -> Iterator[Problem]:
     state = connection.execute(select(schema.state)).one()
+    stamped = select(schema.writes.c.stamp).where(schema.writes.c.generation == state.generation)
+    if connection.execute(stamped).first() is None:
+        yield Problem(f"generation {state.generation} has no stamp", "table writes", RESTORE)
     for table in (schema.sources, schema.removals):
         number, generation = connection.execute(
             select(func.coalesce(func.max(table.c.number), 0), func.coalesce(func.max(table.c.generation), 0))

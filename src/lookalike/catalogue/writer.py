@@ -37,6 +37,7 @@ class Writer:
             self._connection.execute(
                 update(state).values(generation=self._generation, next_number=self._next_number)
             )
+            queries.put_stamp(self._connection, self._generation)
 
     def set_setting(self, name: str, value: Any) -> None:
         """Set a setting to a JSON value."""
@@ -62,6 +63,16 @@ class Writer:
                 generation=self._generation,
             )
         )
+        self._wrote = True
+
+    def set_feature_options(self, name: str, options: Mapping[str, Any]) -> None:
+        """Replace the options of a feature's extractor, as when its model file has moved; the vectors stay.
+
+        Raises: UnknownFeatureError.
+        """
+        key, _ = queries.feature(self._connection, name)
+        written = json.dumps(dict(options), allow_nan=False)
+        self._connection.execute(update(features).where(features.c.feature == key).values(options=written))
         self._wrote = True
 
     def drop_feature(self, name: str) -> None:
