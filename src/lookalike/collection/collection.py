@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,15 +21,15 @@ from lookalike.collection.remove import remove_sources
 from lookalike.collection.report import AddReport, Listener
 from lookalike.errors import (
     CollectionError,
+    CollectionExistsError,
     InputError,
     OptionError,
     VectorError,
 )
+from lookalike.images.decode import MAX_PIXELS
 
 if TYPE_CHECKING:
     from lookalike.features.registry import FeatureSpec
-
-MAX_PIXELS = 50_000_000
 
 
 class Collection(Reader):
@@ -61,7 +62,10 @@ class Collection(Reader):
     @classmethod
     def open_or_create(cls, folder: str | os.PathLike[str]) -> Self:
         """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
-        return cls.open(folder) if os.path.exists(Path(folder) / CATALOGUE) else cls.create(folder)
+        if not os.path.exists(Path(folder) / CATALOGUE):
+            with suppress(CollectionExistsError):  # another process was quicker
+                return cls.create(folder)
+        return cls.open(folder)
 
     def add(
         self,
@@ -83,7 +87,7 @@ class Collection(Reader):
             features: what to extract, as in "look" or "mobilenet:onnx=model.onnx"; by default the collection's
                 features, or "look" for a new one. Pictures that are stored already are given new features too.
             metadata: a CSV file; its column `image` or `path` names the file, the rest is metadata.
-            jobs: processes to extract with; all cores by default.
+            jobs: processes to extract with; as many as there are usable cores by default.
             max_pixels: pictures with more are skipped.
 
         Raises:
@@ -92,26 +96,29 @@ class Collection(Reader):
         """
         from lookalike.collection.ingest import PictureIngest
         from lookalike.collection.walk import MetadataTable, find_pictures
+        from lookalike.features.parallel import usable_cores
 
         started = time.monotonic()
         listener = listener or Listener()
         wanted = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
-        if jobs is not None and jobs < 1:
-            raise OptionError(f"jobs is {jobs}; give at least 1")
+        for name, number in (("jobs", jobs), ("max_pixels", max_pixels)):
+            if number is not None and (not isinstance(number, int) or number < 1):
+                raise OptionError(f"{name} is {number!r}; give a whole number, at least 1")
         with writer_lock(self._folder, "add"):
             files = list(find_pictures(wanted))
             table = None if metadata is None else MetadataTable.read(Path(metadata), wanted)
-            specs, new = plan_features(self._catalogue.features(), features)
-            if new:
-                with self._catalogue.write() as writer:
-                    for feature in new:
-                        writer.add_feature(feature)
+            plan = plan_features(self._catalogue.features(), features)
+            with self._catalogue.write() as writer:
+                for feature in plan.new:
+                    writer.add_feature(feature)
+                for name, options in plan.relocated.items():
+                    writer.set_feature_options(name, options)
             listener.total(len(files))
             ingest = PictureIngest(
                 self._catalogue,
-                specs,
+                plan.specs,
                 metadata=table,
-                jobs=jobs or len(os.sched_getaffinity(0)),
+                jobs=jobs or usable_cores(),
                 max_pixels=max_pixels,
                 listener=listener,
             )
@@ -162,7 +169,7 @@ class Collection(Reader):
                 metric=metric,
                 options={},
             )
-            named = None if ids is None else [str(id_) for id_ in ids]
+            named = None if ids is None else [_text_id(id_) for id_ in ids]
             return self._store_rows(record, rows.array_blocks(vectors, record, named, metadata), on_duplicate)
 
     def import_file(
@@ -216,6 +223,17 @@ class Collection(Reader):
             self._update_indexes(Listener())
         return count
 
+    def remove_feature(self, name: str) -> None:
+        """Remove a feature with all its vectors and its index. Sources that have other features stay.
+
+        Raises:
+            UnknownFeatureError: there is none of that name.
+        """
+        with writer_lock(self._folder, "remove"):
+            with self._catalogue.write() as writer:
+                writer.drop_feature(name)
+            self._indexes.drop(name)
+
     def rebuild(self, *, listener: Listener | None = None) -> dict[str, int]:
         """Build every index, and the index of words, anew from the catalogue; return the vectors indexed by feature."""
         listener = listener or Listener()
@@ -224,7 +242,6 @@ class Collection(Reader):
             self._catalogue.rebuild_text()
             for name, feature in self._catalogue.features().items():
                 listener.stage(f"indexing {name}")
-                self._indexes.drop(name)
                 built[name] = len(self._indexes.build(feature))
         return built
 
@@ -247,3 +264,10 @@ class Collection(Reader):
         for name, feature in self._catalogue.features().items():
             listener.stage(f"indexing {name}")
             self._indexes.update(feature)
+
+
+def _text_id(id_: Any) -> str:
+    """Return an id that the user gave as text; whole numbers are taken too."""
+    if not isinstance(id_, str | int | np.integer) or isinstance(id_, bool) or id_ == "":
+        raise InputError(f"{id_!r} cannot be an id; give text or whole numbers")
+    return str(id_)

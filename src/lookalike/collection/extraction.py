@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from lookalike.catalogue import FeatureRecord
 from lookalike.errors import FeatureMismatchError
@@ -36,10 +38,20 @@ def open_extractors(features: Mapping[str, FeatureRecord]) -> dict[str, Extracto
     return extractors
 
 
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """The features that every picture gets; those of them that are new to the collection; and those, by name, whose
+    model is found elsewhere now, with the new options."""
+
+    specs: dict[str, FeatureSpec]
+    new: list[FeatureRecord]
+    relocated: dict[str, Mapping[str, Any]]
+
+
 def plan_features(
     stored: Mapping[str, FeatureRecord], asked: Iterable[str | FeatureSpec] | None
-) -> tuple[dict[str, FeatureSpec], list[FeatureRecord]]:
-    """Return the features that every picture gets, and those of them that the collection does not have yet.
+) -> FeaturePlan:
+    """Return which features an `add` extracts: all that the collection has, and those that are asked for.
 
     Args:
         stored: the collection's features.
@@ -53,7 +65,7 @@ def plan_features(
     specs = {name: spec_of(feature) for name, feature in stored.items() if not is_imported(feature)}
     if asked is None:
         asked = () if specs else ("look",)
-    for one in asked:
+    for one in [asked] if isinstance(asked, str) else asked:
         spec = FeatureSpec.parse(one) if isinstance(one, str) else one
         if spec.name in stored and is_imported(stored[spec.name]):
             raise FeatureMismatchError(
@@ -61,14 +73,16 @@ def plan_features(
                 f"{spec.name}2:{spec.extractor}"
             )
         specs[spec.name] = spec
-    new = []
+    plan = FeaturePlan(specs, [], {})
     for name, spec in specs.items():
         extractor = create_extractor(spec)
-        if name in stored:
-            _check_same(stored[name], extractor, spec.extractor)
-        else:
-            new.append(_record(spec, extractor))
-    return specs, new
+        if name not in stored:
+            plan.new.append(_record(spec, extractor))
+            continue
+        _check_same(stored[name], extractor, spec.extractor)
+        if dict(spec.options) != dict(stored[name].options):
+            plan.relocated[name] = spec.options
+    return plan
 
 
 def _record(spec: FeatureSpec, extractor: Extractor) -> FeatureRecord:
@@ -97,5 +111,5 @@ def _check_same(stored: FeatureRecord, extractor: Extractor, kind: str | None = 
     if differences:
         raise FeatureMismatchError(
             f"feature {stored.name!r} was made by something else ({'; '.join(differences)}); vectors of two kinds "
-            f"cannot be compared, so add it under another name, as in --feature {stored.name}2:{stored.extractor}"
+            f"cannot be compared: bring that back, or lookalike remove --feature {stored.name} and add it anew"
         )

@@ -1,4 +1,7 @@
-"""The indexes of a collection, one a feature, derived from the catalogue and kept up with it."""
+"""The indexes of a collection, one a feature, derived from the catalogue and kept up with it.
+
+An index carries the stamp of the catalogue's state that it has seen, in the place of its generation.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import numpy as np
 
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.lock import writer_lock
-from lookalike.errors import CollectionLockedError, IndexFormatError
+from lookalike.errors import CollectionError, CollectionLockedError, IndexFormatError
 from lookalike.index import Index
 from lookalike.index.format import MANIFEST
 
@@ -39,25 +42,23 @@ class Indexes:
     def get(self, feature: FeatureRecord) -> Index:
         """Return the index of `feature` with everything that the catalogue holds now.
 
-        It is saved if it had to be built or caught up, so that this is done once; unless somebody else is
-        writing to the collection, who will save it then.
+        One that had to be built is saved, so that this is done once; unless somebody else is writing to the
+        collection, who will do it then. One that was only behind is saved by the next write.
         """
-        index = self._current(feature)
-        if index is not None and index.generation == self._catalogue.generation():
+        index = self._usable(feature)
+        if index is not None:
+            self._catch_up(index, feature)
             return index
-        with suppress(CollectionLockedError), writer_lock(self._collection, "search"):
-            return self.build(feature) if index is None else self.update(feature)
-        if index is None:
-            temporary = tempfile.TemporaryDirectory(prefix="lookalike-")
-            self._temporary.append(temporary)
-            return self._build(feature, Path(temporary.name) / feature.name)
-        self._catch_up(index, feature)
-        return index
+        with suppress(CollectionLockedError, CollectionError), writer_lock(self._collection, "search"):
+            return self.build(feature)
+        temporary = tempfile.TemporaryDirectory(prefix="lookalike-")
+        self._temporary.append(temporary)
+        return self._build(feature, Path(temporary.name) / feature.name)
 
     def update(self, feature: FeatureRecord) -> Index:
         """Bring the index of `feature` up to date, and save it. Needs the writer lock."""
-        index = self._current(feature)
-        if index is None or self._catalogue.count(feature.name) > (1 + REBUILD_SHARE) * len(index):
+        index = self._usable(feature)
+        if index is None:
             return self.build(feature)
         self._catch_up(index, feature)
         index.save(self.folder_of(feature.name))
@@ -66,8 +67,17 @@ class Indexes:
     def build(self, feature: FeatureRecord) -> Index:
         """Build the index of `feature` from the catalogue, and save it. Needs the writer lock."""
         folder = self.folder_of(feature.name)
-        folder.parent.mkdir(exist_ok=True)
-        return self._build(feature, folder)
+        try:
+            folder.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise CollectionError(
+                f"{folder.parent}: the indexes cannot be kept there ({error.strerror}); make it a folder"
+            ) from None
+        try:
+            return self._build(feature, folder)
+        except IndexFormatError:  # what lies there is no index
+            self.drop(feature.name)
+            return self._build(feature, folder)
 
     def drop(self, feature: str) -> None:
         """Delete the index of `feature`. Needs the writer lock."""
@@ -80,15 +90,21 @@ class Indexes:
         while self._temporary:
             self._temporary.pop().cleanup()
 
-    def _current(self, feature: FeatureRecord) -> Index | None:
-        """Return the index as it was opened or saved last, if it is one of this very feature."""
-        index = self._open.get(feature.name) or self._read(feature.name)
-        if (
-            index is None
-            or index.generation < feature.generation
-            or index.generation > self._catalogue.generation()
-            or (index.dimension, index.metric) != (feature.dimension, feature.metric)
-        ):
+    def _usable(self, feature: FeatureRecord) -> Index | None:
+        """Return the index as it was opened or saved last, if it is worth catching up.
+
+        It is not if it is of another feature of that name, or saw a state that this catalogue never had: a catalogue
+        may be restored from a copy, and the indexes not.
+        """
+        index = self._open.get(feature.name)
+        if index is None:
+            index = self._read(feature.name)
+        if index is None or (index.dimension, index.metric) != (feature.dimension, feature.metric):
+            return None
+        seen = self._catalogue.generation_of(index.generation)
+        if seen is None or seen < feature.generation:
+            return None
+        if self._catalogue.count(feature.name) > (1 + REBUILD_SHARE) * len(index):
             return None
         self._open[feature.name] = index
         return index
@@ -104,22 +120,25 @@ class Indexes:
             return None
 
     def _build(self, feature: FeatureRecord, folder: Path) -> Index:
-        generation = self._catalogue.generation()
+        stamp = self._catalogue.stamp()  # before the reading: what is written meanwhile is then seen again
         index = Index.build_from_blocks(
             self._catalogue.changes(feature.name),
             folder,
             dimension=feature.dimension,
             metric=feature.metric,
-            generation=generation,
+            generation=stamp,
         )
         self._open[feature.name] = index
         return index
 
     def _catch_up(self, index: Index, feature: FeatureRecord) -> None:
-        seen, generation = index.generation, self._catalogue.generation()
+        stamp = self._catalogue.stamp()
+        seen = self._catalogue.generation_of(index.generation)
+        if seen is None or stamp == index.generation:
+            return
         removed = self._catalogue.removed_after(seen)
         index.remove(removed[np.isin(removed, index.ids())])
         for numbers, vectors in self._catalogue.changes(feature.name, seen):
             index.remove(numbers[np.isin(numbers, index.ids())])
             index.add(numbers, vectors)
-        index.generation = generation
+        index.generation = stamp

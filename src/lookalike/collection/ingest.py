@@ -42,7 +42,8 @@ class _File(NamedTuple):
 class _Picture:
     """A picture between its first reading and its commit.
 
-    `number` is that of the stored source, if the picture is known and lacks a feature. `files` are all files of this
+    `number` is that of the stored source, if the picture is known and lacks a feature; `previous` that of the source
+    that lay at its file before, if the file was edited. `files` are all files of this
     run with this content, with what is to be reported of each.
     """
 
@@ -50,6 +51,7 @@ class _Picture:
     sha256: str
     size: int
     number: int | None
+    previous: int | None
     files: list[tuple[Found, Outcome]]
     extracted: Extracted | None = None
 
@@ -175,7 +177,8 @@ class PictureIngest:
                 self._batch.known.append((file, outcome, number))
                 return
             self._lacking.remove(number)
-        picture = _Picture(id_, sha256(raw), len(raw), number, [(file, outcome)])
+        previous = place.number if place is not None and outcome == "changed" else None
+        picture = _Picture(id_, sha256(raw), len(raw), number, previous, [(file, outcome)])
         self._open[id_] = picture
         yield picture, file.path, raw
 
@@ -244,6 +247,8 @@ class PictureIngest:
 
     def _new_source(self, picture: _Picture) -> NewSource:
         assert picture.extracted is not None
+        # An edited picture is still the same thing, so what is known of it stays.
+        kept = {} if picture.previous is None else self._catalogue.sources([picture.previous])[0].metadata
         return NewSource(
             id=picture.id,
             sha256=picture.sha256,
@@ -251,7 +256,7 @@ class PictureIngest:
             size=picture.size,
             width=picture.extracted.width,
             height=picture.extracted.height,
-            metadata=self._fields(file.path for file, _ in picture.files),
+            metadata={**kept, **self._fields(file.path for file, _ in picture.files)},
             places=tuple(_place(file) for file, _ in picture.files),
             vectors=picture.extracted.vectors,
         )

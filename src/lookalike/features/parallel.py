@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -13,7 +14,7 @@ from lookalike.features.pool import Batch, WorkerPool, can_start_workers
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.images.decode import MAX_PIXELS
 
-__all__ = ["Extracted", "extract_batch", "extract_stream"]
+__all__ = ["Extracted", "extract_batch", "extract_stream", "usable_cores"]
 
 FEW = 16
 """Fewer pictures than this are extracted in this process: workers would take longer to start."""
@@ -25,6 +26,13 @@ BYTES_IN_FLIGHT = 256 << 20
 """No more is read while this many bytes await extraction; one batch may go beyond."""
 
 T = TypeVar("T")
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def extract_stream(
