@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.catalogue import sqlite
+from lookalike.catalogue import create, sqlite
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord, NewSource, Place
 from lookalike.catalogue.where import Where
@@ -201,12 +201,77 @@ def test_creating_and_opening(tmp_path: Path, filled: Catalogue) -> None:
     with pytest.raises(CollectionError, match="cannot be created"):
         Catalogue.create(tmp_path / "no" / "folder")
     odd = tmp_path / "a?b#c%41 d'é.sqlite"
-    (tmp_path / f"{odd.name}.new").write_bytes(b"left by a crash")
     with Catalogue.create(odd) as catalogue:
         assert catalogue.path == odd and catalogue.generation() == 0
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("a?b")) == [odd.name]
     with Catalogue.open(odd) as again:
         assert again.created_at == catalogue.created_at
+
+
+CREATE_AT_ONCE = """
+import sys
+from lookalike.catalogue.catalogue import Catalogue
+from lookalike.errors import CollectionExistsError
+for path in sys.stdin:
+    try:
+        with Catalogue.create(path.strip()) as catalogue:
+            print(catalogue.stamp(), flush=True)
+    except CollectionExistsError:
+        print("lost", flush=True)
+"""
+
+
+def test_of_processes_that_create_the_same_catalogue_one_wins(tmp_path: Path) -> None:
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CREATE_AT_ONCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    warm_up = [tmp_path / f"warm{i}" for i in range(3)]  # so that all have loaded what they need
+    for child, path in zip(children, warm_up, strict=True):
+        print(path, file=child.stdin, flush=True)
+    assert all(child.stdout and child.stdout.readline().strip().isdigit() for child in children)
+    paths = [tmp_path / f"{i}.sqlite" for i in range(8)]
+    for path in paths:
+        for child in children:
+            print(path, file=child.stdin, flush=True)
+        said = [child.stdout.readline().strip() for child in children if child.stdout]
+        with Catalogue.open(path) as catalogue:
+            assert sorted(said) == [str(catalogue.stamp()), "lost", "lost"]
+            assert list(catalogue.verify()) == []
+    for child in children:
+        child.communicate()
+        assert child.returncode == 0
+    assert set(tmp_path.iterdir()) == {*paths, *warm_up}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_loser_leaves_the_winner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Another process creates the catalogue while this one fills its draft, also where no links can be made."""
+    path = tmp_path / "c.sqlite"
+    stamps = []
+    fill = create._fill
+
+    def fill_second(draft: Path) -> None:
+        monkeypatch.setattr(create, "_fill", fill)
+        with Catalogue.create(path) as winner:
+            stamps.append(winner.stamp())
+        fill(draft)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(create, "_fill", fill_second)
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(CollectionExistsError):
+        Catalogue.create(path)
+    with Catalogue.open(path) as catalogue:
+        assert [catalogue.stamp()] == stamps
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def tamper(path: Path, *statements: str) -> None:

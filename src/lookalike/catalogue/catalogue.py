@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, func, select
 
 from lookalike.arrays import Float32, Int64
+from lookalike.catalogue import create as creation
 from lookalike.catalogue import queries, schema, sqlite, summaries
 from lookalike.catalogue import text as texts
 from lookalike.catalogue.records import FeatureRecord, FieldSummary, Placed, Problem, Source, Statistics
@@ -22,8 +22,6 @@ from lookalike.catalogue.where import Where
 from lookalike.catalogue.writer import Writer
 from lookalike.errors import (
     CollectionDamagedError,
-    CollectionError,
-    CollectionExistsError,
     CollectionMissingError,
     CollectionVersionError,
     UnknownIdError,
@@ -71,38 +69,13 @@ class Catalogue:
     def create(cls, path: Path | str) -> Self:
         """Make a catalogue in a new file and open it. The file appears whole or not at all.
 
-        Its folder must be there, and no other process may be creating the same.
+        Its folder must be there.
 
-        Raises: CollectionExistsError; CollectionError when the file cannot be written.
+        Raises: CollectionExistsError, also when another process was first; CollectionError when the file
+        cannot be written.
         """
         path = Path(path)
-        if path.exists():
-            raise CollectionExistsError(f"{path} is there already; open it or choose another folder")
-        # Made beside it and renamed, so that a crash leaves no half-made catalogue.
-        draft = path.with_name(path.name + ".new")
-        try:
-            draft.unlink(missing_ok=True)
-            draft.touch()
-        except OSError as error:
-            raise CollectionError(f"{path} cannot be created: {error.strerror or error}") from error
-        engine = sqlite.connect(draft)
-        try:
-            with engine.connect().execution_options(writes=True) as connection:
-                schema.tables.create_all(connection)
-                connection.exec_driver_sql(sqlite.CREATE_TEXT_INDEX)
-                connection.execute(
-                    insert(schema.state).values(
-                        schema_version=schema.SCHEMA_VERSION,
-                        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-                        generation=0,
-                        next_number=1,
-                    )
-                )
-                queries.put_stamp(connection, 0)
-                connection.commit()
-        finally:
-            engine.dispose()
-        draft.replace(path)
+        creation.create(path)
         return cls.open(path)
 
     @classmethod
