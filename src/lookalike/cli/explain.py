@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lookalike.cli.common import collection_option, json_option, open_collection, parse_weights, print_json
+from lookalike.cli.common import (
+    collection_option,
+    json_option,
+    open_collection,
+    parse_weights,
+    print_json,
+    shown,
+)
 
 if TYPE_CHECKING:
     from lookalike.collection.explain import Explanation
@@ -66,6 +73,6 @@ def explain(
 
 def print_explanation(explanation: Explanation) -> None:
     """Print an explanation for people."""
-    click.echo(explanation.verdict)
+    click.echo(shown(explanation.verdict))
     for line in explanation.lines():
-        click.echo(f"  {line}")
+        click.echo(f"  {shown(line)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lookalike.cli.common import collection_option, json_option, open_collection, print_json
+from lookalike.cli.common import collection_option, json_option, open_collection, print_json, shown
 
 
 @click.command(short_help="Show counts, sizes, features and buckets.")
@@ -27,7 +27,7 @@ def info(folder: Path, as_json: bool) -> None:
         print_json(document)
     else:
         for line in _lines(document, ""):
-            click.echo(line)
+            click.echo(shown(line))
 
 
 def _lines(document: Mapping[str, Any], indent: str) -> list[str]:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from lookalike.cli.common import EXIT_DAMAGED, collection_option, json_option, open_collection, print_json
+from lookalike.cli.common import (
+    EXIT_DAMAGED,
+    collection_option,
+    json_option,
+    open_collection,
+    print_json,
+    shown,
+)
 
 
 @click.command(short_help="Look for damage, and say what to do.")
@@ -29,7 +36,8 @@ def verify(folder: Path, as_json: bool) -> None:
     for problem in open_collection(folder).verify():
         problems.append(problem)
         if not as_json:
-            click.echo(f"{problem.where}: {problem.what}\n    {problem.advice}")
+            click.echo(shown(f"{problem.where}: {problem.what}"))
+            click.echo(shown(f"    {problem.advice}"))
     if as_json:
         print_json([asdict(problem) for problem in problems])
     elif not problems:
