@@ -23,6 +23,7 @@
     │   ├── CollectionExistsError
     │   ├── CollectionVersionError  made by a newer version
     │   ├── CollectionLockedError   another process is writing
+    │   ├── CollectionReadOnlyError it may be read, but not written
     │   └── CollectionDamagedError
     ├── IndexFormatError        an index directory that is not what it should be
     └── MissingDependencyError  an extra that is not installed
@@ -133,6 +134,10 @@ class CollectionVersionError(CollectionError):
 
 class CollectionLockedError(CollectionError):
     """Another process is writing to the collection."""
+
+
+class CollectionReadOnlyError(CollectionError):
+    """The collection may be read, but not written."""
 
 
 class CollectionDamagedError(CollectionError):

@@ -26,6 +26,7 @@ from lookalike.errors import (
     CollectionExistsError,
     CollectionLockedError,
     CollectionMissingError,
+    CollectionReadOnlyError,
     CollectionVersionError,
     DuplicateIdError,
     InputError,
@@ -388,7 +389,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(filled: Catalogue) -> 
 @pytest.mark.parametrize(
     ("error", "name", "expected"),
     [
-        ("SQLITE_READONLY", "may not be written", CollectionError),
+        ("SQLITE_READONLY", "may not be written", CollectionReadOnlyError),
         ("SQLITE_CANTOPEN", "cannot be opened", CollectionError),
         ("SQLITE_IOERR_WRITE", "check the disk", CollectionError),
         ("SQLITE_BUSY_SNAPSHOT", "writing", CollectionLockedError),

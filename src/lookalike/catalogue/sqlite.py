@@ -35,7 +35,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from lookalike.catalogue.schema import sources
 from lookalike.catalogue.text import PARTS
@@ -44,6 +45,7 @@ from lookalike.errors import (
     CollectionDamagedError,
     CollectionError,
     CollectionLockedError,
+    CollectionReadOnlyError,
 )
 
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -51,30 +53,41 @@ CACHE_KIB = 65_536
 WAL_LIMIT_BYTES = 64 << 20
 
 
+class _Frozen(sqlite3.Connection):
+    """A connection that takes the file to be one that nobody writes."""
+
+
 def connect(path: Path) -> Engine:
     """An engine for the file `path`, which must be there. All of SQLite's errors leave it as LookalikeErrors.
 
     A transaction is a snapshot; one of a connection with the execution option `writes` takes the write lock
-    at once, so that it cannot fail half-way because another process wrote first.
+    at once, so that it cannot fail half-way because another process wrote first. What may only be read, be it
+    the file, its folder or the medium, is opened for reading.
     """
-    address = f"file:{quote(str(path.absolute()))}?mode=rw"
 
     def open_file() -> sqlite3.Connection:
-        # isolation_level None: the driver begins no transactions by itself; `begin` below does.
-        connection = sqlite3.connect(
-            address, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            f"cache_size = -{CACHE_KIB}",
-            f"journal_size_limit = {WAL_LIMIT_BYTES}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
+        try:
+            # SQLite itself falls back to reading where only the file may not be written.
+            return _opened(path, "mode=rw", ["journal_mode = WAL"])
+        except sqlite3.OperationalError as error:
+            if not _name(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+                raise
+            # The files that processes share cannot be made beside it. Without a log, nobody has it open who
+            # could write it, and the file by itself is all that was committed.
+            log = path.with_name(path.name + "-wal")
+            if log.is_file() and log.stat().st_size:
+                raise CollectionReadOnlyError(
+                    f"{path} was not closed by its last writer and may not be written here; open it once where "
+                    "it may be"
+                ) from error
+            return _opened(path, "mode=ro&immutable=1", [], _Frozen)
 
     engine = create_engine("sqlite+pysqlite://", creator=open_file, poolclass=QueuePool)
+
+    @event.listens_for(engine, "checkin")
+    def checkin(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        if isinstance(connection, _Frozen):
+            record.invalidate(soft=True)  # somebody else may write before it is used again
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -89,9 +102,36 @@ def connect(path: Path) -> Engine:
     return engine
 
 
+def _opened(
+    path: Path, mode: str, pragmas: Sequence[str], factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    # isolation_level None: the driver begins no transactions by itself; `begin` above does.
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?{mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
+    try:
+        for pragma in (
+            *pragmas,
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = -{CACHE_KIB}",
+            f"journal_size_limit = {WAL_LIMIT_BYTES}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def translated(error: sqlite3.Error, path: Path) -> CollectionError:
     """The error of Lookalike's own that says what SQLite's `error` means for the user."""
-    code = getattr(error, "sqlite_errorname", "")
+    code = _name(error)
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return CollectionLockedError(f"{path}: another process is writing; try again when it is done")
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
@@ -106,14 +146,18 @@ def translated(error: sqlite3.Error, path: Path) -> CollectionError:
     if code.startswith("SQLITE_FULL"):
         return CollectionError(f"{path}: the disk is full; free some space and run it again")
     if code.startswith("SQLITE_READONLY"):
-        return CollectionError(f"{path} may not be written; check the permissions of the file and its folder")
-    if code.startswith("SQLITE_CANTOPEN"):
-        return CollectionError(
-            f"{path} cannot be opened; check that it and its folder may be read and written"
+        return CollectionReadOnlyError(
+            f"{path} may not be written; check the permissions of the file and its folder"
         )
+    if code.startswith("SQLITE_CANTOPEN"):
+        return CollectionError(f"{path} cannot be opened; check that it and its folder may be read")
     if code.startswith("SQLITE_IOERR"):
         return CollectionError(f"{path}: reading or writing failed ({error}); check the disk")
     return CollectionError(f"{path}: {error}")
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "")
 
 
 def upsert(
