@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -172,6 +173,26 @@ def test_hidden_files_and_linked_folders_are_passed_over(collection: Collection,
     draw(pictures, [".hidden.png", ".thumbnails/d.png"], first_seed=50)
     (pictures / "sub" / "up").symlink_to(pictures)  # a loop, if it were followed
     assert counts(add(collection, pictures)[0]) == {"added": 3}
+
+
+def test_a_folder_that_cannot_be_read_is_skipped_with_its_reason(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def denied(
+        path: str,
+    ) -> Iterator[os.DirEntry[str]]:  # as root may read everything, the modes tell nothing
+        if os.path.basename(path) == "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    report, outcomes = add(collection, [pictures, pictures / "sub"])
+    assert outcomes == {"a.png": "added", "b.png": "added", "sub": "skipped"}
+    assert [(event.path, event.reason) for event in report.skipped] == [
+        (str(pictures / "sub"), "the folder cannot be read (Permission denied)")
+    ]
 
 
 def test_names_that_are_not_utf8_are_skipped(collection: Collection, pictures: Path) -> None:

@@ -28,7 +28,7 @@ def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
     """Yield the files of `paths` in a fixed order, each once: files as they are, folders recursively.
 
     In folders, only files with a picture's suffix count, hidden files and folders are passed over, and links
-    to folders are not followed.
+    to folders are not followed. A folder that cannot be read is yielded with its problem.
 
     Raises:
         PictureMissingError: one of `paths` does not exist; nothing has been yielded then.
@@ -39,18 +39,21 @@ def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
     seen: set[str] = set()
     for path in paths:
         start = os.path.abspath(path)  # keeps links as the user named them, unlike resolve()
-        for file in _walk(start) if path.is_dir() else [start]:
-            if file not in seen:
-                seen.add(file)
-                yield look_at(file)
+        for found in _walk(start) if path.is_dir() else [look_at(start)]:
+            if found.path not in seen:
+                seen.add(found.path)
+                yield found
 
 
-def _walk(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
+def _walk(folder: str) -> Iterator[Found]:
+    unread: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield os.path.join(parent, name)
+                yield look_at(os.path.join(parent, name))
+    for error in unread:
+        yield Found(printable(error.filename), problem=f"the folder cannot be read ({error.strerror})")
 
 
 def look_at(file: str) -> Found:
