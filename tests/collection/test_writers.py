@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,6 +117,39 @@ def test_a_lock_without_a_name_is_still_a_lock(folder: Path) -> None:
             pytest.raises(CollectionLockedError, match="another process"),
         ):
             collection.remove("name0")
+
+
+def test_a_lock_needs_no_room_for_a_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with Collection.open(folder) as collection:
+        with writer_lock(folder, "test"), pytest.raises(CollectionLockedError, match="another process"):
+            collection.remove("name0")
+        assert collection.remove("name0") == 1
+    assert not (folder / "writer.json").exists()
+
+
+def test_one_may_ask_for_the_size_while_index_files_come_and_go(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collection.open(folder) as collection:
+        whole = collection.info()["index_bytes"]
+        gone = next(
+            file for file in (folder / "indexes").rglob("*") if file.is_file() and file.stat().st_size
+        )
+        size = gone.stat().st_size
+        stat = os.stat
+
+        def late(path: Any, **options: Any) -> os.stat_result:
+            if Path(path) == gone:  # a commit has replaced it since the folder was listed
+                raise FileNotFoundError(path)
+            return stat(path, **options)
+
+        monkeypatch.setattr(os, "stat", late)
+        assert collection.info()["index_bytes"] == whole - size
 
 
 def test_a_lock_that_cannot_be_made(folder: Path) -> None:

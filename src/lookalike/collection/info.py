@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,6 @@ from lookalike.collection.indexes import Indexes
 def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, Any]:
     """Return counts, sizes, features, families and bucket statistics."""
     statistics = catalogue.statistics()
-    index_bytes = sum(file.stat().st_size for file in (folder / "indexes").rglob("*") if file.is_file())
     return {
         "folder": str(folder),
         "created": catalogue.created_at,
@@ -22,7 +23,7 @@ def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, 
         "pictures": statistics.pictures,
         "places": statistics.places,
         "catalogue_bytes": statistics.file_bytes,
-        "index_bytes": index_bytes,
+        "index_bytes": _bytes_in(folder / "indexes"),
         "features": {
             name: {
                 "extractor": feature.extractor,
@@ -44,3 +45,13 @@ def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, 
             for name, field in catalogue.metadata_fields().items()
         },
     }
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the size of the files in a folder, of which another process may take some away meanwhile."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     """Hold the collection's writer lock while the body runs.
 
     The lock is the operating system's, so it ends with the process, however that ends. `purpose` ("add") is
-    what the next writer is told, beside the process and the time.
+    what the next writer is told, beside the process and the time; on a full disk it is not told.
 
     Raises:
         CollectionLockedError: somebody else is writing; the message says who, where, what and since when. Or the
@@ -36,15 +36,17 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise CollectionLockedError(
-            f"{folder / 'writer.lock'} cannot be made ({error.strerror}); check the permissions of the folder"
+            f"{folder / 'writer.lock'} cannot be made ({error.strerror}); check the folder's permissions and the disk"
         ) from None
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"process": os.getpid(), "host": socket.gethostname(), "since": now, "purpose": purpose}
-        owner.write_text(json.dumps(holder))
+        with suppress(OSError):
+            owner.write_text(json.dumps(holder))
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with suppress(OSError):
+            owner.unlink()
         lock.release()
 
 
