@@ -94,6 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Index pictures and search them.")
     parser.add_argument("--pictures", type=Path, help="a folder of your own pictures")
     own: Path | None = parser.parse_args().pictures
+    if own is not None:
+        own = own.expanduser().resolve()
+        if own.is_relative_to(OUTPUT.resolve()):
+            sys.exit(
+                f"{own} lies in {OUTPUT.resolve()}, which the demo deletes and makes anew; move it elsewhere"
+            )
+        if not own.is_dir():
+            sys.exit(f"{own} is no folder; name one of pictures")
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
     collection = str(OUTPUT / "collection")
@@ -107,11 +115,11 @@ def main() -> None:
     else:
         from lookalike.collection.walk import find_pictures
 
-        pictures = [file.path for file in find_pictures([own.expanduser()])]
+        pictures = [file.path for file in find_pictures([own]) if file.problem is None]
         if len(pictures) < 2:
             sys.exit(f"{own} holds {len(pictures)} pictures; the demo needs two or more")
         query = Path(random.Random(0).choice(pictures))
-        run("lookalike", "add", str(own.expanduser()), expected=(0, 3))
+        run("lookalike", "add", str(own), expected=(0, 3))
         run("lookalike", "remove", str(query))
         run("lookalike", "search", str(query), "--html", page)
     print(f"\nThe same hits as a page: {Path(page).resolve().as_uri()}")
