@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ from hypothesis import strategies as st
 
 from lookalike import Collection
 from lookalike.catalogue import Where
-from lookalike.errors import FeatureMismatchError, OptionError, UnknownFeatureError, UnknownIdError
+from lookalike.errors import (
+    FeatureMismatchError,
+    LookalikeError,
+    OptionError,
+    UnknownFeatureError,
+    UnknownIdError,
+)
 
 # Words that the stemmer leaves alone, so that the plain definition below is the whole of it.
 WORDS = ("red", "blue", "cup", "dog", "hat")
@@ -197,3 +204,66 @@ def test_errors_name_the_thing(fruit: Collection) -> None:
         fruit.search("apple", features={"vectors": -1})
     with pytest.raises(OptionError, match="words"):
         fruit.search("apple", blend=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"k": "3"}, "k is '3'"),
+        ({"k": 2.5}, "k is 2.5"),
+        ({"k": None}, "k is None"),
+        ({"text": 5}, "text is of type int"),
+        ({"text": ["green"]}, "text is of type list"),
+        ({"where": 5}, "where is 5"),
+        ({"where": [5]}, r"where is \[5\]"),
+        ({"where": b"title=fig"}, "where is b'title=fig'"),
+        ({"where": {5: 1}}, "field 5"),
+        ({"where": {"title": object}}, "title"),
+        ({"features": "vectors"}, "features is 'vectors'; give a mapping"),
+        ({"features": ["vectors"]}, "give a mapping"),
+        ({"features": {"vectors": "x"}}, "weight of feature 'vectors' is 'x'"),
+        ({"features": {"vectors": None}}, "weight of feature 'vectors' is None"),
+        ({"features": {"vectors": 10**400}}, "weight of feature 'vectors'"),
+        ({"features": {5: 1}}, "no feature 5"),
+        ({"features": {}}, "name at least one"),
+        ({"max_distance": "x"}, "max_distance is 'x'"),
+        ({"max_distance": 10**400}, "max_distance is"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_named(fruit: Collection, options: dict[str, Any], named: str) -> None:
+    with pytest.raises(LookalikeError, match=named) as raised:
+        fruit.search("apple", **options)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(LookalikeError, match=named):
+        fruit.explain("apple", "pear", **options)
+    if options.keys() <= {"text", "where"}:
+        with pytest.raises(LookalikeError, match=named):
+            fruit.list(**options)
+
+
+def test_numbers_of_any_type_will_do(fruit: Collection) -> None:
+    expected = fruit.search("apple", k=2, features={"vectors": 1.0}, max_distance=9.0)
+    options: dict[str, Any] = {"k": np.int64(2), "max_distance": np.float32(9)}
+    hits = fruit.search("apple", features={"vectors": np.float32(3)}, **options)  # type: ignore[dict-item]
+    assert hits == expected
+    json.dumps(hits.to_json())
+    assert len(fruit.search("apple", k=10**30)) == 4
+
+
+def test_a_list_has_a_limit_of_no_less_than_nothing(fruit: Collection) -> None:
+    assert [source.id for source in fruit.list(limit=2)] == ["apple", "pear"]
+    assert list(fruit.list(limit=0)) == []
+    for limit in (-1, "3", 2.5):
+        with pytest.raises(OptionError, match="limit is"):
+            fruit.list(limit=limit)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="the source is 5"):
+        fruit.explain("apple", 5)  # type: ignore[arg-type]
+
+
+def test_a_row_that_fits_two_features_asks_which(fruit: Collection) -> None:
+    fruit.add_vectors(np.eye(2, dtype=np.float32), ids=["apple", "pear"], feature="other")
+    with pytest.raises(
+        FeatureMismatchError, match="more than one feature has that; choose with --feature NAME"
+    ):
+        fruit.search(np.zeros(2, dtype=np.float32))
+    assert len(fruit.search(np.zeros(2, dtype=np.float32), features={"other": 1})) == 2

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.collection.arguments import as_finite
 from lookalike.errors import (
     FeatureMismatchError,
     OptionError,
@@ -62,8 +63,8 @@ def resolve(
     resolved = _resolve(query, catalogue, chosen, explicit=weights is not None)
     if weights is None:
         weights = dict.fromkeys(resolved.vectors, 1.0)
-    total = sum(weights.values())
-    return resolved, {name: weight / total for name, weight in weights.items()}
+    total = sum(float(weight) for weight in weights.values())
+    return resolved, {name: float(weight) / total for name, weight in weights.items()}
 
 
 def _chosen(
@@ -71,12 +72,16 @@ def _chosen(
 ) -> dict[str, FeatureRecord]:
     if weights is None:
         return dict(features)
+    if not isinstance(weights, Mapping):
+        raise OptionError(
+            f"features is {weights!r}; give a mapping of names to weights, such as {{'look': 1}}"
+        )
     for name, weight in weights.items():
         if name not in features:
             raise UnknownFeatureError(
                 f"the collection has no feature {name!r}; it has {', '.join(features)} (lookalike info)"
             )
-        if not (np.isfinite(weight) and weight > 0):
+        if as_finite(weight, f"the weight of feature {name!r}") <= 0:
             raise OptionError(f"feature {name!r} has weight {weight}; give a number above 0")
     if not weights:
         raise OptionError("no feature was chosen; name at least one")
@@ -193,7 +198,11 @@ def _vector(values: npt.NDArray[Any], features: Mapping[str, FeatureRecord], nam
     fitting = [feature for feature in features.values() if feature.dimension == values.shape[-1]]
     if len(fitting) != 1:
         has = ", ".join(f"{feature.name} {feature.dimension}" for feature in features.values())
-        which = "no feature has that" if not fitting else "more than one feature has that; name one"
+        which = (
+            "no feature has that"
+            if not fitting
+            else "more than one feature has that; choose with --feature NAME"
+        )
         raise FeatureMismatchError(f"{name} has dimension {values.shape[-1]}; {which} (dimensions: {has})")
     (feature,) = fitting
     return {feature.name: _one(as_vectors(values, metric=feature.metric, name=name), name)}

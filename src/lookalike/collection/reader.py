@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Self
 from lookalike.catalogue import Catalogue, Problem, Source
 from lookalike.collection import explain as explaining
 from lookalike.collection import search as searching
+from lookalike.collection.arguments import as_count, as_finite, check_text
 from lookalike.collection.filters import Filters, as_where, labelled
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes
@@ -95,10 +95,10 @@ class Reader:
             PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
             MetadataError.
         """
-        if k < 1:
-            raise OptionError(f"k is {k}; ask for at least one hit")
-        if max_distance is not None and not math.isfinite(max_distance):
-            raise OptionError(f"max_distance is {max_distance}; give a finite number, or leave it out")
+        k = as_count(k, "k", least=1)
+        if max_distance is not None:
+            max_distance = as_finite(max_distance, "max_distance")
+        check_text(text)
         if blend and text is None:
             raise OptionError("blend needs text: the words that are to weigh in")
         filters = as_where(where)
@@ -175,7 +175,14 @@ class Reader:
     def list(
         self, *, text: str | None = None, where: Filters = None, limit: int | None = None
     ) -> Iterator[Source]:
-        """Yield the sources in the order in which they were added."""
+        """Yield the sources in the order in which they were added, no more than `limit` of them.
+
+        Raises:
+            OptionError, MetadataError.
+        """
+        check_text(text)
+        if limit is not None:
+            limit = as_count(limit, "limit", least=0)
         return self._catalogue.iterate(as_where(where), text, limit)
 
     def info(self) -> dict[str, Any]:
@@ -189,6 +196,8 @@ class Reader:
         return verify_collection(self._catalogue, self._indexes)
 
     def _number_of(self, id_or_path: str) -> int:
+        if not isinstance(id_or_path, str):
+            raise OptionError(f"the source is {id_or_path!r}; give its id or the path of a file, as a string")
         number = self._catalogue.numbers([id_or_path]).get(id_or_path)
         if number is None:
             for place in self._catalogue.places([os.path.abspath(id_or_path)]):
