@@ -6,18 +6,23 @@ import os
 from collections.abc import Sequence
 
 from lookalike.catalogue import Catalogue, Placed
-from lookalike.errors import UnknownIdError
+from lookalike.errors import InputError, UnknownIdError
 
 
 def remove_sources(catalogue: Catalogue, names: Sequence[str]) -> int:
     """Remove what `names` name, in one transaction; return how many sources went.
 
     Raises:
+        InputError: a name is empty or blank.
         UnknownIdError: a name is neither an id, nor a place, nor a folder or file with places in it.
     """
     by_id = catalogue.numbers(names)
     doomed = set(by_id.values())
-    paths = [os.path.abspath(name) for name in names if name not in by_id]
+    unknown = [name for name in names if name not in by_id]
+    for name in unknown:
+        if not name.strip():  # as a path it would be the current folder
+            raise InputError(f"{name!r} is no name; give an id or a path. Nothing was removed")
+    paths = [os.path.abspath(name) for name in unknown]
     places = _places_below(catalogue, paths) if paths else []
     forgotten = {place.path for place in places}
     for source in catalogue.sources({place.number for place in places}):
@@ -35,9 +40,9 @@ def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[Placed]:
     matched: set[str] = set()
     inside = [(path, path.rstrip(os.sep) + os.sep) for path in paths]
     for place in catalogue.places():
-        is_row = place.modified_ns is None  # else a # is a part of a file's or folder's name
+        file = _file_of_row(place)
         for path, prefix in inside:
-            if place.path.startswith((prefix, f"{path}#") if is_row else prefix) or place.path == path:
+            if place.path.startswith(prefix) or path in (place.path, file):
                 found.append(place)
                 matched.add(path)
     for path in paths:
@@ -46,3 +51,10 @@ def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[Placed]:
                 f"{path!r} is neither an id nor a place of this collection; nothing was removed"
             )
     return found
+
+
+def _file_of_row(place: Placed) -> str | None:
+    """Return the FILE of a place `FILE#ROW`. Else a # is a part of a file's or folder's name."""
+    file, _, row = place.path.rpartition("#")
+    is_row = place.modified_ns is None and row.isascii() and row.isdigit()
+    return file if is_row else None
