@@ -135,7 +135,7 @@ class TestImport:
         refused = lookalike(*again)
         assert refused.exit_code == 1
         assert "url0" in refused.stderr and refused.stderr.count("\n") == 1
-        assert lookalike(*again, "--on-duplicate", "skip").stdout.startswith("10 exact duplicates")
+        assert lookalike(*again, "--on-duplicate", "skip").stdout.startswith("10 already there (")
         assert lookalike(*again, "--on-duplicate", "replace").exit_code == 0
 
     @pytest.mark.parametrize(
@@ -155,6 +155,12 @@ class TestImport:
         assert result.exit_code == 1
         assert result.stderr.startswith("lookalike: ") and result.stderr.count("\n") == 1
         assert not Path(".lookalike").exists(), "an error left a collection behind"
+
+
+def test_equal_rows_without_names_are_duplicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("v.npy", np.ones((3, 2), dtype=np.float32))
+    assert lookalike("import", "v.npy").stdout.startswith("1 added, 2 exact duplicates of others (")
 
 
 def test_both_outputs_at_once_are_refused(pictures: Path) -> None:

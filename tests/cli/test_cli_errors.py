@@ -74,6 +74,8 @@ ERRORS: list[tuple[list[str], str]] = [
     (["explain", PICTURE, "nobody"], "nobody"),
     (["explain", "nobody", PICTURE], "nobody"),
     (["remove", "nobody"], "nobody"),
+    (["remove", "--feature", "nosuch"], "nosuch"),
+    (["remove", "--feature", ""], "''"),
     (["list", "-c", "nowhere"], "nowhere"),
     (["list", "--where", "nosuchfield=1"], "nosuchfield"),
     (["info", "-c", "nowhere"], "nowhere"),
@@ -134,6 +136,13 @@ USAGE: list[tuple[list[str], str]] = [
     (["search", PICTURE, "--feature", "look=much"], "look=much"),
     (["search", PICTURE, "-c", "notes.txt"], "notes.txt"),
     (["search", PICTURE, "--html", "pictures"], "pictures"),
+    (["search", PICTURE, "--html", ""], "'--html': the name is empty"),
+    (["search", PICTURE, "-c", ""], "the name is empty"),
+    (["add", ""], "the name is empty"),
+    (["add", "pictures", "--metadata", ""], "the name is empty"),
+    (["import", ""], "the name is empty"),
+    (["remove", ""], "empty"),
+    (["remove", PICTURE, "--feature", "look"], "exclude each other"),
     (["search", PICTURE, "--json", "--paths0"], "--paths0"),
     (["add"], "PATH"),
     (["add", "pictures", "--jobs", "0"], "--jobs"),
@@ -161,6 +170,7 @@ def test_wrong_usage_has_status_2(
     assert (result.exit_code, result.stdout) == (2, "")
     assert named in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr
+    assert len(json.loads(lookalike("list", "--json").stdout)) == 8, "something was removed"
 
 
 def newer(folder: Path) -> None:

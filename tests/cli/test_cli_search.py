@@ -189,12 +189,18 @@ def test_names_that_are_not_utf8_do_not_break_json(folder: Path) -> None:
         os.unlink(name)
 
 
-def test_pipes_get_plain_text_and_may_close(folder: Path) -> None:
+def test_pipes_get_plain_text(folder: Path) -> None:
     result = process("search", "pictures/a.png", cwd=folder, env={"TERM": "xterm-256color"})
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["list", "--jsonl"], ["search", "pictures/a.png"], ["info"]], ids=" ".join
+)
+def test_pipes_may_close(folder: Path, arguments: list[str]) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "lookalike", "list", "--jsonl"],
+        [sys.executable, "-m", "lookalike", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=folder,

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from command_line import draw, lookalike, process, shop  # type: ignore[import-not-found]
 
@@ -83,6 +84,18 @@ def test_remove_by_id_path_and_folder(folder: Path) -> None:
     assert lookalike("verify").stdout == "no damage found\n"
 
 
+def test_a_feature_is_removed_and_the_sources_stay(folder: Path) -> None:
+    np.save(folder / "v.npy", np.eye(4, dtype=np.float32))
+    assert lookalike("import", "v.npy").exit_code == 0
+    result = lookalike("remove", "--feature", "vectors")
+    assert (result.exit_code, result.stdout) == (0, "feature vectors removed\n")
+    assert list(json.loads(lookalike("info", "--json").stdout)["features"]) == ["look"]
+    assert not (folder / "c" / "indexes" / "vectors").exists()
+    assert len(lookalike("list").stdout.splitlines()) == 8
+    assert lookalike("search", "v.npy#0").exit_code == 1
+    assert lookalike("search", "pictures/a.png").exit_code == 0
+
+
 def test_verify(folder: Path) -> None:
     result = lookalike("verify")
     assert (result.exit_code, result.stdout) == (0, "no damage found\n")
@@ -143,6 +156,15 @@ def test_every_verb_has_help_with_examples(verb: str) -> None:
         if isinstance(option, click.Option):
             assert option.help, f"{verb} {option.opts[0]} has no help"
     assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("verb", [[], ["search"]])
+def test_help_uses_the_width_there_is_up_to_100(verb: list[str]) -> None:
+    widths = []
+    for columns in ("80", "200"):
+        page = process(*verb, "--help", env={"COLUMNS": columns}).stdout.decode()
+        widths.append(max(map(len, page.splitlines())))
+    assert widths[0] <= 80 < widths[1] <= 100
 
 
 def test_no_arguments_show_the_help() -> None:

@@ -11,6 +11,7 @@ import click
 
 from lookalike.cli.common import (
     EXIT_SKIPPED,
+    NamedPath,
     collection_option,
     console,
     has_collection,
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from lookalike.collection.report import AddReport, Event
 
 
+COPIES = "exact duplicates of others"
+
+
 @click.command(short_help="Add picture files and folders.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=NamedPath(), metavar="PATH...")
 @collection_option
 @click.option(
     "--feature",
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--metadata",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     metavar="CSV",
     help="Table whose column 'image' or 'path' names the file; its other columns are metadata.",
 )
@@ -107,13 +111,13 @@ def add(
         sys.exit(EXIT_SKIPPED)
 
 
-def summary(report: AddReport) -> str:
-    """Return the counts as one line."""
+def summary(report: AddReport, duplicate: str = COPIES) -> str:
+    """Return the counts as one line; `duplicate` says what duplicates are."""
     counts = [
         (report.added, "added"),
         (report.changed, "changed"),
         (report.moved, "moved"),
-        (report.duplicate, "exact duplicates of others"),
+        (report.duplicate, duplicate),
         (report.refreshed, "brought up to date"),
         (report.unchanged, "unchanged"),
         (len(report.skipped), "skipped"),

@@ -50,6 +50,21 @@ class Verbs(click.Group):
             ctx.exit(0)
 
 
+class NamedPath(click.Path):
+    """A path that is not empty: that would be the working folder, and is most often a variable that is not set."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, file_okay=file_okay, dir_okay=dir_okay)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Return the path."""
+        if not os.fspath(value):
+            self.fail("the name is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def shown(text: str) -> str:
     """Return `text` on one line and without what a terminal would obey, as a file's name may have it."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
@@ -70,7 +85,7 @@ def collection_option(function: F) -> F:
         "-c",
         "--collection",
         "folder",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=NamedPath(file_okay=False),
         default=Path(".lookalike"),
         envvar="LOOKALIKE_COLLECTION",
         show_envvar=True,
@@ -130,8 +145,12 @@ def console(*, stderr: bool = False) -> Console:
     """Return a Rich console that does not wrap what goes into a file or a pipe."""
     from rich.console import Console
 
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # the BrokenPipeError, which Verbs knows to be no failure
+
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 200)
+    return Piped(stderr=stderr, highlight=False, width=None if stream.isatty() else 200)
 
 
 def parse_weights(features: tuple[str, ...]) -> dict[str, float] | None:

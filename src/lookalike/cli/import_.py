@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from lookalike.cli.add import summary
-from lookalike.cli.common import collection_option, has_collection, json_option, print_json
+from lookalike.cli.add import COPIES, summary
+from lookalike.cli.common import NamedPath, collection_option, has_collection, json_option, print_json
 
 
 @click.command("import", short_help="Import vectors: HDF5, .npy or .fvecs.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=NamedPath())
 @collection_option
 @click.option("--feature", default="vectors", show_default=True, help="What to call these vectors.")
 @click.option(
@@ -81,4 +81,4 @@ def import_(
     if as_json:
         print_json(report.to_json())
     else:
-        click.echo(summary(report))
+        click.echo(summary(report, "already there" if on_duplicate == "skip" else COPIES))

@@ -9,7 +9,6 @@ import click
 
 from lookalike.cli.common import (
     collection_option,
-    console,
     json_option,
     jsonl_option,
     open_collection,
@@ -44,10 +43,7 @@ def list_(
         for source in sources:
             print_json(asdict(source), indent=None)
     else:
-        from rich.text import Text
-
-        screen = console()
         for source in sources:
             size = f"{source.width}x{source.height}" if source.width else ""
             where_ = source.places[0].path if source.places else ""
-            screen.print(Text(shown(f"{source.id}  {size:>11}  {where_}")), soft_wrap=True)
+            click.echo(shown(f"{source.id}  {size:>11}  {where_}"))

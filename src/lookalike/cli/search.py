@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lookalike.cli.common import (
+    NamedPath,
     collection_option,
     console,
     json_option,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-distance", type=float, help="Leave out hits that are farther than this.")
 @click.option("--blend", is_flag=True, help="Let the words weigh in, instead of narrowing.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page.")
+@click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @paths0_option
 @json_option
