@@ -320,22 +320,28 @@ def test_a_damaged_file_is_named(filled: Catalogue, damage: Callable[[Path], Non
     [
         (
             "UPDATE vectors SET vector = zeroblob(16) WHERE number = 3",
-            "feature 'look' of source 3",
+            "feature look of source id2 (/p/2)",
             "checksum",
         ),
         (
             "UPDATE vectors SET vector = x'00' WHERE number = 3",
-            "feature 'look' of source 3",
+            "feature look of source id2 (/p/2)",
             "1 bytes, not 16",
         ),
-        ("DELETE FROM vectors WHERE number = 4", "source 4 (id3)", "no vector"),
-        ("UPDATE sources SET metadata = '[' WHERE number = 5", "source 5", "no JSON object"),
+        (
+            "UPDATE vectors SET vector = '0123456789abcdef' WHERE number = 3",
+            "feature look of source id2 (/p/2)",
+            "not stored as bytes",
+        ),
+        ("INSERT INTO text_index (rowid, title) VALUES (99, 'x')", "full text, row 99", "of no source"),
+        ("DELETE FROM vectors WHERE number = 4", "source id3 (/p/3)", "no vector"),
+        ("UPDATE sources SET metadata = '[' WHERE number = 5", "source id4 (/p/4)", "no JSON object"),
         (
             'UPDATE sources SET metadata = \'{"title":"dog"}\' WHERE number = 5',
-            "text of source 5",
+            "text of source id4 (/p/4)",
             "not that",
         ),
-        ("DELETE FROM text_index WHERE rowid = 6", "text of source 6", "missing"),
+        ("DELETE FROM text_index WHERE rowid = 6", "text of source id5 (/p/5)", "missing"),
         ("DELETE FROM text_index_data WHERE id > 10", "full text", "does not match"),
         ("INSERT INTO places VALUES ('/x', 999, 1, 1)", "table places", "refers to"),
         ("UPDATE state SET next_number = 4", "table sources", "not been given"),
@@ -355,6 +361,43 @@ def test_verify_finds(filled: Catalogue, statement: str, where: str, what: str) 
         assert len(filled.select(text="red")) == (19 if "dog" in statement else 20)
 
 
+def test_the_advice_names_the_commands(catalogue: Catalogue) -> None:
+    where = {"a b": (Place("/p/it's.png", 1, 2), Place("/q", 1, 2)), "-x": (Place("/f.npy#3"),), "y": ()}
+    with catalogue.write() as writer:
+        writer.add_feature(FeatureRecord("look", "look", 4, "cosine"))
+        writer.add_sources(
+            [
+                NewSource(
+                    id_,
+                    "0" * 64,
+                    "row" if "#" in str(places) else "picture",
+                    9,
+                    places=places,
+                    vectors={"look": np.ones(4, np.float32)},
+                )
+                for id_, places in where.items()
+            ]
+        )
+    tamper(catalogue.path, "UPDATE vectors SET checksum = 1")
+    assert [(problem.where, problem.advice) for problem in catalogue.verify()] == [
+        (
+            "feature look of source a b (/p/it's.png)",
+            """run lookalike remove 'a b', then lookalike add '/p/it'"'"'s.png'""",
+        ),
+        (
+            "feature look of source -x (/f.npy#3)",
+            "run lookalike remove -- -x, then lookalike import /f.npy --feature look --on-duplicate skip",
+        ),
+        ("feature look of source y", "run lookalike remove y, then add its vectors again"),
+    ]
+
+
+def test_metadata_that_are_no_json_are_named(filled: Catalogue) -> None:
+    tamper(filled.path, "UPDATE sources SET metadata = '[' WHERE number = 5")
+    with pytest.raises(CollectionDamagedError, match="metadata of source 'id4'"):
+        list(filled.iterate())
+
+
 def test_verify_finds_damaged_pages(filled: Catalogue) -> None:
     with filled.write() as writer:
         writer.add_sources([new(i, metadata={"title": "blue " * 500}) for i in range(100, 200)])
@@ -367,8 +410,9 @@ def test_verify_finds_damaged_pages(filled: Catalogue) -> None:
         assert list(damaged.verify())
 
 
-def test_a_vector_that_does_not_match_its_checksum_is_never_given_out(filled: Catalogue) -> None:
-    tamper(filled.path, "UPDATE vectors SET vector = zeroblob(16) WHERE number = 3")
+@pytest.mark.parametrize("value", ["zeroblob(16)", "'0123456789abcdef'"])
+def test_a_vector_that_does_not_match_its_checksum_is_never_given_out(filled: Catalogue, value: str) -> None:
+    tamper(filled.path, f"UPDATE vectors SET vector = {value} WHERE number = 3")
     with pytest.raises(CollectionDamagedError, match="source 3 does not match"):
         filled.vectors("look", [1, 3])
     with pytest.raises(CollectionDamagedError, match="source 3 does not match"):

@@ -177,7 +177,7 @@ class Model(RuleBasedStateMachine):
             lacking = set(self.ids) - set(self.vectors)
             # Nothing is damaged; only sources without vectors are told of.
             assert {p.where.split()[1] for p in self.catalogue.verify()} == {
-                str(number) for number in lacking
+                f"id{number}" for number in lacking
             }
             self.catalogue.close()
             self.folder.cleanup()

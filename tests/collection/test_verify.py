@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -47,14 +49,13 @@ def test_a_sound_collection_has_no_problems(folder: Path) -> None:
     assert problems(folder) == []
 
 
-def test_a_vector_that_has_changed(folder: Path) -> None:
-    execute(
-        folder, "UPDATE vectors SET vector = CAST(X'0000803f' || substr(vector, 5) AS BLOB) WHERE number = 9"
-    )
+@pytest.mark.parametrize("value", ["CAST(X'0000803f' || substr(vector, 5) AS BLOB)", "'text'"])
+def test_a_vector_that_has_changed(folder: Path, value: str) -> None:
+    execute(folder, f"UPDATE vectors SET vector = {value} WHERE number = 9")
     (problem,) = problems(folder)
-    assert "checksum" in problem.what
-    assert "9" in problem.where
-    assert "remov" in problem.advice
+    assert "vector" in problem.what
+    assert problem.where == "feature vectors of source row5"
+    assert problem.advice.startswith("run lookalike remove row5, then add")
     with Collection.open(folder) as collection, pytest.raises(CollectionDamagedError, match="verify"):
         collection.rebuild()
 
@@ -74,11 +75,22 @@ def test_index_files_that_have_changed(folder: Path, name: str) -> None:
     assert problems(folder) == []
 
 
-def test_an_index_that_is_gone(folder: Path) -> None:
-    for file in (folder / "indexes" / "look").iterdir():
-        file.unlink()
+def test_the_advice_for_a_picture_can_be_followed(folder: Path) -> None:
+    execute(folder, "UPDATE vectors SET checksum = 1 WHERE number = 2")
     (problem,) = problems(folder)
-    assert problem.where == "index look"
+    remove, add = problem.advice.split(", then ")
+    with Collection.open(folder) as collection:
+        assert collection.remove(remove.removeprefix("run lookalike remove ")) == 1
+        assert collection.add(add.removeprefix("lookalike add "), jobs=1).added == 1
+    assert problems(folder) == []
+
+
+def test_an_index_that_was_never_finished_is_no_damage(folder: Path) -> None:
+    shutil.rmtree(folder / "indexes")
+    assert problems(folder) == []
+    with Collection.open(folder) as collection:
+        assert len(collection.search("row3", k=3)) == 3
+    assert problems(folder) == []
 
 
 def change_text(folder: Path) -> None:
@@ -110,6 +122,20 @@ def test_files_that_are_gone(folder: Path) -> None:
     assert problem.what.startswith("2 files are gone")
     with Collection.open(folder) as collection:
         assert collection.remove([pictures / "a.png", pictures / "b.png"]) == 2
+    assert problems(folder) == []
+
+
+def test_files_that_have_changed_since(folder: Path) -> None:
+    pictures = folder.parent / "pictures"
+    os.utime(pictures / "a.png", ns=(1, 1))
+    (problem,) = problems(folder)
+    assert problem.what == f"{pictures / 'a.png'} has changed since it was added"
+    assert problem.advice == f"run lookalike add {pictures / 'a.png'}"
+    (pictures / "b.png").write_bytes((pictures / "a.png").read_bytes())
+    (problem,) = problems(folder)
+    assert problem.what == f"2 files have changed since they were added, such as {pictures / 'a.png'}"
+    with Collection.open(folder) as collection:
+        collection.add(pictures, jobs=1)
     assert problems(folder) == []
 
 

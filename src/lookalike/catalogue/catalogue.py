@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import create as creation
@@ -228,7 +228,9 @@ class Catalogue:
         wanted = [int(number) for number in numbers]
         with self._engine.connect() as connection:
             key, record = queries.feature(connection, feature)
-            rows = connection.execute(_stored(key).where(schema.vectors.c.number.in_(sqlite.members(wanted))))
+            rows = connection.execute(
+                queries.stored(key).where(schema.vectors.c.number.in_(sqlite.members(wanted)))
+            )
             by_number = {row.number: row for row in rows}
         found = [by_number[number] for number in wanted if number in by_number]
         return queries.decoded(found, feature, record.dimension)
@@ -250,7 +252,9 @@ class Catalogue:
             for start in range(0, len(numbers), block_rows):
                 block = numbers[start : start + block_rows]
                 within = table.c.number.between(int(block[0]), int(block[-1]))
-                ordered = _stored(key).where(within, table.c.generation > after).order_by(table.c.number)
+                ordered = (
+                    queries.stored(key).where(within, table.c.generation > after).order_by(table.c.number)
+                )
                 yield queries.decoded(connection.execute(ordered).all(), feature, record.dimension)
 
     def removed_after(self, after: int = 0) -> Int64:
@@ -330,9 +334,3 @@ class Catalogue:
             for condition in conditions:
                 summaries.check_field(connection, condition.field)
         return numbers
-
-
-def _stored(feature: int) -> Select[Any]:
-    """The vectors of a feature as `queries.decoded` wants them."""
-    table = schema.vectors
-    return select(table.c.number, table.c.checksum, table.c.vector).where(table.c.feature == feature)

@@ -47,7 +47,10 @@ def numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
 
 
 def sources(connection: Connection, wanted: Sequence[int]) -> dict[int, Source]:
-    """Those of the sources `wanted` that are there, by number."""
+    """Those of the sources `wanted` that are there, by number.
+
+    Raises: CollectionDamagedError when metadata are no JSON object.
+    """
     places: dict[int, list[Place]] = {}
     table = schema.places
     query = select(table).where(table.c.number.in_(sqlite.members(wanted))).order_by(table.c.path)
@@ -66,7 +69,7 @@ def sources(connection: Connection, wanted: Sequence[int]) -> dict[int, Source]:
             row.width,
             row.height,
             row.added_at,
-            json.loads(row.metadata),
+            _metadata(row.id, row.metadata),
             row.generation,
             tuple(places.get(row.number, ())),
         )
@@ -74,13 +77,20 @@ def sources(connection: Connection, wanted: Sequence[int]) -> dict[int, Source]:
     }
 
 
+def stored(feature: int) -> Select[Any]:
+    """The vectors of a feature as `decoded` wants them."""
+    table = schema.vectors
+    vector = sqlite.bytes_of(table.c.vector).label("vector")
+    return select(table.c.number, table.c.checksum, vector).where(table.c.feature == feature)
+
+
 def decoded(rows: Sequence[SqlRow[Any]], name: str, dimension: int) -> tuple[Int64, Float32]:
-    """Numbers (n,) and vectors (n, dimension) of rows (number, checksum, vector) of the feature `name`.
+    """Numbers (n,) and vectors (n, dimension) of rows of `stored`, of the feature `name`.
 
     Raises: CollectionDamagedError when a vector does not match its checksum, or is not of that dimension.
     """
     for row in rows:
-        if len(row.vector) != 4 * dimension or zlib.crc32(row.vector) != row.checksum:
+        if row.vector is None or len(row.vector) != 4 * dimension or zlib.crc32(row.vector) != row.checksum:
             raise CollectionDamagedError(
                 f"the vector of feature {name!r} of source {row.number} does not match its checksum; "
                 "run verify"
@@ -94,6 +104,18 @@ def put_stamp(connection: Connection, generation: int) -> None:
     """Give the state that the write `generation` makes a stamp of its own."""
     stamp = secrets.randbits(62)  # fits int64 with room to spare
     connection.execute(insert(schema.writes).values(generation=generation, stamp=stamp))
+
+
+def _metadata(id_: str, written: str) -> dict[str, Any]:
+    try:
+        metadata = json.loads(written)
+    except ValueError:
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise CollectionDamagedError(
+            f"the metadata of source {id_!r} are no JSON object; run lookalike verify"
+        )
+    return metadata
 
 
 def _feature(row: SqlRow[Any]) -> FeatureRecord:

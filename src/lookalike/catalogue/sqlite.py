@@ -180,6 +180,11 @@ def gathered(query: Select[Any]) -> Select[Any]:
     return select(func.json_group_array(query.subquery().c[0]))
 
 
+def bytes_of(column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
+    """The column, null where it is not bytes: SQLite stores anything anywhere, and the driver fails on it."""
+    return case((func.typeof(column) == "blob", column))
+
+
 # --- Metadata: JSON text, as `writer.encoded` writes it ---
 
 

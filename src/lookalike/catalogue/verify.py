@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from sqlalchemy import Connection, Engine, func, select
@@ -18,7 +19,14 @@ from lookalike.errors import CollectionDamagedError, CollectionReadOnlyError
 
 RESTORE = "restore the file from a copy, or add everything to a new collection"
 REBUILD = "run lookalike rebuild, which makes the index of words anew too"
-EXTRACT = "extract the feature of that source anew, by removing and adding it"
+
+_first_place = (
+    select(func.min(schema.places.c.path))
+    .where(schema.places.c.number == schema.sources.c.number)
+    .scalar_subquery()
+)
+_named = (schema.sources.c.id, schema.sources.c.kind, _first_place)
+"""What `_where` and `_advice` say of a source."""
 
 
 def problems(engine: Engine, path: Path) -> Iterator[Problem]:
@@ -72,30 +80,37 @@ def _counters(connection: Connection) -> Iterator[Problem]:
 
 
 def _metadata(connection: Connection) -> Iterator[Problem]:
-    for number, metadata in connection.execute(select(schema.sources.c.number, schema.sources.c.metadata)):
+    for metadata, *named in connection.execute(select(schema.sources.c.metadata, *_named)):
         try:
             sound = isinstance(json.loads(metadata), dict)
         except ValueError:
             sound = False
         if not sound:
-            yield Problem(
-                "metadata are no JSON object", f"source {number}", "set the metadata of that source anew"
-            )
+            yield Problem("metadata are no JSON object", _where(*named), _advice(*named))
 
 
 def _vectors(connection: Connection) -> Iterator[Problem]:
     table = schema.vectors
     for name in queries.features(connection):
         key, record = queries.feature(connection, name)
-        query = select(table.c.number, table.c.checksum, table.c.vector).where(table.c.feature == key)
-        for number, checksum, vector in connection.execute(query.order_by(table.c.number)):
-            where = f"feature {name!r} of source {number}"
-            if len(vector) != 4 * record.dimension:
-                yield Problem(f"vector has {len(vector)} bytes, not {4 * record.dimension}", where, EXTRACT)
+        query = (
+            select(table.c.checksum, sqlite.bytes_of(table.c.vector), *_named)
+            .join(schema.sources, schema.sources.c.number == table.c.number)
+            .where(table.c.feature == key)
+            .order_by(table.c.number)
+        )
+        for checksum, vector, *named in connection.execute(query):
+            if vector is None:
+                what = "vector is not stored as bytes"
+            elif len(vector) != 4 * record.dimension:
+                what = f"vector has {len(vector)} bytes, not {4 * record.dimension}"
             elif zlib.crc32(vector) != checksum:
-                yield Problem("vector does not match its checksum", where, EXTRACT)
+                what = "vector does not match its checksum"
             elif not np.isfinite(np.frombuffer(vector, "<f4")).all():
-                yield Problem("vector has NaN or infinity", where, EXTRACT)
+                what = "vector has NaN or infinity"
+            else:
+                continue
+            yield Problem(what, f"feature {name} of {_where(*named)}", _advice(*named, feature=name))
 
 
 def _text(connection: Connection) -> Iterator[Problem]:
@@ -109,32 +124,44 @@ def _text(connection: Connection) -> Iterator[Problem]:
         yield Problem("the index does not match its own text", "full text", REBUILD)
         return
     stored = connection.execute(
-        select(schema.sources.c.number, schema.sources.c.metadata).order_by(schema.sources.c.number)
+        select(schema.sources.c.number, schema.sources.c.metadata, *_named).order_by(schema.sources.c.number)
     )
     indexed = connection.execute(select(index.rowid, *(index[part] for part in PARTS)).order_by(index.rowid))
     for source, row in zip_longest(stored, indexed):
-        if source is None or row is None or source[0] != row[0]:
-            lost = min(pair[0] for pair in (source, row) if pair is not None)
-            yield Problem(
-                "the text of a source is missing, or one too many", f"full text of source {lost}", REBUILD
-            )
+        if row is None or (source is not None and source[0] < row[0]):
+            yield Problem("the text is missing", f"full text of {_where(*source[2:])}", REBUILD)
+            return
+        if source is None or source[0] > row[0]:
+            yield Problem("the text is of no source", f"full text, row {row[0]}", REBUILD)
             return
         try:
             expected = parts(json.loads(source[1]))
         except (ValueError, AttributeError):
             continue  # `_metadata` tells of it
         if expected != tuple(row[1:]):
-            yield Problem("the text is not that of the metadata", f"full text of source {source[0]}", REBUILD)
+            where = f"full text of {_where(*source[2:])}"
+            yield Problem("the text is not that of the metadata", where, REBUILD)
 
 
 def _without_vectors(connection: Connection) -> Iterator[Problem]:
     has = select(schema.vectors.c.number).where(schema.vectors.c.number == schema.sources.c.number)
-    query = (
-        select(schema.sources.c.number, schema.sources.c.id)
-        .where(~has.exists())
-        .order_by(schema.sources.c.number)
-    )
-    for number, id_ in connection.execute(query):
-        yield Problem(
-            "has no vector of any feature, so that no search finds it", f"source {number} ({id_})", EXTRACT
-        )
+    query = select(*_named).where(~has.exists()).order_by(schema.sources.c.number)
+    for named in connection.execute(query):
+        what = "has no vector of any feature, so that no search finds it"
+        yield Problem(what, _where(*named), _advice(*named))
+
+
+def _where(id_: str, kind: str, place: str | None) -> str:
+    return f"source {id_}" if place is None else f"source {id_} ({place})"
+
+
+def _advice(id_: str, kind: str, place: str | None, *, feature: str | None = None) -> str:
+    """The commands that make a source anew."""
+    remove = f"run lookalike remove {'-- ' if id_.startswith('-') else ''}{quote(id_)}"
+    if place is None:
+        return f"{remove}, then add its vectors again"
+    if kind == "picture":
+        return f"{remove}, then lookalike add {quote(place)}"
+    into = f" --feature {quote(feature)}" if feature else ""
+    file = quote(place.rpartition("#")[0])
+    return f"{remove}, then lookalike import {file}{into} --on-duplicate skip"

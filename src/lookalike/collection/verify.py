@@ -1,18 +1,21 @@
-"""Damage: in the catalogue, in the indexes, and files that are gone."""
+"""Damage: in the catalogue, in the indexes, and files that are gone or have changed."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from shlex import quote
 
 import numpy as np
 
-from lookalike.catalogue import Catalogue, FeatureRecord, Problem
+from lookalike.catalogue import Catalogue, FeatureRecord, Placed, Problem
 from lookalike.collection.indexes import Indexes
 from lookalike.errors import IndexFormatError, LookalikeError
 from lookalike.index import Index
+from lookalike.index.format import MANIFEST
 
-REBUILD = "run lookalike rebuild; the catalogue has all that the index needs"
+REBUILD = "run lookalike rebuild, which makes the index from the catalogue"
 
 
 def verify_collection(catalogue: Catalogue, indexes: Indexes) -> Iterator[Problem]:
@@ -20,18 +23,20 @@ def verify_collection(catalogue: Catalogue, indexes: Indexes) -> Iterator[Proble
     yield from catalogue.verify()
     for feature in catalogue.features().values():
         yield from _verify_index(catalogue, indexes, feature)
-    yield from _missing_files(catalogue)
+    yield from _files(catalogue)
 
 
 def _verify_index(catalogue: Catalogue, indexes: Indexes, feature: FeatureRecord) -> Iterator[Problem]:
     folder = indexes.folder_of(feature.name)
     where = f"index {feature.name}"
+    if not (folder / MANIFEST).exists():
+        return  # none was finished yet, which a search mends by itself
     try:
         index = Index.open(folder, verify=True)
     except IndexFormatError as error:
         yield Problem(str(error), where, REBUILD)
         return
-    if index.generation != catalogue.generation():
+    if index.generation != catalogue.stamp():
         return  # it is behind, which a search mends by itself
     try:
         for numbers, vectors in catalogue.changes(feature.name):
@@ -55,18 +60,46 @@ def _same(index: Index, numbers: np.ndarray, vectors: np.ndarray) -> bool:
     return bool(np.allclose(kept, vectors, rtol=1e-5, atol=1e-6))
 
 
-def _missing_files(catalogue: Catalogue) -> Iterator[Problem]:
-    gone = 0
-    first = ""
+def _files(catalogue: Catalogue) -> Iterator[Problem]:
+    count: Counter[str] = Counter()
+    first: dict[str, str] = {}
     for place in catalogue.places():
-        if place.modified_ns is not None and not os.path.exists(place.path):
-            gone += 1
-            first = first or place.path
-    if gone:
-        yield Problem(
-            f"{gone} file{'s are' if gone > 1 else ' is'} gone, such as {first}"
-            if gone > 1
-            else f"{first} is gone",
-            "files",
-            "bring them back, add the folder that they moved to, or lookalike remove them by path",
-        )
+        state = _state_of_file(place)
+        if state is not None:
+            count[state] += 1
+            first.setdefault(state, place.path)
+    for state, (one, many, advice) in _FILES.items():
+        if count[state] == 1:
+            yield Problem(f"{first[state]} {one}", "files", advice.format(quote(first[state])))
+        elif count[state]:
+            what = f"{count[state]} files {many}, such as {first[state]}"
+            yield Problem(what, "files", advice.format(quote(first[state])) + ", and so with the others")
+
+
+_FILES = {
+    "gone": (
+        "is gone",
+        "are gone",
+        "bring it back, or run lookalike add on the folder where it is now, or lookalike remove {}",
+    ),
+    "out of reach": ("cannot be reached", "cannot be reached", "check the permissions of {} and its folders"),
+    "changed": (
+        "has changed since it was added",
+        "have changed since they were added",
+        "run lookalike add {}",
+    ),
+}
+"""What is said of one file and of many, and what to do."""
+
+
+def _state_of_file(place: Placed) -> str | None:
+    """Return one of `_FILES`, or None for a file that is as it was added, and for rows."""
+    if place.modified_ns is None:
+        return None
+    try:
+        now = os.stat(place.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "gone"
+    except OSError:
+        return "out of reach"
+    return None if (now.st_size, now.st_mtime_ns) == (place.size, place.modified_ns) else "changed"
