@@ -103,6 +103,47 @@ def test_a_folder_without_pictures(pictures: Path, tmp_path: Path) -> None:
     result = lookalike("add", "none")
     assert result.exit_code == 0
     assert "nothing found to add" in result.stdout
+    assert not Path(".lookalike").exists()
+
+
+def test_a_run_that_stores_nothing_leaves_no_new_collection(pictures: Path) -> None:
+    Path("bad.png").write_text("no picture")
+    assert lookalike("add", "bad.png", "-c", "deep/down/c", "--jobs", "1").exit_code == 3
+    assert not Path("deep").exists()
+    draw(Path("kept/indexes"), ["mine.png"])
+    assert lookalike("add", "bad.png", "-c", "kept", "--jobs", "1").exit_code == 3
+    assert Path("kept/indexes/mine.png").exists()
+    assert [path.name for path in Path("kept").iterdir()] == ["indexes"]
+    vectors = np.ones((5000, 2), dtype=np.float32)
+    vectors[4999, 1] = np.nan
+    np.save("nan.npy", vectors)
+    assert lookalike("import", "nan.npy").exit_code == 1
+    assert not Path(".lookalike").exists()
+
+
+def test_a_run_that_stores_nothing_leaves_a_collection_that_was_there(pictures: Path) -> None:
+    assert lookalike("add", "pictures", "--jobs", "1").exit_code == 0
+    assert lookalike("remove", "pictures").exit_code == 0
+    assert lookalike("add", "pictures/none.png").exit_code == 1
+    (pictures / "empty").mkdir()
+    assert lookalike("add", "pictures/empty").exit_code == 0
+    assert lookalike("list", "--json").stdout == "[]\n"
+
+
+def test_a_new_collection_that_another_fills_is_left_to_it(tmp_path: Path) -> None:
+    from lookalike.collection import Collection
+    from lookalike.collection.checks import collection_to_fill
+    from lookalike.collection.lock import writer_lock
+
+    with collection_to_fill(tmp_path / "c"):  # stores nothing, while another process
+        other = Collection.open(tmp_path / "c")
+        other.add_vectors(np.eye(3, dtype=np.float32))
+    assert len(other) == 3
+    with collection_to_fill(tmp_path / "d"):
+        lock = writer_lock(tmp_path / "d", "add")
+        lock.__enter__()  # is about to
+    lock.__exit__(None, None, None)
+    assert len(Collection.open(tmp_path / "d")) == 0
 
 
 class TestImport:

@@ -225,8 +225,8 @@ def test_no_verb_works_on_a_collection_that_cannot_be_read(
 def test_an_empty_collection_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     draw(tmp_path / "pictures", ["a.png"])
-    (tmp_path / "none").mkdir()
-    lookalike("add", "none")
+    lookalike("add", "pictures", "--jobs", "1")
+    lookalike("remove", "pictures")
     assert lookalike("list", "--json").stdout == "[]\n"
     assert lookalike("verify").exit_code == 0
     assert lookalike("info").exit_code == 0

@@ -81,8 +81,7 @@ def add(
         raise click.BadParameter(f"{max_megapixels} is not finite", param_hint="--max-megapixels")
 
     from lookalike.cli.progress import ProgressBar
-    from lookalike.collection import Collection
-    from lookalike.collection.checks import check_pictures
+    from lookalike.collection.checks import check_pictures, collection_to_fill
 
     class Reporter(ProgressBar):
         def event(self, event: Event) -> None:
@@ -92,7 +91,7 @@ def add(
 
     if not has_collection(folder):
         check_pictures(paths, features=features or None, metadata=metadata)
-    with Collection.open_or_create(folder) as collection, Reporter("adding") as listener:
+    with collection_to_fill(folder) as collection, Reporter("adding") as listener:
         report = collection.add(
             paths,
             features=features or None,

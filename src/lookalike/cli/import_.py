@@ -60,14 +60,13 @@ def import_(
       lookalike search sift.fvecs#17
     """
     from lookalike.cli.progress import ProgressBar
-    from lookalike.collection import Collection
-    from lookalike.collection.checks import check_vectors
+    from lookalike.collection.checks import check_vectors, collection_to_fill
 
     if not has_collection(folder):
         check_vectors(
             file, feature=feature, metric=metric, dataset=dataset, names=names, orientation=orientation
         )
-    with Collection.open_or_create(folder) as collection, ProgressBar("importing") as listener:
+    with collection_to_fill(folder) as collection, ProgressBar("importing") as listener:
         report = collection.import_file(
             file,
             feature=feature,
