@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,77 @@ def test_equal_rows_without_names_are_one_source_of_many_places(
     assert collection.remove(file) == 3
 
 
+def where(collection: Collection) -> dict[str, list[str]]:
+    """Row numbers, and file names if there is more than one file, by id."""
+    return {
+        source.id: [place.path.rpartition("/")[2] for place in source.places] for source in collection.list()
+    }
+
+
+class TestAFileThatHasChanged:
+    def test_rows_without_names_that_are_gone_go(self, collection: Collection, tmp_path: Path) -> None:
+        file = npy(tmp_path / "f.npy", VECTORS[:6])
+        npy(tmp_path / "f.npy#1.npy", VECTORS[10:12])
+        npy(tmp_path / "g.npy", VECTORS[4:5])
+        for one in (file, tmp_path / "f.npy#1.npy", tmp_path / "g.npy"):
+            collection.import_file(one)
+        collection.add_vectors(VECTORS[15:16])  # lies nowhere
+        npy(file, VECTORS[[0, 9, 2]])
+        assert counts(collection.import_file(file)) == {"added": 1, "duplicate": 2}
+        assert sorted(where(collection).values()) == sorted(
+            [["f.npy#0"], ["f.npy#1"], ["f.npy#2"], ["f.npy#1.npy#0"], ["f.npy#1.npy#1"], ["g.npy#0"], []]
+        )
+        assert collection.search(VECTORS[1], k=1)[0].distance > 0.01, "a row that is gone is still found"
+        assert collection.remove(file) == 3
+        assert list(collection.verify()) == []
+
+    @pytest.mark.parametrize("on_duplicate", ["replace", "skip"])
+    def test_names_that_are_gone_go(self, collection: Collection, tmp_path: Path, on_duplicate: str) -> None:
+        file = hdf5(tmp_path / "f.h5", VECTORS[:5], NAMES[:5])
+        collection.import_file(file)
+        collection.import_file(
+            hdf5(tmp_path / "g.h5", VECTORS[3:4], NAMES[3:4]), on_duplicate="replace"
+        )  # name3 lies in both
+        collection.add_vectors(VECTORS[4:5], ids=NAMES[4:5], feature="other")
+        hdf5(file, VECTORS[[2, 9, 0]], [NAMES[2], NAMES[9], NAMES[0]])
+        collection.import_file(file, on_duplicate=on_duplicate)
+        assert where(collection) == {
+            "name0": ["f.h5#2"],
+            "name2": ["f.h5#0"],
+            "name3": ["g.h5#0"],
+            "name4": [],
+            "name9": ["f.h5#1"],
+        }
+
+    def test_skipped_rows_keep_one_place(self, collection: Collection, tmp_path: Path) -> None:
+        file = hdf5(tmp_path / "f.h5", VECTORS[:3], ["a", "b", "a"])
+        other = hdf5(tmp_path / "g.h5", VECTORS[4:6], ["b", "c"])
+        for _ in range(2):
+            collection.import_file(file, on_duplicate="skip")
+            collection.import_file(other, on_duplicate="skip")
+            assert where(collection) == {"a": ["f.h5#0"], "b": ["f.h5#1"], "c": ["g.h5#1"]}
+
+    def test_another_feature_of_the_same_file_stays(self, collection: Collection, tmp_path: Path) -> None:
+        file = hdf5(tmp_path / "f.h5", VECTORS, None)
+        with h5py.File(file, "a") as made:
+            made["short"] = VECTORS[:4, :3]
+        collection.import_file(file, dataset="feats")
+        for _ in range(2):
+            collection.import_file(file, dataset="short", feature="short")
+        assert len(collection) == 24
+        assert collection.info()["features"].keys() == {"vectors", "short"}
+        assert len(collection.search(VECTORS[1], k=30)) == 20
+
+    def test_nothing_goes_when_the_import_is_refused(self, collection: Collection, tmp_path: Path) -> None:
+        file = npy(tmp_path / "f.npy")
+        collection.import_file(file)
+        before = state(collection), where(collection)
+        npy(file, np.vstack([VECTORS[:3], np.full((1, 4), np.nan)]))
+        with pytest.raises(VectorError):
+            collection.import_file(file)
+        assert (state(collection), where(collection)) == before
+
+
 def test_rows_are_queries_also_of_other_datasets(collection: Collection, tmp_path: Path) -> None:
     file = hdf5(tmp_path / "f.h5", VECTORS.T, dataset="group/emb", named="urls")
     collection.import_file(file, dataset="group/emb", names="urls")
@@ -177,6 +249,23 @@ class TestDuplicates:
         assert collection.search(VECTORS[1], k=1)[0].distance > 0.01, "the old vector is still found"
         assert number == next(source.number for source in collection.list() if source.id == "name1")
 
+    def test_replace_renews_the_record_of_the_bytes(self, collection: Collection, tmp_path: Path) -> None:
+        (picture,) = draw(tmp_path / "pictures", ["a.png"])
+        collection.add(picture, jobs=1)
+        (of_picture,) = [source for source in collection.list() if source.kind == "picture"]
+        collection.add_vectors(VECTORS[8:9], ids=[of_picture.id], feature="vectors")
+        collection.add_vectors(
+            VECTORS[10:14], ids=["name1", "new", "new", of_picture.id], on_duplicate="replace"
+        )
+        by_id = {source.id: source for source in collection.list()}
+        for id_, row in {"name0": 0, "name1": 10, "new": 12}.items():
+            raw = VECTORS[row].astype("<f4").tobytes()
+            assert (by_id[id_].sha256, by_id[id_].size) == (hashlib.sha256(raw).hexdigest(), len(raw))
+        assert (by_id[of_picture.id].sha256, by_id[of_picture.id].size) == (
+            of_picture.sha256,
+            of_picture.size,
+        )
+
     def test_replace_over_blocks_keeps_the_last(self, collection: Collection) -> None:
         rows = np.zeros((5000, 4), dtype=np.float32)
         rows[:, 0] = np.arange(5000)
@@ -210,7 +299,7 @@ def with_row(row: int, values: Any) -> np.ndarray:
         (VECTORS, {"metadata": [{}]}, InputError, "1 metadata"),
         (VECTORS[:1], {"metadata": [{"x": float("nan")}], "ids": ["n"]}, MetadataError, "n"),
         (VECTORS[:1], {"ids": ["nul\0"]}, InputError, "NUL"),
-        (VECTORS[:1], {"ids": [""]}, InputError, "empty"),
+        (VECTORS[:1], {"ids": [""]}, InputError, "'' cannot be an id"),
         (np.array([["a", "b", "c", "d"]]), {}, VectorError, "numbers"),
         (np.zeros((2, 2, 2)), {}, VectorError, "axes"),
         ([[1, 2], [3]], {}, VectorError, "no table"),

@@ -57,7 +57,8 @@ class FeatureRecord:
 class NewSource:
     """A source to be added.
 
-    `sha256` is the hex digest of its `size` raw bytes; `vectors` are float32 (d,) by feature.
+    `sha256` is the hex digest of its `size` raw bytes: those of the file, or of the vector that was stored last for
+    a row. `vectors` are float32 (d,) by feature.
     """
 
     id: str

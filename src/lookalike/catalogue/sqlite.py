@@ -185,6 +185,13 @@ def bytes_of(column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
     return case((func.typeof(column) == "blob", column))
 
 
+def is_row_of(path: ColumnElement[str], file: str) -> ColumnElement[bool]:
+    """Whether `path` is `file#ROW`. The file `x#1.npy` is no row of `x`."""
+    row = func.substr(path, len(file) + 2)
+    # A range, as it is answered by the index: "$" is the character after "#".
+    return and_(path > f"{file}#", path < f"{file}$", row.op("NOT GLOB", is_comparison=True)("*[^0-9]*"))
+
+
 # --- Metadata: JSON text, as `writer.encoded` writes it ---
 
 

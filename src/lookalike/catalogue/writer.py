@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
 from lookalike.catalogue import queries, sqlite
@@ -141,6 +141,29 @@ class Writer:
         """Forget places. Their sources stay; see `unplaced`. Unknown paths are passed over."""
         self._delete(delete(places).where(places.c.path.in_(sqlite.members(paths))))
 
+    def forget_rows(self, file: str, feature: str) -> Int64:
+        """Forget the places `file#ROW` of sources with a vector of `feature`; return their numbers, ascending.
+
+        Raises: UnknownFeatureError.
+        """
+        key, _ = queries.feature(self._connection, feature)
+        of_feature = places.c.number.in_(select(vectors.c.number).where(vectors.c.feature == key))
+        rows = (sqlite.is_row_of(places.c.path, file), places.c.modified_ns.is_(None), of_feature)
+        numbers = queries.column(self._connection, select(places.c.number).distinct().where(*rows))
+        self._delete(delete(places).where(*rows))
+        return numbers
+
+    def forsaken(self, numbers: Iterable[int] | Int64, feature: str) -> Int64:
+        """Those of `numbers`, ascending, that are rows with neither a place nor a vector of any other feature.
+
+        As this transaction sees it. Raises: UnknownFeatureError.
+        """
+        key, _ = queries.feature(self._connection, feature)
+        placed = select(places.c.number).where(places.c.number == sources.c.number)
+        other = select(vectors.c.number).where(vectors.c.number == sources.c.number, vectors.c.feature != key)
+        query = select(sources.c.number).where(_in(sources.c.number, numbers), sources.c.kind == "row")
+        return queries.column(self._connection, query.where(~placed.exists(), ~other.exists()))
+
     def unplaced(self) -> Int64:
         """Ascending numbers of the pictures without any place, as this transaction sees it."""
         placed = select(places.c.number).where(places.c.number == sources.c.number)
@@ -155,6 +178,25 @@ class Writer:
         checked = as_ids(numbers, rows=len(rows), name="numbers").tolist()
         self._check_numbers(checked)
         self._put_vectors(feature, checked, rows)
+
+    def set_digests(self, digests: Mapping[int, tuple[str, int]]) -> None:
+        """Replace the (sha256, size) of rows by number. Pictures keep those of their files.
+
+        Raises: UnknownIdError.
+        """
+        self._check_numbers(digests)
+        rows = [
+            {"row": number, "digest": digest, "bytes": size} for number, (digest, size) in digests.items()
+        ]
+        if rows:
+            statement = update(sources).where(sources.c.number == bindparam("row"), sources.c.kind == "row")
+            changed = {
+                "sha256": bindparam("digest"),
+                "size": bindparam("bytes"),
+                "generation": self._generation,
+            }
+            self._connection.execute(statement.values(changed), rows)
+            self._wrote = True
 
     def update_metadata(self, metadata: Mapping[int, Metadata]) -> None:
         """Replace the metadata of sources by number. Raises UnknownIdError, MetadataError."""

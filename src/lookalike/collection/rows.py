@@ -71,7 +71,11 @@ def plan_feature(
 
 
 class RowIngest:
-    """One import into a catalogue whose writer lock is held."""
+    """One import into a catalogue whose writer lock is held.
+
+    The import of a file owns the places `FILE#ROW` of its feature: those that the file does not have any more are
+    forgotten, and with them the sources that lie nowhere else and have no other feature.
+    """
 
     def __init__(
         self, catalogue: Catalogue, feature: FeatureRecord, *, on_duplicate: str, listener: Listener
@@ -86,6 +90,7 @@ class RowIngest:
         self._listener = listener
         self._report = AddReport()
         self._numbers: dict[str, int] = {}  # of the ids that this import has seen
+        self._unseen: set[int] = set()  # sources that lay in the file before, and have not been seen yet
 
     def run(self, blocks: Iterable[RowBlock]) -> AddReport:
         """Store all rows, or none if one of them is refused."""
@@ -93,9 +98,15 @@ class RowIngest:
         with self._catalogue.write() as writer:
             if is_new:
                 writer.add_feature(self._feature)
+            before = np.empty(0, dtype=np.int64)
             for block in blocks:
+                if block.places and block.first_row == 0 and not is_new:
+                    file = block.places[0].removesuffix("#0")
+                    before = writer.forget_rows(file, self._feature.name)
+                    self._unseen = set(before.tolist())
                 self._take(writer, block, with_vectors=not is_new)
                 self._listener.advance(len(block.vectors))
+            writer.remove(writer.forsaken(before, self._feature.name))
         return self._report
 
     def _take(self, writer: Writer, block: RowBlock, *, with_vectors: bool) -> None:
@@ -110,7 +121,13 @@ class RowIngest:
         for row, id_ in enumerate(ids):
             place = None if block.places is None else Place(block.places[row])
             taken = id_ in new or id_ in known or id_ in self._numbers or stored.get(id_) in complete
+            number = self._numbers.get(id_, stored.get(id_))
+            is_kept = number in self._unseen  # its vector may be passed over, but not that it lies here
+            if number is not None:
+                self._unseen.discard(number)
             if taken and not self._accepts_again(id_, block, row):
+                if place is not None and is_kept:
+                    placed.append((id_, place))
                 continue
             if place is not None:
                 placed.append((id_, place))
@@ -134,6 +151,9 @@ class RowIngest:
         if known:
             rows = np.fromiter(known.values(), dtype=np.int64)
             writer.add_vectors(self._feature.name, [self._numbers[id_] for id_ in known], block.vectors[rows])
+            writer.set_digests(
+                {self._numbers[id_]: (sha256(raws[row]), len(raws[row])) for id_, row in known.items()}
+            )
         if changed := {id_: fields for id_, fields in metadata.items() if id_ not in new}:
             committed = self._catalogue.sources(self._catalogue.numbers(changed).values())
             before = {source.id: source.metadata for source in committed}
