@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from sqlalchemy import Connection, func, select
@@ -80,7 +79,7 @@ class Catalogue:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Open the catalogue in the file `path`.
+        """Open the catalogue in the file `path`, for reading only where it may not be written.
 
         Raises: CollectionMissingError, CollectionVersionError (made by a newer version),
         CollectionDamagedError.
@@ -132,12 +131,6 @@ class Catalogue:
             generation: int | None = connection.execute(query).scalar_one_or_none()
         return generation
 
-    def settings(self) -> dict[str, Any]:
-        """All settings (JSON values) by name."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(schema.settings).order_by(schema.settings.c.name))
-            return {name: json.loads(value) for name, value in rows}
-
     def features(self) -> dict[str, FeatureRecord]:
         """The features by name, in the order in which they were added."""
         with self._engine.connect() as connection:
@@ -150,7 +143,8 @@ class Catalogue:
         Committed, thereby acknowledged, when the block ends; rolled back if it raises. The generation rises
         by one if anything was written. The catalogue's own methods do not see the writes before the commit.
 
-        Raises: CollectionLockedError when another process goes on writing for longer than the busy timeout.
+        Raises: CollectionLockedError when another process goes on writing for longer than the busy timeout;
+        CollectionReadOnlyError, at the first write, where the catalogue may only be read.
         """
         with self._engine.connect().execution_options(writes=True) as connection:
             writer = Writer(connection)
@@ -171,14 +165,6 @@ class Catalogue:
         """The numbers of those of `ids` that are there."""
         with self._engine.connect() as connection:
             return queries.numbers(connection, ids)
-
-    def numbers_by_sha256(self, digests: Iterable[str]) -> dict[str, int]:
-        """The (lowest) number of the source of each hex digest, for those that are there."""
-        table = schema.sources
-        query = select(table.c.sha256, func.min(table.c.number).label("number")).group_by(table.c.sha256)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.where(table.c.sha256.in_(sqlite.members(digests))))
-            return {row.sha256: row.number for row in rows}
 
     def places(self, paths: Iterable[str] | None = None) -> Iterator[Placed]:
         """All places, or those of `paths` that are known, streamed in order of path."""
@@ -328,9 +314,8 @@ class Catalogue:
             query = query.where(schema.sources.c.number.in_(select(sqlite.text_index.c.rowid).where(matches)))
         conditions = where.conditions if where is not None else ()
         numbers = queries.column(connection, query.where(*map(sqlite.meets, conditions)))
-        if (
-            not numbers.size
-        ):  # a field that no source has lets none through, so nothing is missed by looking only now
+        # A field that no source has lets none through, so nothing is missed by looking only now.
+        if not numbers.size:
             for condition in conditions:
                 summaries.check_field(connection, condition.field)
         return numbers

@@ -28,10 +28,6 @@ writes = Table(
     Column("stamp", BigInteger, nullable=False, unique=True),
 )
 
-settings = Table(
-    "settings", tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
-)
-
 features = Table(
     "features",
     tables,
@@ -52,7 +48,7 @@ sources = Table(
     # INTEGER, as SQLite makes nothing else an alias of its row id.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
-    Column("sha256", Text, nullable=False, index=True),
+    Column("sha256", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("width", Integer),

@@ -15,7 +15,7 @@ from lookalike.arrays import Float32, Int64, as_ids, as_vectors
 from lookalike.catalogue import queries, sqlite
 from lookalike.catalogue.metadata import encoded
 from lookalike.catalogue.records import FeatureRecord, Metadata, NewSource, Place
-from lookalike.catalogue.schema import features, places, removals, settings, sources, state, vectors
+from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
 from lookalike.catalogue.text import PARTS, parts
 from lookalike.errors import DuplicateIdError, InputError, UnknownIdError, VectorError
 
@@ -38,12 +38,6 @@ class Writer:
                 update(state).values(generation=self._generation, next_number=self._next_number)
             )
             queries.put_stamp(self._connection, self._generation)
-
-    def set_setting(self, name: str, value: Any) -> None:
-        """Set a setting to a JSON value."""
-        row = {"name": name, "value": json.dumps(value, allow_nan=False)}
-        sqlite.upsert(settings, [row], self._connection, key=["name"])
-        self._wrote = True
 
     def add_feature(self, feature: FeatureRecord) -> None:
         """Add a feature. Raises DuplicateIdError when there is one of that name."""
@@ -86,10 +80,9 @@ class Writer:
 
         A place that another source had goes over to the new one.
 
-        Raises: DuplicateIdError naming an id that is there, or twice in `new`; UnknownFeatureError;
-        VectorError;
-            MetadataError for metadata that the catalogue cannot hold; InputError for an id or a path that is
-            no UTF-8.
+        Raises: DuplicateIdError naming an id that is there, or twice in `new`; UnknownFeatureError; VectorError;
+        MetadataError for metadata that the catalogue cannot hold; InputError for an id or a path that is empty,
+        has a NUL character or is no Unicode.
         """
         if not new:
             return np.empty(0, np.int64)
