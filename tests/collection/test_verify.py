@@ -93,6 +93,19 @@ def test_an_index_that_was_never_finished_is_no_damage(folder: Path) -> None:
     assert problems(folder) == []
 
 
+def test_an_index_that_is_of_another_state(folder: Path) -> None:
+    with Collection.open(folder) as collection:
+        shutil.copy(folder / "catalogue.sqlite", folder.parent / "copy")
+        collection.remove("row3")
+    shutil.copy(folder.parent / "copy", folder / "catalogue.sqlite")
+    found = problems(folder)
+    assert [problem.where for problem in found] == ["index look", "index vectors"]
+    assert all("restored" in problem.what and "rebuild" in problem.advice for problem in found)
+    with Collection.open(folder) as collection:
+        collection.rebuild()
+    assert problems(folder) == []
+
+
 def change_text(folder: Path) -> None:
     execute(folder, "UPDATE sources SET metadata = '{\"title\":\"other\"}' WHERE id = 'row3'")
 

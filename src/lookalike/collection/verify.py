@@ -36,6 +36,9 @@ def _verify_index(catalogue: Catalogue, indexes: Indexes, feature: FeatureRecord
     except IndexFormatError as error:
         yield Problem(str(error), where, REBUILD)
         return
+    if catalogue.generation_of(index.generation) is None:
+        yield Problem("is not of this catalogue, or of a state before it was restored", where, REBUILD)
+        return
     if index.generation != catalogue.stamp():
         return  # it is behind, which a search mends by itself
     try:
