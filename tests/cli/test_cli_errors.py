@@ -149,6 +149,8 @@ USAGE: list[tuple[list[str], str]] = [
     (["add", "pictures", "--max-megapixels", "0"], "--max-megapixels"),
     (["add", "pictures", "--max-megapixels", "inf"], "--max-megapixels"),
     (["add", "pictures", "--max-megapixels", "nan"], "--max-megapixels"),
+    (["add", "pictures", "--max-megapixels", "1e308"], "--max-megapixels"),
+    (["search", PICTURE, "--max-megapixels", "0"], "--max-megapixels"),
     (["add", "pictures", "--metadata", "pictures"], "pictures"),
     (["import", "v.npy", "--metric", "hamming"], "hamming"),
     (["import", "v.npy", "--on-duplicate", "overwrite"], "overwrite"),

@@ -149,6 +149,14 @@ def test_a_page_is_written(folder: Path, tmp_path: Path) -> None:
     assert "--html" in refused.stderr and refused.stderr.count("\n") == 1
 
 
+def test_a_larger_query_can_be_let_in() -> None:
+    for verb in (["search", "pictures/a.png"], ["explain", "pictures/a.png", "pictures/a.png"]):
+        refused = lookalike(*verb, "--max-megapixels", "0.0015")
+        assert refused.exit_code == 1
+        assert "40 x 40 pixels; the limit is 1,500 in all (--max-megapixels)" in refused.stderr
+        assert lookalike(*verb, "--max-megapixels", "0.0016").exit_code == 0
+
+
 def test_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("click.launch", opened.append)

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_pictures import draw  # type: ignore[import-not-found]
+from small_pictures import draw, picture  # type: ignore[import-not-found]
 
 from lookalike import Collection, Hit, Hits
+from lookalike.errors import LookalikeError
 
 EVIL = '<script>alert("1")</script>&amp;\'"><img src=x onerror=alert(2)>'
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -144,6 +145,32 @@ def test_pages_carry_their_thumbnails(tmp_path: Path) -> None:
         assert kind.startswith("data:image/")
         assert Image.open(io.BytesIO(base64.b64decode(data))).size[0] > 0
     assert "no picture" in page.text
+
+
+def test_pictures_above_the_usual_limit_have_thumbnails_once_they_were_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = draw(tmp_path / "pictures", ["a.png", "b.png"])  # of 1,600 pixels each
+    monkeypatch.setattr("lookalike.collection.page.MAX_PIXELS", 1000)
+
+    def thumbnails(hits: Hits) -> int:
+        return sum(tag == "img" for tag, _ in Page(hits.to_html()).tags)
+
+    with Collection.create(tmp_path / "c") as collection:
+        collection.add(paths, jobs=1, max_pixels=1600)
+        for allowed in (0, 1599):
+            with pytest.raises(
+                LookalikeError, match=r"max_pixels is 0|limit is 1,599 in all .--max-megapixels"
+            ):
+                collection.search(paths[0], max_pixels=allowed)
+        hits = collection.search(paths[0], max_pixels=1600)
+        assert thumbnails(hits) == thumbnails(hits[:2]) == 3
+        assert [hit.pixels for hit in hits] == [1600, 1600]
+        by_id = collection.search(hits[0].id, max_pixels=1)
+        assert thumbnails(by_id) == 2
+        assert collection.explain(paths[0], hits[1].id, max_pixels=1600).is_hit
+        paths[1].write_bytes(picture(1, side=41))  # grown since, nobody has let it in
+        assert thumbnails(hits) == 2
 
 
 def test_a_search_describes_its_query(tmp_path: Path) -> None:

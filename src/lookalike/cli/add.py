@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from lookalike.cli.common import (
     has_collection,
     json_option,
     jsonl_option,
+    max_megapixels_option,
     print_json,
     shown,
 )
@@ -46,13 +46,7 @@ COPIES = "exact duplicates of others"
     help="Table whose column 'image' or 'path' names the file; its other columns are metadata.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to extract with. [default: all cores]")
-@click.option(
-    "--max-megapixels",
-    type=click.FloatRange(min=0, min_open=True),
-    default=50.0,
-    show_default=True,
-    help="Skip pictures of more pixels than this.",
-)
+@max_megapixels_option("Skip pictures of more pixels than this.")
 @json_option
 @jsonl_option
 def add(
@@ -61,7 +55,7 @@ def add(
     features: tuple[str, ...],
     metadata: Path | None,
     jobs: int | None,
-    max_megapixels: float,
+    max_pixels: int,
     as_json: bool,
     as_jsonl: bool,
 ) -> None:
@@ -77,9 +71,6 @@ def add(
       lookalike add shop/images --metadata shop/products.csv
       lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
     """
-    if not math.isfinite(max_megapixels):
-        raise click.BadParameter(f"{max_megapixels} is not finite", param_hint="--max-megapixels")
-
     from lookalike.cli.progress import ProgressBar
     from lookalike.collection.checks import check_pictures, collection_to_fill
 
@@ -97,7 +88,7 @@ def add(
             features=features or None,
             metadata=metadata,
             jobs=jobs,
-            max_pixels=int(max_megapixels * 1_000_000),
+            max_pixels=max_pixels,
             listener=listener,
         )
     if as_json:

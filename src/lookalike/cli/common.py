@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -120,6 +121,25 @@ def paths0_option(function: F) -> F:
         callback=_one_form,
         help="Print paths alone, each ended by a NUL byte, for xargs -0.",
     )(function)
+
+
+def max_megapixels_option(help_: str) -> Callable[[F], F]:
+    """Return what adds `--max-megapixels` to a verb, which gets `max_pixels`."""
+    return click.option(
+        "--max-megapixels",
+        "max_pixels",
+        type=click.FloatRange(min=0, min_open=True),
+        default=50.0,
+        show_default=True,
+        callback=_pixels,
+        help=help_,
+    )
+
+
+def _pixels(ctx: click.Context, option: click.Parameter, megapixels: float) -> int:
+    if not math.isfinite(megapixels * 1_000_000):
+        raise click.BadParameter(f"{megapixels} is not finite, or too large", ctx, option)
+    return math.ceil(megapixels * 1_000_000)
 
 
 def has_collection(folder: Path) -> bool:

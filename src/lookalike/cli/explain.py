@@ -11,6 +11,7 @@ import click
 from lookalike.cli.common import (
     collection_option,
     json_option,
+    max_megapixels_option,
     open_collection,
     parse_weights,
     print_json,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--feature", "features", multiple=True, metavar="NAME[=WEIGHT]", help="As in search.")
 @click.option("--max-distance", type=float, help="As in search.")
 @click.option("--blend", is_flag=True, help="As in search.")
+@max_megapixels_option("As in search.")
 @json_option
 def explain(
     query: str,
@@ -42,6 +44,7 @@ def explain(
     features: tuple[str, ...],
     max_distance: float | None,
     blend: bool,
+    max_pixels: int,
     as_json: bool,
 ) -> None:
     """Tell why the source ID is, or is not, among the hits of QUERY.
@@ -64,6 +67,7 @@ def explain(
         features=parse_weights(features),
         max_distance=max_distance,
         blend=blend,
+        max_pixels=max_pixels,
     )
     if as_json:
         print_json(explanation.to_json())

@@ -14,6 +14,7 @@ from lookalike.cli.common import (
     console,
     json_option,
     jsonl_option,
+    max_megapixels_option,
     open_collection,
     parse_weights,
     paths0_option,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-distance", type=float, help="Leave out hits that are farther than this.")
 @click.option("--blend", is_flag=True, help="Let the words weigh in, instead of narrowing.")
+@max_megapixels_option("Refuse a QUERY of more pixels than this.")
 @click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @paths0_option
@@ -60,6 +62,7 @@ def search(
     features: tuple[str, ...],
     max_distance: float | None,
     blend: bool,
+    max_pixels: int,
     html: Path | None,
     open_page: bool,
     paths0: bool,
@@ -90,6 +93,7 @@ def search(
         features=parse_weights(features),
         blend=blend,
         max_distance=max_distance,
+        max_pixels=max_pixels,
     )
     if html or open_page:
         write_page(hits, html, open_page=open_page)

@@ -27,6 +27,7 @@ class Hit:
             blended search found the source by its looks alone.
         metadata: what is known of the source.
         places: every place where the source lies.
+        pixels: width x height of a picture; 0 for other vectors.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Hit:
     text_score: float | None
     metadata: Mapping[str, Any]
     places: tuple[str, ...] = ()
+    pixels: int = 0
 
     @property
     def title(self) -> str | None:
@@ -62,11 +64,12 @@ class Hit:
 class Hits(Sequence[Hit]):
     """The hits of one query, the most alike first.
 
-    It is a sequence of `Hit`; notebooks show it with thumbnails.
+    It is a sequence of `Hit`; notebooks show it with thumbnails. `query_pixels` is as `Hit.pixels`.
     """
 
     hits: tuple[Hit, ...]
     query: Mapping[str, Any] = field(default_factory=dict)
+    query_pixels: int = 0
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -74,7 +77,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Hits: ...
     def __getitem__(self, index: int | slice) -> Hit | Hits:
         if isinstance(index, slice):
-            return Hits(self.hits[index], self.query)
+            return Hits(self.hits[index], self.query, self.query_pixels)
         return self.hits[index]
 
     def __len__(self) -> int:

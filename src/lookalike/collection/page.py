@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lookalike.collection.hits import TITLE_FIELDS, Hit, Hits
 from lookalike.errors import PictureError
+from lookalike.images.decode import MAX_PIXELS
 from lookalike.images.thumbnail import thumbnail_data_uri
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ def _template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def _thumbnail(path: str | None) -> str | None:
-    """Return the picture at `path` as a data URI, or None where there is none to show."""
+def _thumbnail(path: str | None, pixels: int) -> str | None:
+    """Return the picture at `path` as a data URI, or None where there is none to show.
+
+    It may be as large as it was when it was let in, by adding it or by searching for it: of so many `pixels`.
+    """
     if path is None:
         return None
     try:
-        return thumbnail_data_uri(Path(path), side=200)
+        return thumbnail_data_uri(Path(path), side=200, max_pixels=max(MAX_PIXELS, pixels))
     except PictureError:
         return None
 

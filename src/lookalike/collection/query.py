@@ -30,11 +30,15 @@ Query = str | Path | bytes | npt.NDArray[Any] | Mapping[str, npt.ArrayLike]
 
 @dataclass(frozen=True, slots=True)
 class ResolvedQuery:
-    """A query as vectors: float32 (d,) by feature. `number` is that of the stored source, where the query is its id."""
+    """A query as vectors: float32 (d,) by feature.
+
+    `number` is that of the stored source, where the query is its id; `pixels` is width x height of a picture, else 0.
+    """
 
     vectors: Mapping[str, Float32]
     described: Mapping[str, Any]
     number: int | None = None
+    pixels: int = 0
 
 
 def text_query(text: str) -> str | Path:
@@ -48,6 +52,7 @@ def resolve(
     catalogue: Catalogue,
     features: Mapping[str, FeatureRecord],
     weights: Mapping[str, float] | None,
+    max_pixels: int,
 ) -> tuple[ResolvedQuery, dict[str, float]]:
     """Return the query's vectors and the weight of each feature that is searched; they sum to one.
 
@@ -60,7 +65,7 @@ def resolve(
     if not features:
         raise UnknownFeatureError("the collection is empty; add pictures or import vectors first")
     chosen = _chosen(features, weights)
-    resolved = _resolve(query, catalogue, chosen, explicit=weights is not None)
+    resolved = _resolve(query, catalogue, chosen, max_pixels, explicit=weights is not None)
     if weights is None:
         weights = dict.fromkeys(resolved.vectors, 1.0)
     total = sum(float(weight) for weight in weights.values())
@@ -89,10 +94,17 @@ def _chosen(
 
 
 def _resolve(
-    query: Query, catalogue: Catalogue, features: Mapping[str, FeatureRecord], *, explicit: bool
+    query: Query,
+    catalogue: Catalogue,
+    features: Mapping[str, FeatureRecord],
+    max_pixels: int,
+    *,
+    explicit: bool,
 ) -> ResolvedQuery:
     if isinstance(query, bytes):
-        return _picture(query, "the picture on stdin", {"bytes": len(query)}, features, explicit=explicit)
+        return _picture(
+            query, "the picture on stdin", {"bytes": len(query)}, features, max_pixels, explicit=explicit
+        )
     if isinstance(query, Mapping):
         return _given(query, features)
     if isinstance(query, np.ndarray):
@@ -103,11 +115,16 @@ def _resolve(
             f"the query is of type {type(query).__name__}; give an id, a path, a picture's bytes, a NumPy array, "
             "or a mapping of features to vectors"
         )
-    return _named(query, catalogue, features, explicit=explicit)
+    return _named(query, catalogue, features, max_pixels, explicit=explicit)
 
 
 def _named(
-    query: str | Path, catalogue: Catalogue, features: Mapping[str, FeatureRecord], *, explicit: bool
+    query: str | Path,
+    catalogue: Catalogue,
+    features: Mapping[str, FeatureRecord],
+    max_pixels: int,
+    *,
+    explicit: bool,
 ) -> ResolvedQuery:
     """Return an id, a row of a vector file, or a picture file as vectors."""
     from lookalike.collection.walk import printable
@@ -131,7 +148,7 @@ def _named(
         raise PictureMissingError(shown, "is not a regular file; pipe the picture into lookalike search -")
     if parse_reference(f"{path}#0") is not None:
         raise VectorFileError(f"{shown} has many vectors; name a row of it, as in {shown}#0")
-    return _picture(path, shown, {"path": shown}, features, explicit=explicit)
+    return _picture(path, shown, {"path": shown}, features, max_pixels, explicit=explicit)
 
 
 def _row_reference(path: Path) -> tuple[Path, int] | None:
@@ -169,7 +186,7 @@ def _stored(
     described: dict[str, Any] = {"id": id_}
     if source.places:
         described["path"] = source.places[0].path
-    return ResolvedQuery(vectors, described, number)
+    return ResolvedQuery(vectors, described, number, (source.width or 0) * (source.height or 0))
 
 
 def _given(query: Mapping[str, npt.ArrayLike], features: Mapping[str, FeatureRecord]) -> ResolvedQuery:
@@ -220,6 +237,7 @@ def _picture(
     name: str,
     described: Mapping[str, Any],
     features: Mapping[str, FeatureRecord],
+    max_pixels: int,
     *,
     explicit: bool,
 ) -> ResolvedQuery:
@@ -237,7 +255,7 @@ def _picture(
             picture = picture.read_bytes()
         except OSError as error:
             raise PictureMissingError(name, error.strerror or str(error)) from None
-    (outcome,) = extract_batch([(name, picture)], open_extractors(made))
+    (outcome,) = extract_batch([(name, picture)], open_extractors(made), max_pixels=max_pixels)
     if not isinstance(outcome, Extracted):
         raise outcome
-    return ResolvedQuery(outcome.vectors, described)
+    return ResolvedQuery(outcome.vectors, described, pixels=outcome.width * outcome.height)

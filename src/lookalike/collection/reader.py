@@ -18,6 +18,7 @@ from lookalike.collection.indexes import Indexes
 from lookalike.collection.query import Query, resolve
 from lookalike.collection.verify import verify_collection
 from lookalike.errors import CollectionMissingError, OptionError, UnknownIdError
+from lookalike.images.decode import MAX_PIXELS
 
 CATALOGUE = "catalogue.sqlite"
 
@@ -78,6 +79,7 @@ class Reader:
         features: Mapping[str, float] | None = None,
         blend: bool = False,
         max_distance: float | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> Hits:
         """Find the `k` sources that look most like `query`.
 
@@ -90,6 +92,7 @@ class Reader:
             features: which features to compare, and how much each weighs; by default all that the query has,
                 equally. The distance of a hit is their weighted mean.
             max_distance: farther sources are left out.
+            max_pixels: a picture with more is refused.
 
         Raises:
             PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
@@ -98,12 +101,13 @@ class Reader:
         k = as_count(k, "k", least=1)
         if max_distance is not None:
             max_distance = as_finite(max_distance, "max_distance")
+        max_pixels = as_count(max_pixels, "max_pixels", least=1)
         check_text(text)
         if blend and text is None:
             raise OptionError("blend needs text: the words that are to weigh in")
         filters = as_where(where)
         records = self._catalogue.features()
-        resolved, weights = resolve(query, self._catalogue, records, features)
+        resolved, weights = resolve(query, self._catalogue, records, features, max_pixels)
         described = {
             **resolved.described,
             "text": text,
@@ -128,7 +132,7 @@ class Reader:
                     blend=blend,
                 )
                 hits = searching.hits_of(self._catalogue, indexes, resolved, ranking, text=text)
-                return Hits(hits, described)
+                return Hits(hits, described, resolved.pixels)
             except UnknownIdError:  # removed by another process since the index was read
                 if attempt == 2:
                     raise
@@ -145,6 +149,7 @@ class Reader:
         features: Mapping[str, float] | None = None,
         blend: bool = False,
         max_distance: float | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> explaining.Explanation:
         """Tell why the source `id_` (an id or the path of one of its files) is, or is not, among the hits.
 
@@ -154,9 +159,16 @@ class Reader:
         number = self._number_of(id_)
         (source,) = self._catalogue.sources([number])
         records = self._catalogue.features()
-        resolved, weights = resolve(query, self._catalogue, records, features)
+        resolved, weights = resolve(query, self._catalogue, records, features, max_pixels)
         hits = self.search(
-            query, k=k, text=text, where=where, features=features, blend=blend, max_distance=max_distance
+            query,
+            k=k,
+            text=text,
+            where=where,
+            features=features,
+            blend=blend,
+            max_distance=max_distance,
+            max_pixels=max_pixels,
         )
         indexes = {name: self._indexes.get(records[name]) for name in weights}
         return explaining.explanation(

@@ -170,6 +170,7 @@ def hits_of(
             text_score=scores.get(source.number),
             metadata=source.metadata,
             places=tuple(place.path for place in source.places),
+            pixels=(source.width or 0) * (source.height or 0),
         )
         for row, (source, distance) in enumerate(
             zip(catalogue.sources(ranking.numbers), ranking.distances.tolist(), strict=True)

@@ -110,7 +110,7 @@ def _decode(data: bytes, name: str, format_name: str, side: int, max_pixels: int
         width, height = image.size
         if width * height > max_pixels:
             raise PictureTooLargeError(
-                name, f"has {width} x {height} pixels; the limit is {max_pixels:,} in all"
+                name, f"has {width} x {height} pixels; the limit is {max_pixels:,} in all (--max-megapixels)"
             )
         if format_name == "JPEG":  # the HEIF plug-in would answer with a thumbnail, which is another picture
             image.draft(None, (side, side))
