@@ -98,6 +98,35 @@ def test_orientations_bring_the_picture_upright(picture_format: str, orientation
     assert difference.max() <= (8 if picture_format == "JPEG" else 0)
 
 
+@pytest.mark.skipif("HEIF" not in FORMATS, reason="pillow-heif is not installed")
+class TestHeif:
+    """What the plug-in does its own way."""
+
+    def test_it_is_turned_upright_once(self) -> None:
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        held = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(scene()), 1)))
+        decoded = decode(encoded(held, "HEIF", quality=95, exif=exif.tobytes()), side=448)
+        assert (decoded.width, decoded.height) == (48, 32) == decoded.image.size
+        assert np.abs(np.asarray(decoded.image).astype(int) - np.asarray(scene())).mean() < 4
+
+    def test_transparent_parts_lie_over_white(self) -> None:
+        image = scene().convert("RGBA")
+        image.putalpha(0)
+        assert pixels_of(encoded(image, "HEIF", quality=95)).min() > 250
+
+    def test_the_picture_itself_is_decoded_and_not_its_thumbnail(self) -> None:
+        data = encoded(scene(480, 320), "HEIF", quality=95, thumbnails=[64])
+        decoded = decode(data, side=32)
+        assert decoded.image.size == (480, 320) == (decoded.width, decoded.height)
+
+    def test_the_limit_on_pixels_counts(self) -> None:
+        data = encoded(scene(100, 50), "HEIF")
+        assert decode(data, side=448, max_pixels=5000).width == 100
+        with pytest.raises(PictureTooLargeError, match=r"100 x 50 pixels; the limit is 4,999"):
+            decode(data, side=448, max_pixels=4999)
+
+
 def test_draft_keeps_the_shorter_side_and_tells_the_true_upright_size() -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
