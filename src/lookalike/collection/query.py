@@ -63,7 +63,9 @@ def resolve(
         UnknownIdError, PictureError, VectorFileError, VectorError: the query itself cannot be used.
     """
     if not features:
-        raise UnknownFeatureError("the collection is empty; add pictures or import vectors first")
+        raise UnknownFeatureError(
+            "the collection has no features to compare; add pictures or import vectors first"
+        )
     chosen = _chosen(features, weights)
     resolved = _resolve(query, catalogue, chosen, max_pixels, explicit=weights is not None)
     if weights is None:
