@@ -273,7 +273,7 @@ def test_ctrl_c_stops_with_one_line_and_keeps_what_was_told(tmp_path: Path) -> N
         started = time.monotonic()
         lines += running.stdout.readlines()
         message = running.stderr.read().decode()
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert running.returncode == 130
     assert message.startswith("lookalike: stopped") and message.count("\n") == 1
     assert 0 < len(lines) < 200
