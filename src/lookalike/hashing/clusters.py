@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Arrays, Family, Parameters, UInt64, checked, fitted
-from lookalike.hashing.k_means import k_means, nearest_centroid, squared_distances
+from lookalike.hashing.k_means import many_means, nearest_centroid, squared_distances
 
 
 class Clusters(Family):
@@ -55,7 +55,7 @@ class Clusters(Family):
         turned = sample if self._components is None else sample @ self._components
         for columns in self._columns(self.dimension):
             section = np.ascontiguousarray(turned[:, columns])
-            self._centroids.append(k_means(section, self.clusters, random))
+            self._centroids.append(many_means(section, self.clusters, random))
         return self
 
     def keys(self, vectors: Float32) -> UInt64:

@@ -1,6 +1,14 @@
-"""k-means in NumPy: Lloyd's algorithm with sampled seeding, deterministic by seed."""
+"""k-means in NumPy: Lloyd's algorithm, flat for few clusters and in two levels for many; deterministic by seed.
+
+The nearest centroid maximises <v, c> - |c|^2 / 2, so one product of matrices and one argmax find it: a column of
+ones beside the vectors and of -|c|^2 / 2 beside the centroids bring the second term into the product. Vectors are
+centred first, so that float32 loses nothing where they lie far from the origin.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +18,21 @@ from lookalike.arrays import Float32
 Int64 = npt.NDArray[np.int64]
 
 BLOCK_BYTES = 16 << 20
+PRODUCT_BYTES = 4 << 20
+"""A product of matrices is taken in blocks of this size, whose largest values are found while in cache."""
 ROUNDS = 10
+
+FLAT_CLUSTERS = 1024
+"""More centroids than this are trained in two levels."""
+FLAT_SIZE = 1 << 17
+"""Centroids of more numbers than this in all are searched in two levels, if they are more than `FLAT_GROUPS`."""
+FLAT_GROUPS = 256
+LOOKS = 8
+"""Groups of centroids, of about the square root of their number, that are looked into for a vector."""
+SPLIT_ROWS = 64
+"""Rows of the sample a coarse cluster while coarse clusters are trained."""
+REFINING_ROUNDS = 2
+"""Rounds over all centroids at once, which mend the borders between coarse clusters."""
 
 
 def k_means(sample: Float32, clusters: int, random: np.random.Generator) -> Float32:
@@ -22,14 +44,36 @@ def k_means(sample: Float32, clusters: int, random: np.random.Generator) -> Floa
     clusters = min(clusters, len(sample))
     centroids = sample[np.sort(random.choice(len(sample), clusters, replace=False))].copy()
     for _ in range(ROUNDS):
-        labels = nearest_centroid(sample, centroids)
-        counts = np.bincount(labels, minlength=clusters)
-        used = np.flatnonzero(counts)
-        by_label = np.argsort(labels, kind="stable")
-        starts = (np.cumsum(counts) - counts)[used]
-        sums: Float32 = np.add.reduceat(sample[by_label], starts, axis=0, dtype=np.float32)
-        centroids[used] = np.divide(sums, counts[used][:, np.newaxis])
-        _repair(centroids, counts, random)
+        centroids = _round(sample, centroids, nearest_centroid(sample, centroids), random)
+    return centroids
+
+
+def many_means(sample: Float32, clusters: int, random: np.random.Generator, threads: int = 1) -> Float32:
+    """Return at most `clusters` centroids (m, d) of `sample` (n, d), for any number of clusters.
+
+    Beyond `FLAT_CLUSTERS` the sample is cut into about the square root of `clusters` parts, each is given centroids
+    in proportion to its rows, and a few rounds over all centroids follow, in which only the likeliest are compared.
+    So a round costs n sqrt(m) and not n m.
+    """
+    clusters = min(clusters, len(sample))
+    if clusters <= FLAT_CLUSTERS:
+        return k_means(sample, clusters, random)
+    parts = round(clusters**0.5)
+    few = sample[np.sort(random.choice(len(sample), min(len(sample), SPLIT_ROWS * parts), replace=False))]
+    labels = nearest_centroid(sample, k_means(few, parts, random))
+    counts = np.bincount(labels, minlength=parts)
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    shares = _shares(counts, clusters)
+    generators = random.spawn(parts)
+
+    def split(part: int) -> Float32:
+        return k_means(sample[members[part]], int(shares[part]), generators[part])
+
+    with ThreadPoolExecutor(threads) as pool:
+        centroids = np.concatenate(list(pool.map(split, np.flatnonzero(shares).tolist())))
+    for _ in range(REFINING_ROUNDS):
+        labels = Assigner(centroids, random).nearest(sample, threads)
+        centroids = _round(sample, centroids, labels, random)
     return centroids
 
 
@@ -46,13 +90,89 @@ def squared_distances(vectors: Float32, centroids: Float32) -> Float32:
 
 
 def nearest_centroid(vectors: Float32, centroids: Float32) -> Int64:
-    """Return the number of each vector's nearest centroid, the lower where two are as near."""
+    """Return the number of each vector's nearest centroid, the lower where two are as near, (n,)."""
+    middle = centroids.mean(axis=0)
+    table = _with_halves(centroids - middle)
     labels = np.empty(len(vectors), dtype=np.int64)
-    step = max(1, BLOCK_BYTES // (4 * max(len(centroids), vectors.shape[1])))
-    for start in range(0, len(vectors), step):
-        block = np.asarray(vectors[start : start + step])
-        labels[start : start + step] = squared_distances(block, centroids).argmin(axis=1)
+    for start, block in _blocks(vectors):
+        labels[start : start + len(block)] = _largest(_with_ones(block - middle), table)[0]
     return labels
+
+
+class Assigner:
+    """Finds the nearest of many centroids: exactly where they are few, else among the likeliest groups of them.
+
+    A vector that lies between many groups may be given its second nearest; about one in a hundred is.
+    """
+
+    def __init__(self, centroids: Float32, random: np.random.Generator) -> None:
+        """Group `centroids` (m, d), m >= 1."""
+        self._middle: Float32 = centroids.mean(axis=0)
+        centred = centroids - self._middle
+        self._flat = len(centroids) <= FLAT_GROUPS or centroids.size <= FLAT_SIZE
+        tables = _with_halves(centred)
+        self._groups = tables
+        if not self._flat:
+            groups = k_means(centred, round(len(centroids) ** 0.5), random)
+            labels = nearest_centroid(centred, groups)
+            self._groups = _with_halves(groups)
+            order = np.argsort(labels, kind="stable")
+            ends = np.cumsum(np.bincount(labels, minlength=len(groups)))
+            self._members = np.split(order, ends[:-1])
+            self._tables = [tables[members] for members in self._members]
+
+    def nearest(self, vectors: Float32, threads: int = 1) -> Int64:
+        """Return the number of the centroid of each of `vectors` (n, d), (n,) int64."""
+        labels = np.empty(len(vectors), dtype=np.int64)
+
+        def take(item: tuple[int, Float32]) -> None:
+            start, block = item
+            rows = _with_ones(block - self._middle)
+            labels[start : start + len(block)] = (
+                _largest(rows, self._groups)[0] if self._flat else self._within_groups(rows)
+            )
+
+        if threads == 1:
+            for item in _blocks(vectors):
+                take(item)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(take, _blocks(vectors)))
+        return labels
+
+    def _within_groups(self, rows: Float32) -> Int64:
+        looks = min(LOOKS, len(self._groups))
+        products = rows @ self._groups.T
+        looked = np.argpartition(products, -looks, axis=1)[:, -looks:]
+        pairs = np.argsort(looked.reshape(-1), kind="stable")
+        ends = np.cumsum(np.bincount(looked.reshape(-1), minlength=len(self._groups)))
+        best = np.full(len(rows), -np.inf, dtype=np.float32)
+        labels = np.zeros(len(rows), dtype=np.int64)
+        for group, pair in enumerate(np.split(pairs // looks, ends[:-1])):
+            if not len(pair) or not len(self._members[group]):
+                continue
+            place, value = _largest(rows[pair], self._tables[group])
+            number = self._members[group][place]
+            better = (value > best[pair]) | ((value == best[pair]) & (number < labels[pair]))
+            best[pair[better]] = value[better]
+            labels[pair[better]] = number[better]
+        return labels
+
+
+def _round(sample: Float32, centroids: Float32, labels: Int64, random: np.random.Generator) -> Float32:
+    """Return the means of the rows of each label, and where there are none, a part of the largest cluster."""
+    counts = np.bincount(labels, minlength=len(centroids))
+    sums = np.zeros(centroids.shape, dtype=np.float32)
+    for start, block in _blocks(sample):
+        by_label = np.argsort(labels[start : start + len(block)], kind="stable")
+        ordered = labels[start + by_label]
+        firsts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        sums[ordered[firsts]] += np.add.reduceat(block[by_label], firsts, axis=0, dtype=np.float32)
+    used = np.flatnonzero(counts)
+    moved = centroids.copy()
+    moved[used] = sums[used] / counts[used, np.newaxis].astype(np.float32)
+    _repair(moved, counts, random)
+    return moved
 
 
 def _repair(centroids: Float32, counts: Int64, random: np.random.Generator) -> None:
@@ -64,3 +184,43 @@ def _repair(centroids: Float32, counts: Int64, random: np.random.Generator) -> N
         centroids[empty] = centroids[largest] * nudge
         counts[empty] = counts[largest] // 2
         counts[largest] -= counts[empty]
+
+
+def _shares(counts: Int64, total: int) -> Int64:
+    """Return `total` dealt out in proportion to `counts`, by largest remainders, none above its count."""
+    exact = counts * (total / counts.sum())
+    shares: Int64 = np.minimum(np.floor(exact).astype(np.int64), counts)
+    for part in np.argsort(shares - exact, kind="stable"):
+        if shares.sum() >= total:
+            break
+        shares[part] += shares[part] < counts[part]
+    return shares
+
+
+def _blocks(vectors: Float32) -> Iterable[tuple[int, Float32]]:
+    """Yield first row and rows of each block of `vectors`."""
+    step = max(1, BLOCK_BYTES // (4 * vectors.shape[1]))
+    for start in range(0, len(vectors), step):
+        yield start, np.asarray(vectors[start : start + step])
+
+
+def _with_ones(vectors: Float32) -> Float32:
+    return np.append(vectors, np.ones((len(vectors), 1), dtype=np.float32), axis=1)
+
+
+def _with_halves(centroids: Float32) -> Float32:
+    halves = np.einsum("ij,ij->i", centroids, centroids) / np.float32(-2)
+    return np.append(centroids, halves[:, np.newaxis], axis=1)
+
+
+def _largest(rows: Float32, table: Float32) -> tuple[Int64, Float32]:
+    """Return place and value of the largest product of each of `rows` with a row of `table`."""
+    places = np.empty(len(rows), dtype=np.int64)
+    values = np.empty(len(rows), dtype=np.float32)
+    step = max(1, PRODUCT_BYTES // (4 * len(table)))
+    for start in range(0, len(rows), step):
+        products = rows[start : start + step] @ table.T
+        here = slice(start, start + len(products))
+        places[here] = products.argmax(axis=1)
+        values[here] = np.take_along_axis(products, places[here, np.newaxis], axis=1)[:, 0]
+    return places, values
