@@ -15,6 +15,10 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
+Rows = npt.NDArray[Any]
+"""Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8."""
+
+KEPT_DTYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8))
 
 
 def as_metric(metric: str) -> Metric:
@@ -48,17 +52,7 @@ def as_vectors(
         VectorError: wrong number of axes, wrong dimension, a type that is not a number, NaN or infinity,
             a zero vector under cosine. The message names the first bad row.
     """
-    array = np.asarray(vectors)
-    if array.dtype.kind not in "fiub":
-        raise VectorError(f"{name} have type {array.dtype}; give real numbers (float32 is kept as it is)")
-    if array.ndim == 1:
-        array = array[np.newaxis, :]
-    if array.ndim != 2:
-        raise VectorError(f"{name} have {array.ndim} axes (shape {array.shape}); give (rows, dimension)")
-    if array.shape[1] == 0:
-        raise VectorError(f"{name} have dimension 0; give at least one number a row")
-    if dimension is not None and array.shape[1] != dimension:
-        raise VectorError(f"{name} have dimension {array.shape[1]}; this needs {dimension}")
+    array = _as_table(vectors, dimension, name)
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below with its row
         array = np.ascontiguousarray(array, dtype=np.float32)
     squares = np.einsum("ij,ij->i", array, array)
@@ -75,6 +69,61 @@ def as_vectors(
                 f"{name}: row {int(zero[0]) + first_row} is all zero (or too small for float32), "
                 "which has no direction under cosine; remove it or use euclidean"
             )
+    return array
+
+
+def kept_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return the type that rows of `dtype` are kept in: their own where it is one of `KEPT_DTYPES`, else float32."""
+    native = np.dtype(dtype).newbyteorder("=")
+    return native if native in KEPT_DTYPES else np.dtype(np.float32)
+
+
+def as_rows(
+    vectors: npt.ArrayLike,
+    dtype: np.dtype[Any],
+    *,
+    dimension: int | None = None,
+    metric: Metric = "euclidean",
+    name: str = "vectors",
+    first_row: int = 0,
+) -> Rows:
+    """Return `vectors` as a C-contiguous array (n, d) of `dtype`, one of `KEPT_DTYPES`.
+
+    Numbers of another type are cast; float16 rounds them, and integers must hold them exactly. Arguments and
+    errors are otherwise those of `as_vectors`.
+    """
+    table = _as_table(vectors, dimension, name)
+    if table.dtype == dtype and dtype.kind in "iu" and metric != "cosine":
+        return np.ascontiguousarray(table)
+    array = as_vectors(table, metric=metric, name=name, first_row=first_row)
+    if dtype == np.float32:
+        return array
+    if table.dtype == dtype:
+        return np.ascontiguousarray(table)
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+        held = (cast == array).all(axis=1) if dtype.kind in "iu" else np.isfinite(cast).all(axis=1)
+    if not held.all():
+        raise VectorError(
+            f"{name}: row {int(np.argmin(held)) + first_row} has numbers that {dtype}, which this index keeps, "
+            "cannot hold; scale them, or build an index of float32"
+        )
+    return cast
+
+
+def _as_table(vectors: npt.ArrayLike, dimension: int | None, name: str) -> npt.NDArray[Any]:
+    """Return `vectors` as an array of two axes, (d,) as (1, d), of real numbers of any type."""
+    array = np.asarray(vectors)
+    if array.dtype.kind not in "fiub":
+        raise VectorError(f"{name} have type {array.dtype}; give real numbers (float32 is kept as it is)")
+    if array.ndim == 1:
+        array = array[np.newaxis, :]
+    if array.ndim != 2:
+        raise VectorError(f"{name} have {array.ndim} axes (shape {array.shape}); give (rows, dimension)")
+    if array.shape[1] == 0:
+        raise VectorError(f"{name} have dimension 0; give at least one number a row")
+    if dimension is not None and array.shape[1] != dimension:
+        raise VectorError(f"{name} have dimension {array.shape[1]}; this needs {dimension}")
     return array
 
 
