@@ -1,69 +1,140 @@
 """The base's rows in the order of their buckets, searched by bucket, sketch and rerank in one compiled call.
 
-Rows are grouped by their nearest centroid. Of each row there is a sketch (`lookalike.hashing.sketch`), laid out
-in blocks of 16 rows so that one instruction looks up 64 half bytes. A query is turned once; its buckets are
+Rows are grouped by their nearest centroid. Of each row there is a sketch, the signs of its turned residual
+(`lookalike.hashing.projection`), laid out in blocks of 16 rows so that one instruction looks up 64 half bytes
+(the fast scan of Andre, Kermarrec and Le Scouarnec, VLDB 2015). A query is turned once; its buckets are
 chosen by their centroids, their rows' distances estimated from the sketches, and the least estimates compared
 exactly.
+
+For a query q, a row v about the centroid c, the turn P about the mean, z = P(v - c), b its signs and gain =
+|z|^2 / sum |z|, gain <b, x> estimates <z, x> without bias over the rotation (RaBitQ). So
+
+    |q - v|^2 = |q - c|^2 + constant + slope <b, P q>,   slope = -2 gain,   constant = |v - c|^2 - slope <b, P c>,
+    -<q, v>   = -<q, c>   + constant + slope <b, P q>,   slope = -gain,     constant = -<mean, v - c>.
+
+<b, P q> is a sum of table entries, one for each four signs, rounded to 5 bits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, Metric
-from lookalike.hashing.sketch import Sketcher
+from lookalike.errors import OptionError
+from lookalike.hashing.projection import Projection, aligned
+from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 BLOCK_ROWS = 16
+ENCODED_ROWS = 8192
+"""Rows that are encoded at once."""
+ELEMENTS = ("uint8", "int8", "float16", "float32")
+METRICS: dict[Metric, int] = {"euclidean": EUCLIDEAN, "cosine": COSINE, "dot": DOT}
+QUERIES_A_THREAD = 16
+LARGEST_DEPTH = 1 << 20
 
 Bool = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
 
+_EVERY_ROW: UInt16 = np.empty(0, dtype=np.uint16)
 
-@dataclass(frozen=True, eq=False)
+
 class Partition:
     """The searchable rows of a base; arrays may be memory-mapped and are only read.
 
     Under "cosine" rows need not be of length one: their lengths are divided out. Under "dot" inner products are
     estimated directly.
+
+    Attributes:
+        metric: "euclidean", "cosine" or "dot".
+        centroids: (m, d) float32, of the rows as they are hashed: under "cosine", of rows at length one.
+        offsets: (m + 1,) int64: the rows of bucket i are at positions offsets[i] to offsets[i + 1].
+        vectors: (n, d) uint8, int8, float16 or float32, in bucket order.
+        ids: (n,) int64, of each position.
+        projection: the turn of the sketches.
+        blocks: (blocks, projection.block_bytes) uint8, what `encode` gives; bucket i has ceil(rows / 16) of them.
     """
 
-    metric: Metric
-    centroids: Float32
-    """(m, d), of the rows as they are hashed: under "cosine", of rows at length one."""
-    offsets: Int64
-    """(m + 1,): the rows of bucket i are at positions offsets[i] to offsets[i + 1]."""
-    vectors: npt.NDArray[Any]
-    """(n, d) uint8, int8, float16 or float32, in bucket order."""
-    ids: Int64
-    """(n,), of each position."""
-    sketcher: Sketcher
-    blocks: UInt8
-    """(blocks, sketcher.block_bytes), what `encode` gives; bucket i has ceil(rows / 16) of them, in order."""
+    def __init__(
+        self,
+        metric: Metric,
+        centroids: Float32,
+        offsets: Int64,
+        vectors: npt.NDArray[Any],
+        ids: Int64,
+        projection: Projection,
+        blocks: UInt8,
+    ) -> None:
+        """Check that the arrays fit together; after it, searching is safe whatever their values.
+
+        Raises:
+            OptionError: shapes, types or offsets that do not fit.
+        """
+        rows, dimension = vectors.shape if vectors.ndim == 2 else (-1, -1)
+        if (
+            vectors.dtype.name not in ELEMENTS
+            or rows >= 2**31
+            or centroids.ndim != 2
+            or centroids.dtype != np.float32
+            or centroids.shape[1] != dimension
+            or projection.mean.shape != (dimension,)
+            or (offsets.dtype.str, offsets.shape) != ("<i8", (len(centroids) + 1,))
+            or (ids.dtype.str, ids.shape) != ("<i8", (rows,))
+            or offsets[0] != 0
+            or offsets[-1] != rows
+            or bool((np.diff(offsets) < 0).any())
+            or (blocks.dtype.str, blocks.shape) != ("|u1", (block_count(offsets), projection.block_bytes))
+        ):
+            raise OptionError("a partition's arrays do not fit together; build the index again")
+        self.metric = metric
+        self.centroids = centroids
+        self.offsets = np.ascontiguousarray(offsets)
+        self.vectors = np.ascontiguousarray(vectors)
+        self.ids = np.ascontiguousarray(ids)
+        self.projection = projection
+        self.blocks = aligned(blocks)
+        self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
+        self._centroid_blocks, self._step = _centroid_blocks(metric, centroids, projection)
+        self._plan = np.array(
+            [
+                len(centroids),
+                dimension,
+                projection.signs,
+                ELEMENTS.index(vectors.dtype.name),
+                METRICS[metric],
+                self.vectors.ctypes.data,
+                self.ids.ctypes.data,
+                self.offsets.ctypes.data,
+                self._starts.ctypes.data,
+                self.blocks.ctypes.data,
+                projection.matrix.ctypes.data,
+                projection.shift.ctypes.data,
+                projection.mean.ctypes.data,
+                self._centroid_blocks.ctypes.data,
+                dimension * vectors.itemsize,
+            ],
+            dtype=np.int64,
+        )
 
     @classmethod
-    def from_arrays(
+    def encoded(
         cls,
         metric: Metric,
         centroids: Float32,
         offsets: Int64,
         vectors: npt.NDArray[Any],
         ids: Int64,
-        sketcher: Sketcher,
-        blocks: UInt8 | None = None,
+        projection: Projection,
         threads: int = 1,
     ) -> Self:
-        """Check that the arrays fit together, and encode the rows where `blocks` are not given.
-
-        Raises:
-            OptionError: shapes, types or offsets that do not fit; what was read from a file is safe to search
-                after this check, whatever its values.
-        """
-        raise NotImplementedError
+        """Return the partition of rows in bucket order, which are sketched here."""
+        blocks = encode(metric, projection, centroids, offsets, vectors, 0, len(centroids), threads)
+        return cls(metric, centroids, offsets, vectors, ids, projection, blocks)
 
     def search(
         self,
@@ -76,27 +147,93 @@ class Partition:
         max_distance: float = np.inf,
         threads: int = 1,
     ) -> tuple[Int64, Float32]:
-        """Return ids and distances (q, k), nearest first, padded with -1 and inf.
+        """Return ids and distances (q, k), nearest first, equal ones by id, padded with -1 and inf.
 
         Args:
             queries: (q, d) float32, finite, contiguous; under "cosine" of length one.
+            k: neighbours wanted, at least 1.
             probes: buckets to look into, at least 1.
-            rerank: rows to compare exactly, at least k.
+            rerank: rows to compare exactly; at least k are.
             visible: what `mask` gave for the rows that may be found; None for all. Buckets are then looked into
                 until as many visible rows were seen as the same probes show without a mask.
             max_distance: rows farther than this are left out.
             threads: at most so many, each with queries of its own; the interpreter's lock is not held.
         """
-        raise NotImplementedError
+        ids = np.empty((len(queries), k), dtype=np.int64)
+        distances = np.empty((len(queries), k), dtype=np.float32)
+        self.search_into(queries, probes, rerank, visible, max_distance, threads, ids, distances)
+        return ids, distances
+
+    def search_into(
+        self,
+        queries: Float32,
+        probes: int,
+        rerank: int,
+        visible: UInt16 | None,
+        max_distance: float,
+        threads: int,
+        ids: Int64,
+        distances: Float32,
+    ) -> Int64:
+        """Fill `ids` and `distances` as `search` returns them; return rows estimated and compared, (2,)."""
+        search = _search
+        if search is None:
+            search = _load()
+        if queries.shape[1] != self.vectors.shape[1]:
+            raise OptionError(f"queries have {queries.shape[1]} dimensions, the rows {self.vectors.shape[1]}")
+        depth = min(max(rerank, ids.shape[1]), max(1, len(self.ids)), LARGEST_DEPTH)
+        enough = 0
+        if visible is None:
+            visible = _EVERY_ROW
+        elif visible.shape != (len(self.blocks),):
+            raise OptionError("the mask is of another partition")
+        else:
+            enough = -(-probes * len(self.ids) // max(1, len(self.centroids)))
+        seen = np.zeros(2, dtype=np.int64)
+        common = (probes, depth, visible, enough, max_distance)
+        if threads <= 1 or len(queries) < 2 * QUERIES_A_THREAD:
+            search(self._plan, self._step, queries, *common, ids, distances, seen)
+            return seen
+        pieces = min(threads, len(queries) // QUERIES_A_THREAD)
+        bounds = [len(queries) * i // pieces for i in range(pieces + 1)]
+
+        def run(first: int, last: int) -> Int64:
+            own = np.zeros(2, dtype=np.int64)
+            part = slice(first, last)
+            search(self._plan, self._step, queries[part], *common, ids[part], distances[part], own)
+            return own
+
+        with ThreadPoolExecutor(pieces) as pool:
+            for own in pool.map(run, bounds[:-1], bounds[1:]):
+                seen += own
+        return seen
 
     def mask(self, rows: Bool) -> UInt16:
         """Return the form of `rows` (n,), by position, that `search` takes: a word of 16 bits a block."""
-        raise NotImplementedError
+        slots = np.zeros(len(self.blocks) * BLOCK_ROWS, dtype=np.bool_)
+        slots[self._slots(0, len(self.centroids))] = rows
+        words: UInt16 = np.packbits(slots, bitorder="little").view("<u2").astype(np.uint16, copy=False)
+        return words
+
+    def _slots(self, first: int, last: int) -> Int64:
+        return _slots(self.offsets, first, last)
+
+
+_search: Any = None
+
+
+def _load() -> Any:
+    """Load the compiled kernel, and with it Numba, when rows are searched first."""
+    global _search
+    from lookalike.kernels import compiled_search
+
+    _search = compiled_search.search
+    return _search
 
 
 def encode(
     metric: Metric,
-    sketcher: Sketcher,
+    projection: Projection,
     centroids: Float32,
     offsets: Int64,
     rows: npt.NDArray[Any],
@@ -107,11 +244,92 @@ def encode(
     """Return the blocks of buckets `first` to `last` - 1, given their rows in order.
 
     So a base larger than memory is encoded a few buckets at a time, and the parts written one after another.
-    `rows` are those at positions offsets[first] to offsets[last], as they are kept.
+
+    Args:
+        metric: under "cosine", rows are brought to length one here.
+        projection: the turn.
+        centroids: (m, d) float32, of all buckets.
+        offsets: (m + 1,) int64, of all buckets.
+        rows: those at positions offsets[first] to offsets[last], as they are kept.
+        first: the first bucket.
+        last: the bucket after the last.
+        threads: at most so many.
     """
-    raise NotImplementedError
+    from lookalike.kernels import compiled_encode
+
+    slots = _slots(offsets, first, last)
+    counts = np.diff(offsets[first : last + 1])
+    bucket_of = np.repeat(np.arange(last - first), counts)
+    own_centroids = np.ascontiguousarray(centroids[first:last])
+    turned_centroids: Float32 = own_centroids @ projection.matrix
+    blocks = np.zeros((block_count(offsets[first : last + 1]), projection.block_bytes), dtype=np.uint8)
+    factors = blocks.view(np.float32)
+
+    def run(start: int) -> None:
+        part = slice(start, start + ENCODED_ROWS)
+        block: Float32 = np.array(rows[part], dtype=np.float32, order="C")
+        if metric == "cosine":
+            lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
+            block /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
+        compiled_encode.encode_rows(
+            block,
+            block @ projection.matrix,
+            own_centroids,
+            turned_centroids,
+            bucket_of[part],
+            slots[part],
+            projection.mean,
+            projection.shift,
+            METRICS[metric],
+            blocks,
+            factors,
+        )
+
+    starts = range(0, len(rows), ENCODED_ROWS)
+    if threads <= 1 or len(starts) < 2:
+        for start in starts:
+            run(start)
+    else:
+        with ThreadPoolExecutor(min(threads, os.cpu_count() or 1)) as pool:
+            list(pool.map(run, starts))
+    return blocks
 
 
 def block_count(offsets: Int64) -> int:
     """Return how many blocks the buckets of `offsets` have in all."""
     return int((-(-np.diff(offsets) // BLOCK_ROWS)).sum())
+
+
+def _slots(offsets: Int64, first: int, last: int) -> Int64:
+    """Return the place among the rows of their blocks of each row of buckets `first` to `last` - 1."""
+    counts = np.diff(offsets[first : last + 1])
+    padding = -counts % BLOCK_ROWS
+    before = np.cumsum(padding) - padding
+    slots: Int64 = np.arange(counts.sum()) + np.repeat(before, counts)
+    return slots
+
+
+def _centroid_blocks(metric: Metric, centroids: Float32, projection: Projection) -> tuple[UInt8, np.float32]:
+    """Return centroids for the kernel, and the step of their bytes.
+
+    A block is of 16 centroids: their turned values as int8, four of each beside one another; int32 biases, which
+    take back that a query's bytes are around 128; and float32 constants, inf where there is no centroid.
+    """
+    signs, groups = projection.signs, -(-len(centroids) // BLOCK_ROWS)
+    turned = projection.turned(centroids)
+    step = np.float32(max(np.abs(turned).max(initial=0) / 127, np.finfo(np.float32).tiny))
+    codes = np.zeros((groups * BLOCK_ROWS, signs), dtype=np.int8)
+    codes[: len(centroids)] = np.rint(turned / step)
+    constants = np.full(groups * BLOCK_ROWS, np.inf, dtype=np.float32)
+    moved = centroids - projection.mean
+    if metric == "dot":
+        constants[: len(centroids)] = -(moved @ projection.mean)
+    else:
+        constants[: len(centroids)] = np.einsum("ij,ij->i", moved, moved)
+    blocks = aligned(np.zeros((groups, 16 * signs + 128), dtype=np.uint8))
+    by_word = codes.reshape(groups, BLOCK_ROWS, signs // 4, 4).transpose(0, 2, 1, 3)
+    blocks[:, : 16 * signs] = by_word.reshape(groups, -1).view(np.uint8)
+    biases = -128 * codes.sum(axis=1, dtype=np.int32)
+    blocks.view(np.int32)[:, 4 * signs : 4 * signs + 16] = biases.reshape(groups, -1)
+    blocks.view(np.float32)[:, 4 * signs + 16 :] = constants.reshape(groups, -1)
+    return blocks, step

@@ -10,6 +10,9 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 
+EUCLIDEAN, COSINE, DOT = 0, 1, 2
+"""The numbers of the metrics, as kernels take them."""
+
 
 def euclidean(first: Float32, second: Float32) -> Float64:
     """Return the Euclidean distance of each row of `first` (n, d) to the same row of `second`, shape (n,)."""

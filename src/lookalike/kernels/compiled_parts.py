@@ -1,0 +1,365 @@
+"""The inner steps of a search, as Numba intrinsics on raw addresses: see `compiled_vector`, and each one's twin in
+`reference`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from lookalike.kernels.compiled_vector import (
+    BYTES,
+    ELEMENTS,
+    F32,
+    FLOATS,
+    I1,
+    I8,
+    I16,
+    I32,
+    I64,
+    LANES,
+    PAIRS,
+    ROWS8,
+    ROWS32,
+    bits_of,
+    broadcast,
+    call,
+    fused,
+    load,
+    looked_up,
+    ones,
+    products,
+    shuffled,
+    splat,
+    store,
+    total,
+)
+
+CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES = 64, 256, 512
+"""A unit is 128 signs of 16 rows: four chunks of 64 bytes, with 128 bytes of tables each."""
+
+INT, FLOAT = types.int64, types.float32
+
+
+@intrinsic
+def scan_block(
+    typing: Any,
+    block: Any,
+    tables: Any,
+    units: Any,
+    scale: Any,
+    shift: Any,
+    base: Any,
+    limit: Any,
+    visible: Any,
+    estimates: Any,
+    places: Any,
+    first: Any,
+) -> Any:
+    """Estimate the 16 rows of a block; append those below `limit` to `estimates` and `places`; return how many.
+
+    A row's estimate is base + constant + slope * (scale * sum of its table entries + shift).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, tables, units, scale, shift, base, limit, visible, estimates, places, first = arguments
+        even, odd = (cgutils.alloca_once_value(builder, splat(I16, 0, 32)) for _ in range(2))
+        low_half, four = splat(I8, 15, 64), splat(I16, 4, 32)
+        with cgutils.for_range(builder, units, intp=I64) as loop:
+            codes = builder.add(block, builder.mul(loop.index, I64(UNIT_BYTES)))
+            table = builder.add(tables, builder.mul(loop.index, I64(UNIT_TABLES)))
+            sums: Any = None
+            for chunk in range(UNIT_BYTES // CHUNK_BYTES):
+                both = load(builder, codes, chunk * CHUNK_BYTES, BYTES)
+                high = builder.bitcast(builder.lshr(builder.bitcast(both, PAIRS), four), BYTES)
+                for half, part in enumerate((both, high)):
+                    entries = load(builder, table, (2 * chunk + half) * 64, BYTES)
+                    found = looked_up(context, builder, entries, builder.and_(part, low_half))
+                    sums = found if sums is None else builder.add(sums, found)
+            pairs = builder.bitcast(sums, PAIRS)
+            low = builder.and_(pairs, splat(I16, 255, 32))
+            builder.store(builder.add(builder.load(even), low), even)
+            builder.store(builder.add(builder.load(odd), builder.lshr(pairs, splat(I16, 8, 32))), odd)
+        halves = []
+        for whole in (builder.load(even), builder.load(odd)):
+            upper = shuffled(builder, whole, whole, range(16, 32))
+            halves.append(builder.add(shuffled(builder, whole, whole, range(16)), upper))
+        sums = builder.add(
+            shuffled(builder, halves[0], halves[1], [*range(8), *range(16, 24)]),
+            shuffled(builder, halves[0], halves[1], [*range(8, 16), *range(24, 32)]),
+        )
+        sums = builder.sitofp(builder.zext(sums, ROWS32), FLOATS)
+        factors = builder.add(block, builder.mul(units, I64(UNIT_BYTES)))
+        product = fused(builder, sums, broadcast(builder, scale), broadcast(builder, shift))
+        constant = builder.fadd(load(builder, factors, 0, FLOATS), broadcast(builder, base))
+        found = fused(builder, load(builder, factors, 4 * LANES, FLOATS), product, constant)
+        mask = builder.fcmp_ordered("<", found, broadcast(builder, limit))
+        seen = builder.bitcast(builder.trunc(visible, I16), ir.VectorType(I1, LANES))
+        mask = builder.and_(mask, seen)
+        bits = bits_of(builder, mask)
+        with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0)), likely=False):
+            numbers = builder.add(
+                broadcast(builder, builder.trunc(first, I32)),
+                ir.Constant(ROWS32, list(range(LANES))),
+            )
+            _append(builder, found, estimates, mask)
+            _append(builder, numbers, places, mask)
+        return ones(builder, bits)
+
+    return INT(INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT), generate
+
+
+def _append(builder: Any, value: Any, address: Any, mask: Any) -> None:
+    """Store the elements that `mask` leaves, one after the other."""
+    pointer = builder.inttoptr(address, ir.PointerType())
+    kind = ir.FunctionType(ir.VoidType(), [value.type, pointer.type, mask.type])
+    name = "llvm.masked.compressstore." + ("v16f32" if value.type == FLOATS else "v16i32")
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, name), (value, pointer, mask))
+
+
+@intrinsic
+def count_at_most(typing: Any, values: Any, vectors: Any, limit: Any) -> Any:
+    """Return how many of 16 * `vectors` floats are at most `limit`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors, limit = arguments
+        count = cgutils.alloca_once_value(builder, I64(0))
+        limits = broadcast(builder, limit)
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            bits = bits_of(builder, builder.fcmp_ordered("<=", part, limits))
+            builder.store(builder.add(builder.load(count), ones(builder, bits)), count)
+        return builder.load(count)
+
+    return INT(INT, INT, FLOAT), generate
+
+
+@intrinsic
+def keep_at_most(
+    typing: Any, values: Any, places: Any, vectors: Any, limit: Any, kept: Any, kept_places: Any
+) -> Any:
+    """Copy the values at most `limit` and their places, one after the other, and return how many.
+
+    The target may be the source. Where `places` is 0, a value's place is its number.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, places, vectors, limit, kept, kept_places = arguments
+        count = cgutils.alloca_once_value(builder, I64(0))
+        limits = broadcast(builder, limit)
+        numbered = builder.icmp_unsigned("==", places, I64(0))
+        source = builder.select(numbered, values, places)
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            at = builder.mul(loop.index, I64(64))
+            part = load(builder, builder.add(values, at), 0, FLOATS)
+            mask = builder.fcmp_ordered("<=", part, limits)
+            bits = bits_of(builder, mask)
+            with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0))):
+                before = builder.load(count)
+                number = builder.trunc(builder.mul(loop.index, I64(LANES)), I32)
+                numbers = builder.add(broadcast(builder, number), ir.Constant(ROWS32, list(range(LANES))))
+                given = load(builder, builder.add(source, at), 0, ROWS32)
+                offset = builder.mul(before, I64(4))
+                _append(
+                    builder, builder.select(numbered, numbers, given), builder.add(kept_places, offset), mask
+                )
+                _append(builder, part, builder.add(kept, offset), mask)
+                builder.store(builder.add(before, ones(builder, bits)), count)
+        return builder.load(count)
+
+    return INT(INT, INT, INT, FLOAT, INT, INT), generate
+
+
+@intrinsic
+def bounds_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
+    """Store at `out` the least and the greatest finite of 16 * `vectors` floats; inf and -inf where there is none."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors, out = arguments
+        infinite = splat(F32, float("inf"))
+        least = cgutils.alloca_once_value(builder, infinite)
+        most = cgutils.alloca_once_value(builder, splat(F32, float("-inf")))
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            low, high = builder.load(least), builder.load(most)
+            builder.store(builder.select(builder.fcmp_ordered("<", part, low), part, low), least)
+            finite = builder.fcmp_ordered("<", part, infinite)
+            larger = builder.and_(finite, builder.fcmp_ordered(">", part, high))
+            builder.store(builder.select(larger, part, high), most)
+        for offset, sign, place in ((0, "<", least), (4, ">", most)):
+            whole = builder.load(place)
+            count = LANES
+            while count > 1:
+                count //= 2
+                first = shuffled(builder, whole, whole, range(count))
+                second = shuffled(builder, whole, whole, range(count, 2 * count))
+                whole = builder.select(builder.fcmp_ordered(sign, first, second), first, second)
+            store(builder, builder.extract_element(whole, I32(0)), out, offset)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT), generate
+
+
+@intrinsic
+def centroid_block(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
+    """Store for 16 centroids constant + scale * (bias + sum of products of the query's bytes by the centroid's)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, query, words, scale, out = arguments
+        biases = builder.add(block, builder.mul(words, I64(64)))
+        sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in range(4)]
+        builder.store(load(builder, biases, 0, ROWS32), sums[0])
+        with cgutils.for_range(builder, builder.udiv(words, I64(4)), intp=I64) as loop:
+            row = builder.add(block, builder.mul(loop.index, I64(256)))
+            asked = builder.add(query, builder.mul(loop.index, I64(16)))
+            for part, place in enumerate(sums):
+                word = broadcast(builder, load(builder, asked, 4 * part, I32))
+                codes = load(builder, row, 64 * part, BYTES)
+                more = products(context, builder, builder.load(place), builder.bitcast(word, BYTES), codes)
+                builder.store(more, place)
+        first, second, third, fourth = (builder.load(place) for place in sums)
+        whole = builder.add(builder.add(first, second), builder.add(third, fourth))
+        product = builder.sitofp(whole, FLOATS)
+        constant = load(builder, biases, 64, FLOATS)
+        store(builder, fused(builder, product, broadcast(builder, scale), constant), out)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT, FLOAT, INT), generate
+
+
+@intrinsic
+def make_table(typing: Any, values: Any, inverse: Any, out: Any) -> Any:
+    """Store the 16-byte table of four values: entry v sums 2 |value| * inverse over the signs that v has right."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, inverse, out = arguments
+        entries = splat(F32, 0.5)
+        for bit in range(4):
+            value = builder.fmul(load(builder, values, 4 * bit, F32), inverse)
+            length = call(builder, "llvm.fabs.f32", F32, (value,))
+            signs = ir.Constant(FLOATS, [1.0 if v >> bit & 1 else -1.0 for v in range(LANES)])
+            entries = builder.fadd(entries, broadcast(builder, length))
+            entries = fused(builder, broadcast(builder, value), signs, entries)
+        whole = builder.fptosi(entries, ROWS32)
+        store(builder, builder.trunc(whole, ROWS8), out)
+        return context.get_dummy_value()
+
+    return types.void(INT, FLOAT, INT), generate
+
+
+@intrinsic
+def turn_tile(typing: Any, query: Any, matrix: Any, dimension: Any, stride: Any, shift: Any, out: Any) -> Any:
+    """Store 128 values of the query (d,) by a matrix (d, stride / 4), less `shift`; the stride is in bytes."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        query, matrix, dimension, stride, shift, out = arguments
+        sums = [cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(8)]
+        with cgutils.for_range(builder, dimension, intp=I64) as loop:
+            row = builder.add(matrix, builder.mul(loop.index, stride))
+            value = load(builder, builder.add(query, builder.mul(loop.index, I64(4))), 0, F32)
+            value = broadcast(builder, value)
+            for part, place in enumerate(sums):
+                weights = load(builder, row, 64 * part, FLOATS)
+                builder.store(fused(builder, value, weights, builder.load(place)), place)
+        for part, place in enumerate(sums):
+            moved = builder.fsub(builder.load(place), load(builder, shift, 64 * part, FLOATS))
+            store(builder, moved, out, 64 * part)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT, INT, INT, INT), generate
+
+
+@intrinsic
+def prefetch(typing: Any, address: Any) -> Any:
+    """Ask for the cache line of an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.PointerType())
+        hints = [I32(0), I32(3), I32(1)]
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0"), (pointer, *hints)
+        )
+        return context.get_dummy_value()
+
+    return types.void(INT), generate
+
+
+@intrinsic
+def int64_at(typing: Any, address: Any, number: Any) -> Any:
+    """Return one of the int64 that begin at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, number = arguments
+        return load(builder, builder.add(address, builder.mul(number, I64(8))), 0, I64)
+
+    return INT(INT, INT), generate
+
+
+@intrinsic
+def ones_of(typing: Any, bits: Any) -> Any:
+    """Return how many bits of an int64 are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ones(builder, arguments[0])
+
+    return INT(INT), generate
+
+
+def _comparison(element: str, product: bool) -> Any:
+    """Return the kernel that compares a float32 query with a row of one type."""
+    kind, conversion, size = ELEMENTS[element]
+    rows = ir.VectorType(kind, LANES)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        query, row, dimension = arguments
+        sums = [cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(4)]
+
+        def step(at: Any, part: int, mask: Any = None) -> None:
+            asked_at = builder.add(query, builder.mul(at, I64(4)))
+            row_at = builder.add(row, builder.mul(at, I64(size)))
+            if mask is None:
+                asked = load(builder, asked_at, part * 64, FLOATS)
+                values = load(builder, row_at, part * LANES * size, rows)
+            else:
+                asked, values = _masked(builder, asked_at, FLOATS, mask), _masked(builder, row_at, rows, mask)
+            values = getattr(builder, conversion)(values, FLOATS) if conversion else values
+            first = asked if product else builder.fsub(asked, values)
+            second = values if product else first
+            builder.store(fused(builder, first, second, builder.load(sums[part])), sums[part])
+
+        wide = builder.and_(dimension, I64(-64))
+        with cgutils.for_range_slice(builder, I64(0), wide, I64(64), intp=I64) as (at, _):
+            for part in range(4):
+                step(at, part)
+        even = builder.and_(dimension, I64(-LANES))
+        with cgutils.for_range_slice(builder, wide, even, I64(LANES), intp=I64) as (at, _):
+            step(at, 0)
+        with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
+            left = builder.trunc(builder.sub(dimension, even), I32)
+            lanes = ir.Constant(ROWS32, list(range(LANES)))
+            step(even, 0, builder.icmp_unsigned("<", lanes, broadcast(builder, left)))
+        first, second, third, fourth = (builder.load(place) for place in sums)
+        return total(builder, builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth)))
+
+    def compare(typing: Any, query: Any, row: Any, dimension: Any) -> Any:
+        return FLOAT(INT, INT, INT), generate
+
+    return intrinsic(compare)
+
+
+def _masked(builder: Any, address: Any, kind: Any, mask: Any) -> Any:
+    """Return a vector of which only the elements under `mask` are read; the others are 0."""
+    pointer = builder.inttoptr(address, ir.PointerType())
+    name = {"i8": "v16i8", "half": "v16f16", "float": "v16f32"}[str(kind.element)]
+    zero = ir.Constant(kind, [0 if isinstance(kind.element, ir.IntType) else 0.0] * LANES)
+    signature = ir.FunctionType(kind, [pointer.type, I32, mask.type, kind])
+    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.masked.load.{name}.p0")
+    return builder.call(function, (pointer, I32(1), mask, zero))
+
+
+square_uint8, square_int8, square_float16, square_float32 = (_comparison(e, False) for e in ELEMENTS)
+product_uint8, product_int8, product_float16, product_float32 = (_comparison(e, True) for e in ELEMENTS)

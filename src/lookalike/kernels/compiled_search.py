@@ -1,0 +1,305 @@
+"""The search of a partition in one compiled call: see `lookalike.index.partition` for what the arrays mean.
+
+A `plan` holds addresses and sizes, in the order that its first lines read them: one array, because each argument
+of a call from Python costs a tenth of a microsecond or more. Numba caches the compiled code of the entries, which
+have explicit types. Scratch arrays end with room for 16 more: vectors are read and written whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from lookalike.kernels import compiled_parts
+from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
+
+INFINITY = np.float32(np.inf)
+TABLE_LIMIT = np.float32(31)
+"""Eight entries of a table are added in a byte."""
+
+parts: Any = compiled_parts  # intrinsics are called without their first argument
+_inner: Any = njit(nogil=True, error_model="numpy")
+
+
+@_inner
+def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
+    """Keep the `want` least of `count` values, or up to `slack` more, in front; return how many, and the limit.
+
+    No heap and no sort: the limit is found by bisection, each step of which counts 16 values an instruction.
+    """
+    vectors = (count + 15) >> 4
+    for i in range(count, vectors << 4):
+        values[i] = INFINITY
+    if count <= want:
+        return count, INFINITY
+    address, at = values.ctypes.data, places.ctypes.data
+    bounds = np.empty(2, dtype=np.float32)
+    parts.bounds_of(address, vectors, bounds.ctypes.data)
+    low, high = bounds[0], bounds[1]
+    for _ in range(40):
+        middle = low + (high - low) * np.float32(0.5)
+        if not low < middle < high:
+            break
+        below = parts.count_at_most(address, vectors, middle)
+        if below < want:
+            low = middle
+        else:
+            high = middle
+            if below <= want + slack:
+                break
+    return parts.keep_at_most(address, at, vectors, high, address, at), high
+
+
+@_inner
+def _sort(values: Any, numbers: Any, count: int) -> None:
+    """Order by value, then number, by Shell's method."""
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, count):
+            value, number = values[i], numbers[i]
+            j = i
+            while j >= gap and (
+                values[j - gap] > value or (values[j - gap] == value and numbers[j - gap] > number)
+            ):
+                values[j], numbers[j] = values[j - gap], numbers[j - gap]
+                j -= gap
+            values[j], numbers[j] = value, number
+        gap //= 3
+
+
+@_inner
+def _square(element: int, query: int, row: int, dimension: int) -> Any:
+    if element == 0:
+        return parts.square_uint8(query, row, dimension)
+    if element == 1:
+        return parts.square_int8(query, row, dimension)
+    if element == 2:
+        return parts.square_float16(query, row, dimension)
+    return parts.square_float32(query, row, dimension)
+
+
+@_inner
+def _product(element: int, query: int, row: int, dimension: int) -> Any:
+    if element == 0:
+        return parts.product_uint8(query, row, dimension)
+    if element == 1:
+        return parts.product_int8(query, row, dimension)
+    if element == 2:
+        return parts.product_float16(query, row, dimension)
+    return parts.product_float32(query, row, dimension)
+
+
+@_inner
+def _aligned(scratch: Any, size: int) -> Any:
+    """Return `size` bytes that begin a cache line, of 64 more: a load that crosses lines costs two."""
+    start = -scratch.ctypes.data & 63
+    return scratch[start : start + size]
+
+
+@_inner
+def _quantised(turned: Any, out: Any) -> Any:
+    """Store turned values as bytes around 128; return the step."""
+    longest = np.float32(0)
+    for i in range(len(turned)):
+        longest = max(longest, abs(turned[i]))
+    step = longest / np.float32(127) if longest > 0 else np.float32(1)
+    inverse = np.float32(1) / step
+    for i in range(len(turned)):
+        out[i] = np.uint8(np.int32(turned[i] * inverse + np.float32(128.5)))
+    return step
+
+
+@_inner
+def _tables(turned: Any, out: Any) -> Any:
+    """Store the tables of turned values; return the step of their entries and the sum of the values' lengths."""
+    widest = np.float32(0)
+    lengths = np.float32(0)
+    for i in range(0, len(turned), 4):
+        four = abs(turned[i]) + abs(turned[i + 1]) + abs(turned[i + 2]) + abs(turned[i + 3])
+        widest = max(widest, four)
+        lengths += four
+    step = np.float32(2) * widest / TABLE_LIMIT if widest > 0 else np.float32(1)
+    inverse = np.float32(1) / step
+    values, tables = turned.ctypes.data, out.ctypes.data
+    for group in range(len(turned) // 4):
+        parts.make_table(values + 16 * group, inverse, tables + 16 * group)
+    return step, lengths
+
+
+@_inner
+def _choose(nearness: Any, groups: int, want: int, chosen: Any, chosen_buckets: Any) -> Any:
+    """Put the `want` nearest buckets, or a few more, in front of the arrays, nearest first; return how many."""
+    address = nearness.ctypes.data
+    bounds = np.empty(2, dtype=np.float32)
+    parts.bounds_of(address, groups, bounds.ctypes.data)
+    low, high = bounds[0], bounds[1]
+    slack = want >> 3
+    for _ in range(40):
+        middle = low + (high - low) * np.float32(0.5)
+        if not low < middle < high:
+            break
+        below = parts.count_at_most(address, groups, middle)
+        if below < want:
+            low = middle
+        else:
+            high = middle
+            if below <= want + slack:
+                break
+    count = parts.keep_at_most(address, 0, groups, high, chosen.ctypes.data, chosen_buckets.ctypes.data)
+    _sort(chosen, chosen_buckets, count)
+    return count
+
+
+@njit(
+    "void(int64[::1], float32, float32[:, ::1], int64, int64, uint16[::1], int64, float32, int64[:, ::1],"
+    " float32[:, ::1], int64[::1])",
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def search(
+    plan: Any,
+    centroid_step: Any,
+    queries: Any,
+    probes: Any,
+    depth: Any,
+    visible: Any,
+    enough: Any,
+    max_distance: Any,
+    found_ids: Any,
+    found_distances: Any,
+    seen: Any,
+) -> None:
+    """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
+
+    `visible` has a word a block, or no element where all rows are; then buckets are looked into beyond `probes`
+    until `enough` visible rows were seen. `seen` (2,) gets the rows estimated and compared added.
+    """
+    buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
+    vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
+    matrix, shift, mean, centroids, row_bytes = plan[10], plan[11], plan[12], plan[13], plan[14]
+    k = found_ids.shape[1]
+    units, groups, words = signs >> 7, (buckets + 15) >> 4, signs >> 2
+    block_bytes, centroid_bytes = signs * 2 + 128, signs * 16 + 128
+    room = 4 * depth + 64
+    turned = _aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
+    query_bytes = np.empty(signs, dtype=np.uint8)
+    tables = _aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4)
+    nearness = _aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
+    chosen = np.empty(groups * 16 + 16, dtype=np.float32)
+    chosen_buckets = np.empty(groups * 16 + 16, dtype=np.int32)
+    estimates = np.empty(room + 32, dtype=np.float32)
+    places = np.empty(room + 32, dtype=np.int32)
+    numbers = np.empty(room + 32, dtype=np.int64)
+    scaled = np.zeros(dimension, dtype=np.float32)
+    zeros = np.zeros(dimension, dtype=np.float32).ctypes.data
+    turned_at, tables_at, bytes_at = turned.ctypes.data, tables.ctypes.data, query_bytes.ctypes.data
+    estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
+    filtered = len(visible) > 0
+    for q in range(len(queries)):
+        query = queries[q].ctypes.data
+        for tile in range(0, 512 * units, 512):
+            parts.turn_tile(query, matrix + tile, dimension, 4 * signs, shift + tile, turned_at + tile)
+        query_step = _quantised(turned, query_bytes)
+        table_step, lengths = _tables(turned, tables)
+        if metric == DOT:
+            origin = -parts.product_float32(query, mean, dimension)
+            scale = -query_step * centroid_step
+        else:
+            origin = parts.square_float32(query, mean, dimension)
+            scale = np.float32(-2) * query_step * centroid_step
+        for group in range(groups):
+            centroid = centroids + group * centroid_bytes
+            parts.centroid_block(centroid, bytes_at, words, scale, nearness.ctypes.data + 64 * group)
+        want = min(probes, buckets)
+        done = np.int64(0)
+        rows_seen = np.int64(0)
+        size = np.int64(0)
+        limit = INFINITY
+        while True:
+            last = min(want, _choose(nearness, groups, want, chosen, chosen_buckets))
+            for i in range(done, last):
+                bucket = chosen_buckets[i]
+                following = chosen_buckets[min(i + 1, last - 1)]
+                ahead = blocks + parts.int64_at(starts, following) * block_bytes
+                ahead_end = blocks + parts.int64_at(starts, following + 1) * block_bytes
+                base = origin + chosen[i]
+                position = parts.int64_at(offsets, bucket)
+                end = parts.int64_at(offsets, bucket + 1)
+                first_block = parts.int64_at(starts, bucket)
+                for block in range(first_block, first_block + ((end - position + 15) >> 4)):
+                    if ahead < ahead_end:
+                        for line in range(0, block_bytes, 64):
+                            parts.prefetch(ahead + line)
+                        ahead += block_bytes
+                    bits = np.int64(65535)
+                    if end - position < 16:
+                        bits = (np.int64(1) << (end - position)) - 1
+                    if filtered:
+                        bits &= np.int64(visible[block])
+                        rows_seen += parts.ones_of(bits)
+                    if bits != 0:
+                        size += parts.scan_block(
+                            blocks + block * block_bytes,
+                            tables_at,
+                            units,
+                            table_step,
+                            -lengths,
+                            base,
+                            limit,
+                            bits,
+                            estimates_at + 4 * size,
+                            places_at + 4 * size,
+                            position,
+                        )
+                        if size >= room:
+                            size, limit = _select(estimates, places, size, depth, depth >> 3)
+                            if size >= room:  # as many estimates are equal
+                                size = depth
+                    position += 16
+                if not filtered:
+                    rows_seen += end - parts.int64_at(offsets, bucket)
+            if not filtered or last < want or want == buckets or rows_seen >= enough:
+                break
+            done, want = want, min(buckets, 2 * want)
+        size, limit = _select(estimates, places, size, depth, depth >> 3)
+        seen[0] += rows_seen
+        seen[1] += size
+        for i in range(size):
+            row = vectors + places[i] * row_bytes
+            for line in range(0, min(row_bytes, 256), 64):
+                parts.prefetch(row + line)
+        for i in range(size):
+            row = vectors + places[i] * row_bytes
+            if metric == EUCLIDEAN:
+                estimates[i] = _square(element, query, row, dimension)
+            elif metric == DOT:
+                estimates[i] = -_product(element, query, row, dimension)
+            else:
+                square = _square(element, zeros, row, dimension)
+                product = _product(element, query, row, dimension)
+                estimates[i] = -product / np.sqrt(square) if square > 0 else np.float32(0)
+        size, limit = _select(estimates, places, size, k, k >> 1)
+        for i in range(size):
+            if metric == EUCLIDEAN:
+                estimates[i] = np.sqrt(estimates[i])
+            elif metric == COSINE:
+                row = vectors + places[i] * row_bytes
+                square = _square(element, zeros, row, dimension)
+                if square > 0:  # half the squared difference, which is 0 for equal rows
+                    length = np.sqrt(square)
+                    for j in range(dimension):
+                        scaled[j] = queries[q, j] * length
+                    estimates[i] = _square(element, scaled.ctypes.data, row, dimension) / (square + square)
+                else:
+                    estimates[i] = np.float32(1)
+            numbers[i] = parts.int64_at(ids, places[i])
+        _sort(estimates, numbers, size)
+        for i in range(k):
+            there = i < size and estimates[i] <= max_distance
+            found_ids[q, i] = numbers[i] if there else -1
+            found_distances[q, i] = estimates[i] if there else INFINITY
