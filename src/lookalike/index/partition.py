@@ -57,6 +57,8 @@ class Partition:
         vectors: (n, d) uint8, int8, float16 or float32, in bucket order.
         ids: (n,) int64, of each position.
         projection: the turn of the sketches.
+        plan: addresses and sizes, for kernels; the arrays live as long as the partition.
+        step: of the centroids' bytes, for kernels.
         blocks: (blocks, projection.block_bytes) uint8, what `encode` gives; bucket i has ceil(rows / 16) of them.
     """
 
@@ -99,8 +101,8 @@ class Partition:
         self.projection = projection
         self.blocks = aligned(blocks)
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
-        self._centroid_blocks, self._step = _centroid_blocks(metric, centroids, projection)
-        self._plan = np.array(
+        self._centroid_blocks, self.step = _centroid_blocks(metric, centroids, projection)
+        self.plan = np.array(
             [
                 len(centroids),
                 dimension,
@@ -192,7 +194,7 @@ class Partition:
         seen = np.zeros(2, dtype=np.int64)
         common = (probes, depth, visible, enough, max_distance)
         if threads <= 1 or len(queries) < 2 * QUERIES_A_THREAD:
-            search(self._plan, self._step, queries, *common, ids, distances, seen)
+            search(self.plan, self.step, queries, *common, ids, distances, seen)
             return seen
         pieces = min(threads, len(queries) // QUERIES_A_THREAD)
         bounds = [len(queries) * i // pieces for i in range(pieces + 1)]
@@ -200,7 +202,7 @@ class Partition:
         def run(first: int, last: int) -> Int64:
             own = np.zeros(2, dtype=np.int64)
             part = slice(first, last)
-            search(self._plan, self._step, queries[part], *common, ids[part], distances[part], own)
+            search(self.plan, self.step, queries[part], *common, ids[part], distances[part], own)
             return own
 
         with ThreadPoolExecutor(pieces) as pool:
@@ -211,12 +213,13 @@ class Partition:
     def mask(self, rows: Bool) -> UInt16:
         """Return the form of `rows` (n,), by position, that `search` takes: a word of 16 bits a block."""
         slots = np.zeros(len(self.blocks) * BLOCK_ROWS, dtype=np.bool_)
-        slots[self._slots(0, len(self.centroids))] = rows
+        slots[_slots(self.offsets, 0, len(self.centroids))] = rows
         words: UInt16 = np.packbits(slots, bitorder="little").view("<u2").astype(np.uint16, copy=False)
         return words
 
-    def _slots(self, first: int, last: int) -> Int64:
-        return _slots(self.offsets, first, last)
+    def rows_as_hashed(self, positions: Int64) -> Float32:
+        """Return the rows at `positions` as float32, under "cosine" at length one."""
+        return as_hashed(self.vectors[positions], self.metric)
 
 
 _search: Any = None
@@ -267,10 +270,7 @@ def encode(
 
     def run(start: int) -> None:
         part = slice(start, start + ENCODED_ROWS)
-        block: Float32 = np.array(rows[part], dtype=np.float32, order="C")
-        if metric == "cosine":
-            lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
-            block /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
+        block = as_hashed(rows[part], metric)
         compiled_encode.encode_rows(
             block,
             block @ projection.matrix,
@@ -293,6 +293,15 @@ def encode(
         with ThreadPoolExecutor(min(threads, os.cpu_count() or 1)) as pool:
             list(pool.map(run, starts))
     return blocks
+
+
+def as_hashed(rows: npt.NDArray[Any], metric: Metric) -> Float32:
+    """Return a copy of `rows` (n, d) as float32, under "cosine" at length one."""
+    hashed: Float32 = np.array(rows, dtype=np.float32, order="C")
+    if metric == "cosine":
+        lengths = np.sqrt(np.einsum("ij,ij->i", hashed, hashed))
+        hashed /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
+    return hashed
 
 
 def block_count(offsets: Int64) -> int:

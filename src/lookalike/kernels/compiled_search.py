@@ -20,10 +20,10 @@ TABLE_LIMIT = np.float32(31)
 """Eight entries of a table are added in a byte."""
 
 parts: Any = compiled_parts  # intrinsics are called without their first argument
-_inner: Any = njit(nogil=True, error_model="numpy")
+inner: Any = njit(nogil=True, error_model="numpy")
 
 
-@_inner
+@inner
 def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
     """Keep the `want` least of `count` values, or up to `slack` more, in front; return how many, and the limit.
 
@@ -52,7 +52,7 @@ def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
     return parts.keep_at_most(address, at, vectors, high, address, at), high
 
 
-@_inner
+@inner
 def _sort(values: Any, numbers: Any, count: int) -> None:
     """Order by value, then number, by Shell's method."""
     gap = 1
@@ -71,7 +71,7 @@ def _sort(values: Any, numbers: Any, count: int) -> None:
         gap //= 3
 
 
-@_inner
+@inner
 def _square(element: int, query: int, row: int, dimension: int) -> Any:
     if element == 0:
         return parts.square_uint8(query, row, dimension)
@@ -82,7 +82,7 @@ def _square(element: int, query: int, row: int, dimension: int) -> Any:
     return parts.square_float32(query, row, dimension)
 
 
-@_inner
+@inner
 def _product(element: int, query: int, row: int, dimension: int) -> Any:
     if element == 0:
         return parts.product_uint8(query, row, dimension)
@@ -93,14 +93,14 @@ def _product(element: int, query: int, row: int, dimension: int) -> Any:
     return parts.product_float32(query, row, dimension)
 
 
-@_inner
-def _aligned(scratch: Any, size: int) -> Any:
+@inner
+def aligned(scratch: Any, size: int) -> Any:
     """Return `size` bytes that begin a cache line, of 64 more: a load that crosses lines costs two."""
     start = -scratch.ctypes.data & 63
     return scratch[start : start + size]
 
 
-@_inner
+@inner
 def _quantised(turned: Any, out: Any) -> Any:
     """Store turned values as bytes around 128; return the step."""
     longest = np.float32(0)
@@ -113,7 +113,7 @@ def _quantised(turned: Any, out: Any) -> Any:
     return step
 
 
-@_inner
+@inner
 def _tables(turned: Any, out: Any) -> Any:
     """Store the tables of turned values; return the step of their entries and the sum of the values' lengths."""
     widest = np.float32(0)
@@ -130,8 +130,8 @@ def _tables(turned: Any, out: Any) -> Any:
     return step, lengths
 
 
-@_inner
-def _choose(nearness: Any, groups: int, want: int, chosen: Any, chosen_buckets: Any) -> Any:
+@inner
+def choose(nearness: Any, groups: int, want: int, chosen: Any, chosen_buckets: Any) -> Any:
     """Put the `want` nearest buckets, or a few more, in front of the arrays, nearest first; return how many."""
     address = nearness.ctypes.data
     bounds = np.empty(2, dtype=np.float32)
@@ -152,6 +152,31 @@ def _choose(nearness: Any, groups: int, want: int, chosen: Any, chosen_buckets: 
     count = parts.keep_at_most(address, 0, groups, high, chosen.ctypes.data, chosen_buckets.ctypes.data)
     _sort(chosen, chosen_buckets, count)
     return count
+
+
+@inner
+def begin(plan: Any, centroid_step: Any, query: int, turned: Any, tables: Any, nearness: Any) -> Any:
+    """Turn a query, make its tables, and estimate how near each centroid is.
+
+    Return what a bucket's nearness lacks to be that of its centroid, and the step and the shift of the tables.
+    """
+    buckets, dimension, signs, metric = plan[0], plan[1], plan[2], plan[4]
+    matrix, shift, mean, centroids = plan[10], plan[11], plan[12], plan[13]
+    turned_at, bytes_at = turned.ctypes.data, tables.ctypes.data + 4 * signs
+    for tile in range(0, 4 * signs, 512):
+        parts.turn_tile(query, matrix + tile, dimension, 4 * signs, shift + tile, turned_at + tile)
+    query_step = _quantised(turned, tables[4 * signs :])
+    step, lengths = _tables(turned, tables)
+    if metric == DOT:
+        origin = -parts.product_float32(query, mean, dimension)
+        scale = -query_step * centroid_step
+    else:
+        origin = parts.square_float32(query, mean, dimension)
+        scale = np.float32(-2) * query_step * centroid_step
+    for group in range((buckets + 15) >> 4):
+        centroid = centroids + group * (16 * signs + 128)
+        parts.centroid_block(centroid, bytes_at, signs >> 2, scale, nearness.ctypes.data + 64 * group)
+    return origin, step, -lengths
 
 
 @njit(
@@ -181,15 +206,13 @@ def search(
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
-    matrix, shift, mean, centroids, row_bytes = plan[10], plan[11], plan[12], plan[13], plan[14]
+    row_bytes = plan[14]
     k = found_ids.shape[1]
-    units, groups, words = signs >> 7, (buckets + 15) >> 4, signs >> 2
-    block_bytes, centroid_bytes = signs * 2 + 128, signs * 16 + 128
+    units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     room = 4 * depth + 64
-    turned = _aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
-    query_bytes = np.empty(signs, dtype=np.uint8)
-    tables = _aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4)
-    nearness = _aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
+    turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
+    tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
+    nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
     chosen = np.empty(groups * 16 + 16, dtype=np.float32)
     chosen_buckets = np.empty(groups * 16 + 16, dtype=np.int32)
     estimates = np.empty(room + 32, dtype=np.float32)
@@ -197,31 +220,18 @@ def search(
     numbers = np.empty(room + 32, dtype=np.int64)
     scaled = np.zeros(dimension, dtype=np.float32)
     zeros = np.zeros(dimension, dtype=np.float32).ctypes.data
-    turned_at, tables_at, bytes_at = turned.ctypes.data, tables.ctypes.data, query_bytes.ctypes.data
-    estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
+    tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     filtered = len(visible) > 0
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        for tile in range(0, 512 * units, 512):
-            parts.turn_tile(query, matrix + tile, dimension, 4 * signs, shift + tile, turned_at + tile)
-        query_step = _quantised(turned, query_bytes)
-        table_step, lengths = _tables(turned, tables)
-        if metric == DOT:
-            origin = -parts.product_float32(query, mean, dimension)
-            scale = -query_step * centroid_step
-        else:
-            origin = parts.square_float32(query, mean, dimension)
-            scale = np.float32(-2) * query_step * centroid_step
-        for group in range(groups):
-            centroid = centroids + group * centroid_bytes
-            parts.centroid_block(centroid, bytes_at, words, scale, nearness.ctypes.data + 64 * group)
+        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness)
         want = min(probes, buckets)
         done = np.int64(0)
         rows_seen = np.int64(0)
         size = np.int64(0)
         limit = INFINITY
         while True:
-            last = min(want, _choose(nearness, groups, want, chosen, chosen_buckets))
+            last = min(want, choose(nearness, groups, want, chosen, chosen_buckets))
             for i in range(done, last):
                 bucket = chosen_buckets[i]
                 following = chosen_buckets[min(i + 1, last - 1)]
@@ -248,7 +258,7 @@ def search(
                             tables_at,
                             units,
                             table_step,
-                            -lengths,
+                            table_shift,
                             base,
                             limit,
                             bits,

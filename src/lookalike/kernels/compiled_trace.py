@@ -1,0 +1,121 @@
+"""Where a search would have to look to find given rows: one pass tells the recall of every probes and depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from lookalike.kernels.compiled_search import INFINITY, aligned, begin, choose, parts
+
+
+@njit(
+    "void(int64[::1], float32, float32[:, ::1], int64[::1], int32[:, ::1], int64[:, ::1], int64[::1],"
+    " int32[:, ::1], int32[:, :, ::1], float64[::1])",
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def trace(
+    plan: Any,
+    centroid_step: Any,
+    queries: Any,
+    own: Any,
+    wanted_buckets: Any,
+    wanted: Any,
+    levels: Any,
+    ranks: Any,
+    ahead: Any,
+    rows_seen: Any,
+) -> None:
+    """Fill, for `wanted` positions (q, w) of queries (q, d) that are themselves the rows at positions `own` (q,):
+
+    - `ranks` (q, w): the place of the row's bucket among the query's, -1 beyond the last of `levels`;
+    - `ahead` (levels, q, w): rows, other than the query's own, that the first `levels[i]` buckets hold and that are
+      estimated nearer than the wanted row;
+    - `rows_seen` (levels,): rows in the first `levels[i]` buckets, summed over the queries.
+
+    `wanted_buckets` (q, w) are the buckets of the wanted rows.
+    """
+    buckets, signs, offsets, starts, blocks = plan[0], plan[2], plan[7], plan[8], plan[9]
+    units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
+    width = wanted.shape[1]
+    largest = np.int64(0)
+    for bucket in range(buckets):
+        largest = max(largest, parts.int64_at(offsets, bucket + 1) - parts.int64_at(offsets, bucket))
+    turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
+    tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
+    nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
+    chosen = np.empty(groups * 16 + 16, dtype=np.float32)
+    chosen_buckets = np.empty(groups * 16 + 16, dtype=np.int32)
+    estimates = np.empty(largest + 64, dtype=np.float32)
+    places = np.empty(largest + 64, dtype=np.int32)
+    targets = np.empty(width, dtype=np.float32)
+    counts = np.empty(width, dtype=np.int32)
+    place_of = np.empty(buckets, dtype=np.int32)
+    tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
+    for q in range(len(queries)):
+        query = queries[q].ctypes.data
+        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness)
+        most = min(levels[-1], buckets)
+        last = min(most, choose(nearness, groups, most, chosen, chosen_buckets))
+        place_of[:] = -1
+        for i in range(last):
+            place_of[chosen_buckets[i]] = i
+        for w in range(width):
+            ranks[q, w] = place_of[wanted_buckets[q, w]]
+            targets[w] = -INFINITY
+            counts[w] = 0
+        # First the estimates of the wanted rows, then how many rows are before each of them.
+        for counting in range(2):
+            level = 0
+            total = np.int64(0)
+            for i in range(last):
+                bucket = chosen_buckets[i]
+                position, end = parts.int64_at(offsets, bucket), parts.int64_at(offsets, bucket + 1)
+                total += end - position
+                if counting == 0:
+                    needed = False
+                    for w in range(width):
+                        needed |= wanted_buckets[q, w] == bucket
+                    if not needed:
+                        continue
+                size = np.int64(0)
+                block = parts.int64_at(starts, bucket)
+                for first in range(position, end, 16):
+                    bits = np.int64(65535)
+                    if end - first < 16:
+                        bits = (np.int64(1) << (end - first)) - 1
+                    size += parts.scan_block(
+                        blocks + block * block_bytes,
+                        tables_at,
+                        units,
+                        table_step,
+                        table_shift,
+                        origin + chosen[i],
+                        INFINITY,
+                        bits,
+                        estimates_at + 4 * size,
+                        places_at + 4 * size,
+                        first,
+                    )
+                    block += 1
+                if counting == 0:
+                    for j in range(size):
+                        for w in range(width):
+                            if wanted[q, w] == places[j]:
+                                targets[w] = estimates[j]
+                    continue
+                for j in range(size):
+                    if places[j] == own[q]:
+                        estimates[j] = INFINITY
+                for j in range(size, (size + 15) >> 4 << 4):
+                    estimates[j] = INFINITY
+                for w in range(width):
+                    counts[w] += parts.count_at_most(estimates_at, (size + 15) >> 4, targets[w])
+                while level < len(levels) and (levels[level] == i + 1 or i + 1 == last):
+                    rows_seen[level] += total
+                    for w in range(width):
+                        ahead[level, q, w] = counts[w] - 1
+                    level += 1
