@@ -36,6 +36,7 @@ from lookalike.kernels.compiled_vector import (
     splat,
     store,
     total,
+    widened,
 )
 
 CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES = 64, 256, 512
@@ -311,7 +312,7 @@ def ones_of(typing: Any, bits: Any) -> Any:
 
 def _comparison(element: str, product: bool) -> Any:
     """Return the kernel that compares a float32 query with a row of one type."""
-    kind, conversion, size = ELEMENTS[element]
+    kind, size = ELEMENTS[element]
     rows = ir.VectorType(kind, LANES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -326,7 +327,7 @@ def _comparison(element: str, product: bool) -> Any:
                 values = load(builder, row_at, part * LANES * size, rows)
             else:
                 asked, values = _masked(builder, asked_at, FLOATS, mask), _masked(builder, row_at, rows, mask)
-            values = getattr(builder, conversion)(values, FLOATS) if conversion else values
+            values = widened(context, builder, values, element)
             first = asked if product else builder.fsub(asked, values)
             second = values if product else first
             builder.store(fused(builder, first, second, builder.load(sums[part])), sums[part])
@@ -354,7 +355,7 @@ def _comparison(element: str, product: bool) -> Any:
 def _masked(builder: Any, address: Any, kind: Any, mask: Any) -> Any:
     """Return a vector of which only the elements under `mask` are read; the others are 0."""
     pointer = builder.inttoptr(address, ir.PointerType())
-    name = {"i8": "v16i8", "half": "v16f16", "float": "v16f32"}[str(kind.element)]
+    name = {"i8": "v16i8", "i16": "v16i16", "float": "v16f32"}[str(kind.element)]
     zero = ir.Constant(kind, [0 if isinstance(kind.element, ir.IntType) else 0.0] * LANES)
     signature = ir.FunctionType(kind, [pointer.type, I32, mask.type, kind])
     function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.masked.load.{name}.p0")

@@ -21,13 +21,13 @@ I1, I8, I16, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 ROWS8, ROWS32, ROWS64, FLOATS = (ir.VectorType(part, LANES) for part in (I8, I32, I64, F32))
 BYTES, PAIRS = ir.VectorType(I8, 64), ir.VectorType(I16, 32)
 
-ELEMENTS: dict[str, tuple[ir.Type, str, int]] = {
-    "uint8": (I8, "uitofp", 1),
-    "int8": (I8, "sitofp", 1),
-    "float16": (ir.HalfType(), "fpext", 2),
-    "float32": (F32, "", 4),
+ELEMENTS: dict[str, tuple[ir.Type, int]] = {
+    "uint8": (I8, 1),
+    "int8": (I8, 1),
+    "float16": (I16, 2),
+    "float32": (F32, 4),
 }
-"""LLVM's type, its conversion to float, and bytes, of each type that rows may have."""
+"""LLVM's type and the bytes of each type that rows may have; halves are loaded as their bits."""
 
 BYTE_LOOK_UPS = (
     ("avx2", "llvm.x86.avx2.pshuf.b", 32),
@@ -130,6 +130,22 @@ def products(context: Any, builder: ir.IRBuilder, sums: Any, unsigned: Any, sign
         second = builder.sext(shuffled(builder, signed, signed, places), ROWS32)
         sums = builder.add(sums, builder.mul(first, second))
     return sums
+
+
+def widened(context: Any, builder: ir.IRBuilder, values: Any, element: str) -> Any:
+    """Return 16 values of an element's type as floats."""
+    if element == "float32":
+        return values
+    if element != "float16":
+        return (builder.uitofp if element == "uint8" else builder.sitofp)(values, FLOATS)
+    if has(context, "f16c") or has(context, "neon"):
+        return builder.fpext(builder.bitcast(values, ir.VectorType(ir.HalfType(), LANES)), FLOATS)
+    # Elsewhere LLVM would call a function that Numba does not have: move the bits, and the exponent by a product.
+    bits = builder.zext(values, ROWS32)
+    size = builder.shl(builder.and_(bits, splat(I32, 0x7FFF)), splat(I32, 13))
+    sign = builder.shl(builder.and_(bits, splat(I32, 0x8000)), splat(I32, 16))
+    size = builder.fmul(builder.bitcast(size, FLOATS), splat(F32, 2.0**112))
+    return builder.bitcast(builder.or_(builder.bitcast(size, ROWS32), sign), FLOATS)
 
 
 def bits_of(builder: ir.IRBuilder, mask: Any) -> Any:
