@@ -85,7 +85,7 @@ def exponent(lines: Sequence[dict[str, Any]], kind: str) -> float | None:
     "--rows",
     multiple=True,
     type=int,
-    default=(100_000, 200_000, 400_000, 800_000, 1_500_000),
+    default=(100_000, 200_000, 400_000, 800_000, 1_400_000),
     show_default=True,
 )
 @click.option("--cpu", type=int, help="Stay on this processor.")

@@ -11,6 +11,7 @@ from benchmarks.peers.base import Ids, Options, Peer, Vectors, normalised
 class FaissLSH(Peer):
     """`IndexLSH` with two bits a dimension (at most 1,024), refined by exact distances."""
 
+    metrics = frozenset({"euclidean", "cosine"})
     module = "faiss"
     packages = "faiss-cpu"
 
@@ -26,8 +27,7 @@ class FaissLSH(Peer):
         dimension = vectors.shape[1]
         # Thresholds at the medians: without them bits of data that are not centred say little.
         self.bits = faiss.IndexLSH(dimension, self.options["bits"], True, True)
-        measure = faiss.METRIC_L2 if metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
-        self.exact = faiss.IndexFlat(dimension, measure)
+        self.exact = faiss.IndexFlatL2(dimension)  # unit vectors are ordered by it as by the cosine
         self.index = faiss.IndexRefine(self.bits, self.exact)
         rows = normalised(vectors) if self.cosine else vectors
         self.index.train(rows)

@@ -23,7 +23,7 @@ class NearPy(Peer):
     @classmethod
     def builds(cls, rows: int, dimension: int) -> list[dict[str, Any]]:
         bits = max(round(np.log2(rows / 500)), 2)
-        return [{"tables": tables, "bits": bits} for tables in (4, 12)]
+        return [{"tables": tables, "bits": bits} for tables in (12, 24)]
 
     def build(self, vectors: Vectors, metric: str, threads: int) -> None:
         from nearpy import Engine
