@@ -4,13 +4,13 @@ PYTHON := .venv/bin/python
 # A stamp for each set of extras, so that a verb installs its own and no verb undoes another's.
 STAMP := .venv/.installed-
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench bench-full docs clean
 
 help:
 	@echo "make demo    find pictures that look alike among photographs (PICTURES=folder for your own)"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format, types and the import contract"
-	@echo "make bench   measure recall and speed, in minutes"
+	@echo "make bench   measure recall and speed, in minutes; make bench-full measures everything, with peers"
 	@echo "make docs    build the documentation into site/"
 	@echo "make clean   remove everything that was made, .venv too"
 
@@ -26,8 +26,12 @@ check: $(STAMP)dev
 	.venv/bin/mypy
 	$(PYTHON) -m pytest -q tests/test_import_contract.py tests/test_errors.py
 
-bench: $(STAMP)test
-	$(PYTHON) -m benchmarks $(ARGS)
+bench: $(STAMP)bench
+	$(PYTHON) -m benchmarks $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+# The peers are built or fetched here; DATA=folder names the data sets (benchmarks/datasets.py).
+bench-full: $(STAMP)bench $(STAMP)peers
+	$(PYTHON) -m benchmarks --full $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 docs: $(STAMP)docs
 	$(PYTHON) docs/generate_command_line.py
