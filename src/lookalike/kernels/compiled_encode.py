@@ -1,4 +1,4 @@
-"""The encoder of rows, compiled by Numba; `reference.encode_rows` says what it means."""
+"""The encoder of rows, compiled by Numba; `reference_partition.encode_rows` says what it means."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def encode_rows(
     blocks: Any,
     factors: Any,
 ) -> None:
-    """See `reference.encode_rows`; its sums are in float32, in another order."""
+    """See `reference_partition.encode_rows`; its sums are in float32, in another order."""
     signs = turned.shape[1]
     first_factor = signs // 2
     for i in range(len(rows)):

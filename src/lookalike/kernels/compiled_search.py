@@ -2,7 +2,8 @@
 
 A `plan` holds addresses and sizes, in the order that its first lines read them: one array, because each argument
 of a call from Python costs a tenth of a microsecond or more. Numba caches the compiled code of the entries, which
-have explicit types. Scratch arrays end with room for 16 more: vectors are read and written whole.
+have explicit types. An address does not keep its array alive: arrays are named wherever theirs is used late.
+Scratch arrays end with room for 16 more: vectors are read and written whole.
 """
 
 from __future__ import annotations
@@ -219,7 +220,7 @@ def search(
     places = np.empty(room + 32, dtype=np.int32)
     numbers = np.empty(room + 32, dtype=np.int64)
     scaled = np.zeros(dimension, dtype=np.float32)
-    zeros = np.zeros(dimension, dtype=np.float32).ctypes.data
+    zeros = np.zeros(dimension, dtype=np.float32)
     tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     filtered = len(visible) > 0
     for q in range(len(queries)):
@@ -290,7 +291,7 @@ def search(
             elif metric == DOT:
                 estimates[i] = -_product(element, query, row, dimension)
             else:
-                square = _square(element, zeros, row, dimension)
+                square = _square(element, zeros.ctypes.data, row, dimension)
                 product = _product(element, query, row, dimension)
                 estimates[i] = -product / np.sqrt(square) if square > 0 else np.float32(0)
         size, limit = _select(estimates, places, size, k, k >> 1)
@@ -299,7 +300,7 @@ def search(
                 estimates[i] = np.sqrt(estimates[i])
             elif metric == COSINE:
                 row = vectors + places[i] * row_bytes
-                square = _square(element, zeros, row, dimension)
+                square = _square(element, zeros.ctypes.data, row, dimension)
                 if square > 0:  # half the squared difference, which is 0 for equal rows
                     length = np.sqrt(square)
                     for j in range(dimension):

@@ -1,0 +1,82 @@
+"""The recall that is predicted is the recall that is had."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from partitions import clustered, partition_of  # type: ignore[import-not-found]
+
+from lookalike.errors import OptionError
+from lookalike.index.partition import METRICS
+from lookalike.index.probing import Tuning, measured
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
+    random = np.random.default_rng(1)
+    partition = partition_of(clustered(random, 8_000, 48, 200), metric, 90)
+    tuning = measured(partition, 0)
+    queries = clustered(random, 300, 48, 200)
+    if metric == "cosine":
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    hashed = partition.rows_as_hashed(np.arange(8_000))
+    scores = -queries @ hashed.T
+    if metric != "dot":
+        scores += (hashed**2).sum(axis=1) / 2
+    for k in (1, 10):
+        truth = partition.ids[np.argsort(scores, axis=1)[:, :k]]
+        for recall in (0.8, 0.9, 0.95, 0.99):
+            setting = tuning.choose(k, recall)
+            assert setting is not None
+            found, _ = partition.search(queries, k, setting.probes, setting.rerank)
+            had = np.mean([np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)])
+            assert had >= recall - 0.015
+            assert setting.rows < 8_000
+
+
+def test_settings_grow_in_recall_and_survive_json() -> None:
+    tuning = measured(partition_of(clustered(np.random.default_rng(2), 5_000, 16), "euclidean", 60), 0)
+    assert tuning == Tuning.from_json(tuning.to_json())
+    for k in (1, 10, 100):
+        recalls = [setting.recall for setting in tuning.settings if setting.k == k]
+        assert recalls == sorted(set(recalls))
+        assert len(recalls) > 3
+    larger = tuning.choose(200, 0.9)
+    at = tuning.choose(100, 0.9)
+    assert larger is not None
+    assert at is not None
+    assert (larger.probes, larger.rerank) == (2 * at.probes, 2 * at.rerank)
+    between, next_larger = tuning.choose(5, 0.9), tuning.choose(10, 0.9)
+    assert between is not None
+    assert next_larger is not None
+    assert (between.probes, between.rerank) == (next_larger.probes, next_larger.rerank)
+
+
+def test_what_cannot_be_had_is_not_promised() -> None:
+    random = np.random.default_rng(3)
+    noise = random.standard_normal((2000, 100)).astype(np.float32)  # nothing is near anything
+    tuning = measured(partition_of(noise, "euclidean", 40), 0)
+    assert tuning.choose(10, 0.99) is None
+    assert Tuning(0, ()).choose(10, 0.5) is None
+
+
+def test_few_rows_are_measured() -> None:
+    random = np.random.default_rng(4)
+    assert measured(partition_of(clustered(random, 1, 8), "euclidean", 1), 0).settings == ()
+    tuning = measured(partition_of(clustered(random, 9, 8), "euclidean", 2), 0)
+    assert {setting.k for setting in tuning.settings} <= {1, 8}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {},
+        {"queries": 1, "settings": [[1, 2]]},
+        {"queries": "x", "settings": []},
+        {"queries": 1, "settings": None},
+        {"queries": 1, "settings": [[1, 0, 5, 0.5, 0.1, 3.0]]},
+    ],
+)
+def test_damaged_measurements_are_refused(damaged: Any) -> None:
+    with pytest.raises(OptionError, match="measurements"):
+        Tuning.from_json(damaged)

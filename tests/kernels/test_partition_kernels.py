@@ -1,0 +1,204 @@
+"""The compiled kernels of a partition equal their references."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from lookalike.hashing.projection import Projection
+from lookalike.index.partition import ELEMENTS, METRICS, Partition, block_count, encode
+from lookalike.kernels import compiled_encode, compiled_parts, compiled_search, reference_partition
+
+SEEDS = st.integers(0, 2**32 - 1)
+COMPARED = {
+    name: (getattr(compiled_parts, f"square_{name}"), getattr(compiled_parts, f"product_{name}"))
+    for name in ELEMENTS
+}
+
+
+def address(array: Any) -> int:
+    return int(array.ctypes.data)
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_rows_of_every_length_are_compared(element: Any) -> None:
+    square, product = COMPARED[element]
+
+    @njit
+    def both(query: Any, row: Any, dimension: Any) -> Any:
+        return square(query, row, dimension), product(query, row, dimension)
+
+    random = np.random.default_rng(0)
+    for dimension in (1, 3, 15, 16, 17, 63, 64, 65, 100, 128, 200):
+        query = random.integers(-9, 10, dimension).astype(np.float32)
+        row = random.integers(0 if element == "uint8" else -9, 10, dimension).astype(element)
+        wide = row.astype(np.float32)
+        found = both(address(query), address(row), dimension)
+        assert found == (((query - wide) ** 2).sum(), (query * wide).sum())
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.sampled_from([128, 256, 384]), st.floats(0, 2))
+def test_a_block_is_estimated(seed: Any, signs: Any, spread: Any) -> None:
+    random = np.random.default_rng(seed)
+    turned = (random.standard_normal(signs) * np.exp(spread * random.standard_normal(signs))).astype(
+        np.float32
+    )
+    entries, step, shift = reference_partition.tables(turned)
+    own = np.empty(4 * signs, dtype=np.uint8)
+    own_step, lengths = compiled_search._tables(turned, own)
+    assert own_step == pytest.approx(step, rel=1e-5)
+    assert -lengths == pytest.approx(shift, rel=1e-5)
+    assert np.abs(own.astype(int) - entries.reshape(-1)).max() <= 1  # a sum half way may round either way
+    block = random.integers(0, 256, 2 * signs + 128).astype(np.uint8)
+    block.view(np.float32)[signs // 2 :] = random.standard_normal(32)
+    slow = reference_partition.block_estimates(block, own.reshape(-1, 16), own_step, -lengths, 3.0)
+    limit, visible = np.float32(np.median(slow)), int(random.integers(0, 2**16))
+    estimates, places = np.zeros(16, dtype=np.float32), np.zeros(16, dtype=np.int32)
+    count = _scan(block, own, signs // 128, own_step, -lengths, limit, visible, estimates, places)
+    expected = [i for i in range(16) if slow[i] < limit and visible >> i & 1]
+    near = np.isclose(slow, limit, rtol=1e-4, atol=1e-3)
+    assert {i for i in (places[:count] - 100).tolist() if not near[i]} == {i for i in expected if not near[i]}
+    np.testing.assert_allclose(estimates[:count], slow[places[:count] - 100], rtol=1e-4, atol=1e-2)
+
+
+@njit
+def _scan(
+    block: Any,
+    tables: Any,
+    units: Any,
+    step: Any,
+    shift: Any,
+    limit: Any,
+    visible: Any,
+    estimates: Any,
+    places: Any,
+) -> Any:
+    return _parts.scan_block(
+        block.ctypes.data,
+        tables.ctypes.data,
+        units,
+        step,
+        shift,
+        np.float32(3),
+        limit,
+        visible,
+        estimates.ctypes.data,
+        places.ctypes.data,
+        100,
+    )
+
+
+_parts: Any = compiled_parts
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(0, 300), st.integers(1, 300), st.integers(0, 20), st.booleans())
+def test_the_least_are_selected(seed: Any, count: Any, want: Any, slack: Any, repeated: Any) -> None:
+    random = np.random.default_rng(seed)
+    values = np.full(count + 32, 7, dtype=np.float32)
+    values[:count] = random.integers(0, 5, count) if repeated else random.standard_normal(count)
+    given = values[:count].copy()
+    places = np.arange(count + 32, dtype=np.int32)
+    kept, limit = compiled_search._select(values, places, count, want, slack)
+    assert kept >= min(want, count)
+    assert sorted(values[:kept]) == sorted(given)[:kept]
+    assert np.array_equal(given[places[:kept]], values[:kept])
+    assert count <= want or (values[:kept] <= limit).all()
+    if not repeated:
+        assert kept <= max(want + slack, 0) or count <= want
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(0, 100))
+def test_pairs_are_sorted(seed: Any, count: Any) -> None:
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 9, count).astype(np.float32)
+    numbers = random.permutation(count).astype(np.int64)
+    expected = sorted(zip(values.tolist(), numbers.tolist(), strict=True))
+    compiled_search._sort(values, numbers, count)
+    assert list(zip(values.tolist(), numbers.tolist(), strict=True)) == expected
+
+
+def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: int, rows: int) -> Partition:
+    """Return a partition of random rows in random buckets, some of them empty."""
+    low = 0 if element == "uint8" else -20
+    vectors = (random.integers(low, 100, (rows, dimension)) + random.random((rows, 1))).astype(element)
+    wide = vectors.astype(np.float32)
+    if metric == "cosine":
+        wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
+    counts = random.multinomial(rows, random.dirichlet(np.ones(buckets)))
+    offsets = np.append(0, np.cumsum(counts))
+    centroids = wide[random.integers(0, rows, buckets)]  # not quite: signs of nothing are anything
+    centroids += random.standard_normal(centroids.shape).astype(np.float32) * np.abs(wide).max() / 20
+    return Partition.encoded(
+        metric, centroids, offsets, vectors, random.permutation(rows) + 5, Projection.fitted(wide, 1)
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.sampled_from([8, 100, 130]), st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)))
+def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) -> None:
+    random = np.random.default_rng(seed)
+    partition = parts_of(random, dimension, element, metric, 4, 50)
+    projection, offsets = partition.projection, partition.offsets
+    rows = partition.rows_as_hashed(np.arange(50))
+    bucket_of = np.repeat(np.arange(4), np.diff(offsets))
+    starts = np.cumsum(-(-np.diff(offsets) // 16)) - -(-np.diff(offsets) // 16)
+    slots = 16 * starts[bucket_of] + np.arange(50) - offsets[bucket_of]
+    turned, centres = rows @ projection.matrix, partition.centroids @ projection.matrix
+    made = []
+    for encode_rows in (reference_partition.encode_rows, compiled_encode.encode_rows):
+        blocks = np.zeros((block_count(offsets), projection.block_bytes), dtype=np.uint8)
+        encode_rows(
+            rows,
+            turned,
+            partition.centroids,
+            centres,
+            bucket_of,
+            slots,
+            projection.mean,
+            projection.shift,
+            METRICS[metric],
+            blocks,
+            blocks.view(np.float32),
+        )
+        made.append(blocks)
+    signs = projection.signs
+    assert np.array_equal(made[0][:, : 2 * signs], made[1][:, : 2 * signs])
+    slow, fast = (blocks.view(np.float32)[:, signs // 2 :] for blocks in made)
+    np.testing.assert_allclose(fast, slow, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(slow).max())))
+    whole = encode(metric, projection, partition.centroids, offsets, partition.vectors, 0, 4, threads=2)
+    assert np.array_equal(whole, partition.blocks)
+    pieces = [
+        encode(
+            metric,
+            projection,
+            partition.centroids,
+            offsets,
+            partition.vectors[offsets[i] : offsets[i + 1]],
+            i,
+            i + 1,
+        )
+        for i in range(4)
+    ]
+    assert np.array_equal(np.concatenate(pieces)[:, : 2 * signs], whole[:, : 2 * signs])
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)))
+def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any) -> None:
+    random = np.random.default_rng(seed)
+    partition = parts_of(random, 20, element, metric, 6, 150)
+    queries = partition.rows_as_hashed(np.arange(3)) + np.float32(0.01)
+    if metric == "cosine":
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    ids, distances = partition.search(queries, 5, 6, 40)
+    slow_ids, slow = reference_partition.search(partition, queries, 5, 6, 40, METRICS[metric])
+    # Rows whose estimates are about equal may be compared by one and not by the other.
+    assert (ids == slow_ids).mean() >= 0.8
+    same = ids == slow_ids
+    np.testing.assert_allclose(distances[same], slow[same], rtol=1e-4, atol=1e-4)
