@@ -151,7 +151,7 @@ class MemoryBuckets:
 
     def stats(self) -> BucketStats:
         """See `BucketStore`."""
-        sizes = np.concatenate([np.diff(table.starts) for table in self._tables] or [np.empty(0, np.int64)])
+        sizes = self.sizes()
         return BucketStats(
             ids=len(self._tables[0].members) if self._tables else 0,
             tables=len(self._tables),
@@ -159,6 +159,10 @@ class MemoryBuckets:
             largest_bucket=int(sizes.max(initial=0)),
             median_bucket=float(np.median(sizes)) if len(sizes) else 0.0,
         )
+
+    def sizes(self) -> Int64:
+        """Return the number of members of each bucket in use, of all tables."""
+        return np.concatenate([np.diff(table.starts) for table in self._tables] or [np.empty(0, np.int64)])
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what the store holds, for `restored`: `keys_I`, `starts_I` and `members_I` of each table."""

@@ -52,10 +52,12 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class RecallMeasurement:
-    """Recall@k that the index measured on rows of its own, at a number of probes a table."""
+    """Recall@k that the index measured on rows of its own, at a number of probes a table and a depth of rerank."""
 
     k: int
     probes: int
+    rerank: int
+    """Rows a query that are compared exactly, at most."""
     recall: float
     """Mean over the sampled queries."""
     error: float
@@ -71,6 +73,8 @@ class IndexStats:
     rows: int
     dimension: int
     metric: Metric
+    dtype: str
+    """The type that rows are kept in."""
     generation: int
     path: Literal["scan", "buckets"]
     """How a search without filters goes."""
@@ -84,6 +88,8 @@ class IndexStats:
     """The recall@10 that is aimed at."""
     probes: int | None
     """Probes a table for that recall at k = 10."""
+    rerank: int | None
+    """Rows a query that are then compared exactly, at most."""
     measured_recall: float | None
     """Recall@10 at that number of probes, measured when the family was fitted."""
     measurements: tuple[RecallMeasurement, ...]

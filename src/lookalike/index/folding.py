@@ -1,31 +1,38 @@
-"""When a base gets buckets, and when these are learned anew."""
+"""When tail and removed rows are folded into a new base."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from lookalike.index.bucketed import Bucketed
+from lookalike.index.building import build_base
+from lookalike.index.placing import MemoryPlace, Place, TemporaryPlace
+from lookalike.index.rows import ArrayRows, StateRows, is_mapped
 from lookalike.index.settings import Settings
-from lookalike.index.state import Base
-from lookalike.index.tune import tuned
+from lookalike.index.state import State
 
-FOLD_SHARE = 0.2
+FOLD_SHARE = 0.1
 """When tail and removed rows are more than this share of the base, they are folded into a new base."""
 
-REFIT_GROWTH = 2
-"""When a base has this many times the rows that its family was fitted to, or so many times fewer, it is refitted."""
+SPILL_BYTES = 256 << 20
+"""Rows that come from files, and are more than this, are built into files too."""
 
 
-def with_buckets(base: Base, settings: Settings, before: Bucketed | None = None) -> Base:
-    """Return `base` with buckets, where it is large enough for them.
+def is_due(state: State, settings: Settings) -> bool:
+    """Whether `state` should be folded."""
+    if not state.count or settings.recall == 1:
+        return False
+    if state.base.buckets is None:
+        return state.count >= settings.scan_below
+    return state.loose_share > FOLD_SHARE
 
-    Args:
-        before: the buckets of the base that this one grew from.
-    """
-    rows = len(base.ids)
-    if rows < max(1, settings.scan_below) or settings.recall == 1:
-        return base
-    if before is not None and before.fitted_rows / REFIT_GROWTH < rows < before.fitted_rows * REFIT_GROWTH:
-        return replace(base, bucketed=before.rehashed(base.vectors))
-    bucketed = Bucketed.fitted(base.vectors, settings)
-    return replace(base, bucketed=tuned(bucketed, base.vectors, base.ids, settings.seed))
+
+def folded(state: State, settings: Settings, threads: int) -> State:
+    """Return one base of base and tail, in memory or, where the base is large and in files, in temporary files."""
+    source = StateRows.of(state)
+    place = place_for(source, in_memory=not is_mapped(state.base.vectors))
+    ids = state.row_ids()[source.rows]
+    return State.of(build_base(source, ids, settings, place, threads, state.base.buckets))
+
+
+def place_for(source: ArrayRows | StateRows, *, in_memory: bool) -> Place:
+    """Return where to build a base of `source`."""
+    size = source.count * source.dimension * source.dtype.itemsize
+    return MemoryPlace() if in_memory or size < SPILL_BYTES else TemporaryPlace()

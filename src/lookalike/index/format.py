@@ -1,10 +1,11 @@
 """The on-disk format: a directory of raw arrays behind a manifest.
 
-    manifest.json      {"magic", "version", "checksum", "body": {"properties", "arrays"}}
+    manifest.json      {"magic", "version", "checksum", "body": {"properties", "arrays"}} as compact JSON, keys sorted
     NAME.SERIAL.bin    one array: its little-endian bytes in C order, nothing else
 
 For each array the manifest states file, dtype, shape and checksum (BLAKE2b, 128 bits); its own checksum is
-that of the body as compact JSON with sorted keys. A file's length must be what dtype and shape say.
+that of the body in the same form, and every byte of it must be as this form has it. A file's length must be what
+dtype and shape say.
 
 A change is written beside, under a new serial, and synced; then the manifest is replaced by rename and the
 directory synced. So a crash leaves the old version or the new one. Files that the manifest no longer names
@@ -13,6 +14,7 @@ are deleted after that (a process that has them mapped keeps them).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -29,14 +31,15 @@ import numpy.typing as npt
 from lookalike.errors import IndexFormatError
 
 MAGIC = "lookalike index"
-VERSION = 1
+VERSION = 2
+"""Version 1 kept rows as float32 in the order given, with separate buckets."""
 MANIFEST = "manifest.json"
 CHUNK_BYTES = 16 << 20
 MANIFEST_BYTES = 64 << 20
 """A manifest longer than this is not read."""
 
 _FILE = re.compile(r"[a-z0-9_.]+\.(\d+)\.bin")
-_DTYPES = {"<f4", "<f8", "<i4", "<i8", "<u4", "<u8", "|b1", "|u1"}
+_DTYPES = {"<f2", "<f4", "<f8", "<i4", "<i8", "<u8", "|i1", "|u1"}
 
 Array = npt.NDArray[Any]
 Entry = dict[str, Any]
@@ -46,8 +49,11 @@ Entry = dict[str, Any]
 class Writer:
     """Writes a new version of an index directory; nothing changes for readers until `commit`."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises IndexFormatError where `path` holds something that is not an index."""
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        """Raises IndexFormatError where `path` holds something that is not an index.
+
+        Without `durable`, files are neither synced nor summed: they are for this process only.
+        """
         if path.exists() and not path.is_dir():
             raise IndexFormatError(f"{path}: is a file, and an index is a directory; give another path")
         path.mkdir(parents=True, exist_ok=True)
@@ -60,6 +66,7 @@ class Writer:
         serials = (_FILE.fullmatch(name) for name in names)
         self._serial = 1 + max((int(match[1]) for match in serials if match), default=0)
         self._path = path
+        self._durable = durable
         self._entries: dict[str, Entry] = {}
 
     def write(self, name: str, array: Array) -> None:
@@ -71,7 +78,33 @@ class Writer:
 
     def stream(self, name: str, dtype: npt.DTypeLike, row_shape: tuple[int, ...]) -> Stream:
         """Return a context in which rows are appended to an array."""
-        return Stream(self._path / f"{name}.{self._serial}.bin", name, dtype, row_shape, self._entries)
+        return Stream(self.file_of(name), name, dtype, row_shape, self._entries)
+
+    def file_of(self, name: str) -> Path:
+        """Return the file of an array of the new version."""
+        return self._path / f"{name}.{self._serial}.bin"
+
+    def adopt(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        """Take in an array that was written to `file_of(name)`."""
+        file = self.file_of(name)
+        if self._durable:
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())
+        self._entries[name] = {
+            "file": file.name,
+            "dtype": dtype.newbyteorder("<").str,
+            "shape": list(shape),
+            "checksum": _checksum(file) if self._durable else "",
+        }
+
+    def rename(self, name: str, new: str) -> None:
+        """Call an array that was written by another name; its file stays."""
+        self._entries[new] = self._entries.pop(name)
+
+    def drop(self, name: str) -> None:
+        """Delete an array that was written."""
+        with contextlib.suppress(OSError):  # mapped still, on systems that mind; the next commit tries again
+            (self._path / self._entries.pop(name)["file"]).unlink()
 
     def map(self, name: str) -> Array:
         """Return an array that was written, memory-mapped."""
@@ -84,7 +117,7 @@ class Writer:
     def commit(self, properties: Mapping[str, Any]) -> dict[str, Entry]:
         """Make the new version the current one; return its arrays' entries."""
         body = {"properties": dict(properties), "arrays": self._entries}
-        text = json.dumps({"magic": MAGIC, "version": VERSION, "checksum": _checksum_of(body), "body": body})
+        text = _text_of({"magic": MAGIC, "version": VERSION, "checksum": _checksum_of(body), "body": body})
         beside = self._path / f"{MANIFEST}.new"
         with beside.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -97,12 +130,8 @@ class Writer:
         current = {entry["file"] for entry in self._entries.values()}
         for stale in self._path.iterdir():
             if _FILE.fullmatch(stale.name) and stale.name not in current:
-                try:
+                with contextlib.suppress(OSError):  # mapped by another process, on systems that mind
                     stale.unlink()
-                except (
-                    OSError
-                ):  # mapped by another process, on systems that mind; the next commit tries again
-                    continue
         return self._entries
 
 
@@ -177,7 +206,8 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
     try:
         if file.stat().st_size > MANIFEST_BYTES:
             raise IndexFormatError(f"{file}: is too long for a manifest; rebuild the index")
-        manifest = json.loads(file.read_bytes())
+        text = file.read_bytes()
+        manifest = json.loads(text)
     except FileNotFoundError:
         raise IndexFormatError(f"{file}: is missing, so {path} holds no index; build one") from None
     except OSError as error:
@@ -191,25 +221,40 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
         raise IndexFormatError(
             f"{file}: is of format version {version}, and this Lookalike reads up to {VERSION}; upgrade it"
         )
+    if isinstance(version, int) and version < VERSION:
+        raise IndexFormatError(
+            f"{file}: is of format version {version}, and this Lookalike reads only {VERSION}; rebuild the index"
+        )
     body = manifest.get("body")
-    if version != VERSION or not isinstance(body, dict) or _checksum_of(body) != manifest.get("checksum"):
+    if (
+        version != VERSION
+        or not isinstance(body, dict)
+        or _checksum_of(body) != manifest.get("checksum")
+        or _text_of(manifest).encode() != text
+    ):
         raise IndexFormatError(f"{file}: is damaged (checksum); rebuild the index")
-    return body["properties"], body["arrays"]
+    properties, entries = body.get("properties"), body.get("arrays")
+    if not isinstance(properties, dict) or not isinstance(entries, dict):
+        raise IndexFormatError(f"{file}: lacks properties or arrays; rebuild the index")
+    return properties, entries
 
 
 def _map(path: Path, name: str, entry: Entry) -> Array:
     """Map one array after checking what the manifest says against the file."""
-    file = path / str(entry.get("file"))
-    shape = entry.get("shape")
+    described = entry if isinstance(entry, dict) else {}
+    shape = described.get("shape")
     if (
-        not _FILE.fullmatch(file.name)
-        or file.parent != path
-        or entry.get("dtype") not in _DTYPES
+        not isinstance(described.get("file"), str)
+        or not _FILE.fullmatch(described["file"])
+        or not isinstance(described.get("checksum"), str)
+        or not isinstance(described.get("dtype"), str)
+        or described["dtype"] not in _DTYPES
         or not isinstance(shape, list)
-        or not shape
-        or not all(isinstance(length, int) and length >= 0 for length in shape)
+        or not 1 <= len(shape) <= 4
+        or not all(type(length) is int and 0 <= length < 2**62 for length in shape)
     ):
         raise IndexFormatError(f"{path / MANIFEST}: array {name} is described wrongly; rebuild the index")
+    file = path / entry["file"]
     dtype = np.dtype(entry["dtype"])
     wanted = dtype.itemsize * math.prod(shape)
     try:
@@ -221,7 +266,12 @@ def _map(path: Path, name: str, entry: Entry) -> Array:
     if length != wanted:
         raise IndexFormatError(f"{file}: array {name} has {length} bytes, not {wanted}; rebuild the index")
     if wanted == 0:
-        return np.empty(shape, dtype=dtype)
+        try:
+            return np.empty(shape, dtype=dtype)
+        except ValueError:  # such as a shape of (2**61, 0)
+            raise IndexFormatError(
+                f"{path / MANIFEST}: array {name} is described wrongly; rebuild the index"
+            ) from None
     return np.memmap(file, dtype=dtype, mode="r", shape=tuple(shape)).view(np.ndarray)
 
 
@@ -231,8 +281,12 @@ def _checksum(file: Path) -> str:
 
 
 def _checksum_of(body: Mapping[str, Any]) -> str:
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_text_of(body).encode(), digest_size=16).hexdigest()
+
+
+def _text_of(value: Mapping[str, Any]) -> str:
+    """Return `value` as JSON, in the one form that a manifest has."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _sync_directory(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric, as_ids, as_metric, as_vectors
+from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows, as_vectors
 from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError, VectorError
 from lookalike.hashing import Family
 from lookalike.index import storage
+from lookalike.index.answering import answer
 from lookalike.index.answers import Explanation, IndexStats
+from lookalike.index.building import build_base
 from lookalike.index.explaining import explain, stats
-from lookalike.index.folding import FOLD_SHARE, with_buckets
-from lookalike.index.scan import merge, scan
-from lookalike.index.settings import Settings, checked_recall
-from lookalike.index.state import Base, State, Tail, prepared
+from lookalike.index.folding import folded, is_due, place_for
+from lookalike.index.rows import ArrayRows
+from lookalike.index.settings import Settings, checked_recall, thread_count
+from lookalike.index.state import State, Tail, prepared
 
 
 class Index:
     """Finds the nearest of many vectors.
 
-    Metrics: "euclidean" (the distance, not squared), "cosine" (1 - cosine similarity, 0..2; rows are kept at
-    length one) and "dot" (the negated inner product). Smaller is always closer, and equal distances are
-    ordered by id.
+    Metrics: "euclidean" (the distance, not squared), "cosine" (1 - cosine similarity, 0..2) and "dot" (the negated
+    inner product). Smaller is always closer, and equal distances are ordered by id.
+
+    Rows of float32, float16, uint8 and int8 are kept in their type (float32 at length one under cosine); other
+    numbers are cast to float32, which loses precision of float64 beyond 24 bits.
 
     A small index compares every row exactly. A larger one looks into buckets, orders what it finds there by
-    sketches and compares the best exactly. Rows added later are compared exactly until they are folded in.
+    sketches and compares the best exactly; it measures its own recall to know how far to look. Rows added later
+    are compared exactly until they are folded in.
 
     All methods may be called from several threads: a search sees one committed state.
     """
@@ -44,47 +50,57 @@ class Index:
         self._state = state
         self._generation = generation
         self._home = home
-        self._tail = Tail(settings.dimension)
+        self._tail = Tail()
         self._writing = threading.RLock()
 
     @classmethod
     def build(
         cls,
-        vectors: npt.ArrayLike,
+        vectors: Any,
         *,
         metric: str = "euclidean",
         ids: Sequence[int] | npt.NDArray[Any] | None = None,
         recall: float = 0.95,
         seed: int = 0,
+        n_jobs: int = -1,
         family: Family | None = None,
         scan_below: int | None = None,
+        path: str | PathLike[str] | None = None,
     ) -> Index:
-        """Build an index over `vectors` (n, d), n >= 0, in memory.
+        """Build an index over `vectors` (n, d), n >= 0.
 
         Args:
+            vectors: an array, a memory map, an HDF5 dataset, or what else has shape, dtype and slices. It is read
+                in blocks; rows that come from a large file are kept in files too, temporary ones unless `path`
+                is given.
             ids: n numbers, int64 from 0; 0..n-1 by default.
             recall: the recall@k to aim at, above 0 and up to 1; at 1 every row is compared.
             seed: of all that is random; the same vectors and seed give the same index.
-            family: an unfitted hash family to use in place of the default.
+            n_jobs: threads; -1 for all cores. Products of matrices use as many as NumPy's BLAS is set to.
+            family: an unfitted hash family to use in place of the learned partition.
             scan_below: with fewer rows than this every row is compared; a measured size by default.
+            path: a directory to save the index to while it is built; what was there is replaced in one step.
 
         Raises:
-            VectorError, DuplicateIdError, OptionError.
+            VectorError, DuplicateIdError, OptionError, IndexFormatError (`path` holds something else).
         """
-        array = as_vectors(vectors, metric=as_metric(metric))
+        source = ArrayRows.of(vectors, as_metric(metric))
         settings = Settings.of(
             metric=metric,
-            dimension=array.shape[1],
+            dimension=source.dimension,
             recall=recall,
             seed=seed,
             scan_below=scan_below,
             family=None if family is None else family.to_json(),
+            dtype=source.dtype.name,
         )
-        rows = prepared(array, settings.metric)
-        if np.may_share_memory(rows, vectors):
-            rows = rows.copy()  # what the caller does to his array later must not reach the index
-        numbers = np.arange(len(rows)) if ids is None else as_ids(ids, rows=len(rows))
-        return cls(settings, State.of(with_buckets(Base.of(rows, numbers), settings)))
+        numbers = np.arange(source.count) if ids is None else as_ids(ids, rows=source.count)
+        threads = thread_count(n_jobs)
+        if path is None:
+            place = place_for(source, in_memory=source.in_memory)
+            return cls(settings, State.of(build_base(source, numbers, settings, place, threads)))
+        state, home = storage.build(Path(path), settings, source, numbers, 0, threads)
+        return cls(settings, state, home=home)
 
     @classmethod
     def build_from_blocks(
@@ -96,11 +112,12 @@ class Index:
         metric: str = "euclidean",
         recall: float = 0.95,
         seed: int = 0,
+        n_jobs: int = -1,
         family: Family | None = None,
         scan_below: int | None = None,
         generation: int = 0,
     ) -> Index:
-        """Build an index in directory `path` from blocks of (ids, vectors), which are never all in memory.
+        """Build an index of float32 in directory `path` from blocks of (ids, vectors), which are never all in memory.
 
         Returns the saved index, opened. An index that was at `path` is replaced at the end, in one step.
 
@@ -114,9 +131,12 @@ class Index:
             seed=seed,
             scan_below=scan_below,
             family=None if family is None else family.to_json(),
+            dtype="float32",
         )
-        storage.build(Path(path), settings, blocks, generation)
-        return cls.open(path)
+        state, home = storage.build_from_blocks(
+            Path(path), settings, blocks, generation, thread_count(n_jobs)
+        )
+        return cls(settings, state, generation=generation, home=home)
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = False) -> Index:
@@ -139,8 +159,6 @@ class Index:
         with self._writing:
             if generation is not None:
                 self._generation = generation
-            if self._state.loose_share > FOLD_SHARE:
-                self._fold(self._state)
             self._home = storage.save(Path(path), self._settings, self._state, self._generation, self._home)
 
     def __len__(self) -> int:
@@ -174,8 +192,8 @@ class Index:
         """Return the ids of all rows, ascending."""
         return self._state.ids()
 
-    def vectors(self, ids: Sequence[int] | npt.NDArray[Any]) -> Float32:
-        """Return the rows of these ids as they are kept (at length one under cosine), shape (n, d).
+    def vectors(self, ids: Sequence[int] | npt.NDArray[Any]) -> Rows:
+        """Return the rows of these ids as they are kept, shape (n, d).
 
         Raises:
             UnknownIdError: an id is not in the index.
@@ -184,13 +202,14 @@ class Index:
         return state.gather(_rows_there(state, np.asarray(ids)))
 
     def add(self, ids: Sequence[int] | npt.NDArray[Any], vectors: npt.ArrayLike) -> None:
-        """Add rows, all or none.
+        """Add rows, all or none; they are cast to the type that the index keeps.
 
         Raises:
-            VectorError: a wrong shape or content.
+            VectorError: a wrong shape or content, or numbers that the index's type cannot hold.
             DuplicateIdError: an id twice, or in the index already.
         """
-        new = prepared(as_vectors(vectors, dimension=self.dimension, metric=self.metric), self.metric)
+        dtype = np.dtype(self._settings.dtype)
+        new = prepared(as_rows(vectors, dtype, dimension=self.dimension, metric=self.metric), self.metric)
         numbers = as_ids(ids, rows=len(new))
         with self._writing:
             there = numbers[self._state.find(numbers) >= 0]
@@ -215,6 +234,7 @@ class Index:
         allow: npt.NDArray[Any] | Sequence[int] | None = None,
         max_distance: float | None = None,
         recall: float | None = None,
+        n_jobs: int = 1,
     ) -> tuple[Int64, Float32]:
         """Return the ids (q, k) int64 and distances (q, k) float32 of the nearest rows, nearest first.
 
@@ -222,36 +242,50 @@ class Index:
 
         Args:
             queries: (q, d), or one of shape (d,), which gives q = 1.
-            allow: only rows with these ids are found; ids that are not in the index are passed over.
-                A filter costs no recall.
+            allow: the ids that may be found, or a mask: booleans of which number i says whether id i may be,
+                and ids beyond its end may not. Ids that are not in the index are passed over. A filter costs no
+                recall.
             max_distance: rows farther than this are left out.
             recall: the recall to aim at for this search in place of the index's own; 1 compares every row.
+            n_jobs: threads over the queries; -1 for all cores.
 
         Raises:
             VectorError, OptionError, DuplicateIdError (in `allow`).
         """
-        state = self._state
+        state, settings = self._state, self._settings
         block = prepared(
-            as_vectors(queries, dimension=self.dimension, metric=self.metric, name="queries"), self.metric
+            as_vectors(queries, dimension=settings.dimension, metric=settings.metric, name="queries"),
+            settings.metric,
         )
         if not isinstance(k, int | np.integer) or k < 1:
             raise OptionError(f"k is {k!r}; give a whole number from 1")
-        recall = self._settings.recall if recall is None else checked_recall(recall)
-        rows: Int64 | None = None
-        if allow is not None:
-            rows = state.find(as_ids(allow, name="allow"))
-            rows = np.sort(rows[rows >= 0])
-        elif state.removed_rows:
-            rows = np.flatnonzero(state.alive)
-        few = rows is not None and len(rows) < self._settings.scan_below
-        if state.base.bucketed is None or few or recall == 1:
-            ids, distances = self._scan(state, block, int(k), rows)
-        else:
-            ids, distances = self._search_buckets(state, block, int(k), rows, recall)
-        if max_distance is not None:
-            far = ~(distances <= max_distance)
-            ids[far], distances[far] = -1, np.inf
-        return ids, distances
+        wanted = settings.recall if recall is None else checked_recall(recall)
+        limit = np.inf if max_distance is None else float(max_distance)
+        if np.isnan(limit):
+            raise OptionError("max_distance is not a number; give a distance, or None for no limit")
+        threads = 1 if n_jobs == 1 else thread_count(n_jobs)
+        return answer(state, settings, block, int(k), wanted, limit, allow, threads)
+
+    def tune(self, recall: float | None = None, *, n_jobs: int = -1) -> None:
+        """Aim at `recall` (the present one by default) from now on, and measure the index's recall anew.
+
+        Raises:
+            OptionError: no such recall.
+        """
+        wanted = self._settings.recall if recall is None else checked_recall(recall)
+        threads = thread_count(n_jobs)
+        with self._writing:
+            settings = replace(self._settings, recall=wanted)
+            state = self._state
+            if state.base.buckets is not None:
+                base = replace(state.base, buckets=state.base.buckets.tuned(settings.seed, threads))
+                if self._home is not None:
+                    self._home = self._home.moved(state.base, base)
+                state = replace(state, base=base)
+            elif is_due(state, settings):
+                state = folded(state, settings, threads)
+                self._tail = Tail()
+            self._settings, self._state = settings, state
 
     def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
         """Tell why row `id` is, or is not, among the candidates of `query` (d,).
@@ -274,48 +308,10 @@ class Index:
 
     def _settle(self, state: State) -> None:
         """Make `state` the current one, folded where it has grown loose. For writers that hold the lock."""
-        bucketed = state.base.bucketed
-        due = state.count >= self._settings.scan_below if bucketed is None else state.loose_share > FOLD_SHARE
-        if due and state.count and self._settings.recall < 1:
-            self._fold(state)
-        else:
-            self._state = state
-
-    def _fold(self, state: State) -> None:
-        """Make one base of base and tail."""
-        self._state = State.of(with_buckets(state.folded(), self._settings, state.base.bucketed))
-        self._tail = Tail(self.dimension)
-
-    def _search_buckets(
-        self, state: State, queries: Float32, k: int, rows: Int64 | None, recall: float
-    ) -> tuple[Int64, Float32]:
-        """Look into the base's buckets, and compare every row of the tail."""
-        base, split = state.base, len(state.base.ids)
-        bucketed = base.bucketed
-        if bucketed is None:
-            return self._scan(state, queries, k, rows)
-        visible: npt.NDArray[np.bool_] | None = None
-        if rows is not None:
-            visible = np.zeros(split, dtype=np.bool_)
-            visible[rows[rows < split]] = True
-        ids, distances, unanswered = bucketed.search(base.vectors, base.ids, queries, k, recall, visible)
-        if len(state.tail_ids):
-            tail_rows = None if rows is None else rows[rows >= split] - split
-            tail = scan(queries, state.tail_vectors, state.tail_ids, k, self.metric, tail_rows)
-            ids, distances = merge((ids, distances), tail)
-        if len(unanswered):
-            ids[unanswered], distances[unanswered] = self._scan(state, queries[unanswered], k, rows)
-        return ids, distances
-
-    def _scan(self, state: State, queries: Float32, k: int, rows: Int64 | None) -> tuple[Int64, Float32]:
-        """Compare every one of `rows` (all by default), in base and tail."""
-        base, split = state.base, len(state.base.ids)
-        base_rows = None if rows is None else rows[rows < split]
-        found = scan(queries, base.vectors, base.ids, k, self.metric, base_rows)
-        if not len(state.tail_ids):
-            return found
-        tail_rows = None if rows is None else rows[rows >= split] - split
-        return merge(found, scan(queries, state.tail_vectors, state.tail_ids, k, self.metric, tail_rows))
+        if is_due(state, self._settings):
+            state = folded(state, self._settings, thread_count(-1))
+            self._tail = Tail()
+        self._state = state
 
 
 def _rows_there(state: State, ids: npt.NDArray[Any]) -> Int64:

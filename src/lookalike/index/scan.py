@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric
+from lookalike.arrays import Float32, Int64, Metric, Rows
+from lookalike.index.state import comparable
 from lookalike.kernels import reference
 
 QUERY_BLOCK = 256
@@ -23,7 +24,7 @@ DISTANCES: dict[Metric, Callable[[Float32, Float32], npt.NDArray[np.float64]]] =
 
 
 def scan(
-    queries: Float32, vectors: Float32, ids: Int64, k: int, metric: Metric, rows: Int64 | None = None
+    queries: Float32, vectors: Rows, ids: Int64, k: int, metric: Metric, rows: Int64 | None = None
 ) -> tuple[Int64, Float32]:
     """Return ids and distances (q, k) of the exact k nearest, equal distances by id, padded with -1 and inf.
 
@@ -33,7 +34,7 @@ def scan(
 
     Args:
         queries: (q, d); of length one under cosine, like the rows.
-        vectors: (n, d).
+        vectors: (n, d), as they are kept.
         ids: (n,).
         rows: which of the n rows to compare; all by default.
     """
@@ -48,13 +49,13 @@ def scan(
     return found_ids, found_distances
 
 
-def pair_distances(queries: Float32, vectors: Float32, query: Int64, row: Int64, metric: Metric) -> Float32:
+def pair_distances(queries: Float32, vectors: Rows, query: Int64, row: Int64, metric: Metric) -> Float32:
     """Return the exact distance of `queries[query[i]]` to `vectors[row[i]]` for each i."""
     distances = np.empty(len(query), dtype=np.float32)
     step = max(1, PAIR_BYTES // (8 * queries.shape[1]))
     for start in range(0, len(query), step):
         pairs = slice(start, start + step)
-        distances[pairs] = DISTANCES[metric](queries[query[pairs]], vectors[row[pairs]])
+        distances[pairs] = DISTANCES[metric](queries[query[pairs]], comparable(vectors[row[pairs]], metric))
     return distances
 
 
@@ -78,7 +79,7 @@ def merge(first: tuple[Int64, Float32], second: tuple[Int64, Float32]) -> tuple[
 
 
 def _survivors(
-    queries: Float32, vectors: Float32, k: int, metric: Metric, rows: Int64 | None
+    queries: Float32, vectors: Rows, k: int, metric: Metric, rows: Int64 | None
 ) -> tuple[Int64, Int64]:
     """Return pairs (query, row) that hold the k nearest rows of each query for certain."""
     dimension = queries.shape[1]
@@ -93,11 +94,11 @@ def _survivors(
     step = max(k, BLOCK_BYTES // (4 * dimension))
     for start in range(0, len(vectors) if rows is None else len(rows), step):
         if rows is None:
-            block = np.asarray(vectors[start : start + step])
+            block = comparable(vectors[start : start + step], metric)
             numbers = np.arange(start, start + len(block))
         else:
             numbers = rows[start : start + step]
-            block = vectors[numbers]
+            block = comparable(vectors[numbers], metric)
         bounds: Float32 = half @ block.T
         squares: Float32 = np.einsum("ij,ij->i", block, block)
         squares *= np.float32(0.25)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from lookalike.arrays import Metric, as_metric
+from lookalike.arrays import KEPT_DTYPES, Metric, as_metric
 from lookalike.errors import OptionError
 
 SCAN_BELOW = 10_000
@@ -15,6 +16,9 @@ SCAN_BELOW = 10_000
 Measured by `python benchmarks/scan_size.py` on 2 cores: buckets overtake the scan from 5,000 to 10,000 rows,
 and fitting them takes seconds.
 """
+
+LARGEST_SHARE = 0.25
+"""Where buckets would give more than this share of all rows, every row is compared instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,9 @@ class Settings:
     seed: int
     scan_below: int
     family: Mapping[str, Any] | None
-    """The unfitted family that the user asked for, as JSON types; None is the default family."""
+    """The unfitted family that the user asked for, as JSON types; None is the learned partition."""
+    dtype: str
+    """The type that rows are kept in, such as "float32"."""
 
     @classmethod
     def of(
@@ -39,6 +45,7 @@ class Settings:
         seed: int,
         scan_below: int | None,
         family: Mapping[str, Any] | None,
+        dtype: str,
     ) -> Self:
         """Return checked settings. Raises OptionError."""
         if not isinstance(dimension, int) or dimension < 1:
@@ -49,11 +56,24 @@ class Settings:
             scan_below = SCAN_BELOW
         if not isinstance(scan_below, int) or scan_below < 0:
             raise OptionError(f"scan_below is {scan_below!r}; give a number of rows from 0")
-        return cls(as_metric(metric), dimension, checked_recall(recall), seed, scan_below, family)
+        if dtype not in {kept.name for kept in KEPT_DTYPES}:
+            raise OptionError(
+                f"dtype is {dtype!r}; give one of {', '.join(kept.name for kept in KEPT_DTYPES)}"
+            )
+        return cls(as_metric(metric), dimension, checked_recall(recall), seed, scan_below, family, dtype)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON types."""
         return asdict(self)
+
+
+def thread_count(n_jobs: int) -> int:
+    """Return how many threads `n_jobs` means: itself from 1, all cores that the process may use at -1."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or (n_jobs < 1 and n_jobs != -1):
+        raise OptionError(f"n_jobs is {n_jobs!r}; give a number of threads from 1, or -1 for all cores")
+    if n_jobs > 0:
+        return n_jobs
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def checked_recall(recall: float) -> float:

@@ -7,40 +7,51 @@ so a reader that holds one sees a single committed state.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric
-from lookalike.index.bucketed import Bucketed
+from lookalike.arrays import Float32, Int64, Metric, Rows
+from lookalike.index.buckets import Buckets, Visible
 
 Bool = npt.NDArray[np.bool_]
 
 BLOCK_BYTES = 16 << 20
+WIDEN_SHARE = 64
+"""Where more than one in so many rows is looked up at once, one pass over all of them is quicker."""
 
 
 @dataclass(frozen=True, eq=False)
 class Base:
     """Rows that never change; on disk they are memory-mapped."""
 
-    vectors: Float32
+    vectors: Rows
+    """(n, d), in the order of their buckets where there are any."""
     ids: Int64
-    order: Int64
-    """The rows, ordered by id."""
-    bucketed: Bucketed | None = None
-    """Buckets and sketches of the rows, where there are enough of them."""
+    order: npt.NDArray[Any]
+    """The rows, ordered by id; int32 or int64."""
+    buckets: Buckets | None = None
+    """The way to answer without comparing every row, where there are enough of them."""
 
     @classmethod
-    def of(cls, vectors: Float32, ids: Int64) -> Base:
+    def of(cls, vectors: Rows, ids: Int64) -> Base:
         """Return the base of these rows, without buckets."""
-        return cls(vectors, ids, np.argsort(ids))
+        return cls(vectors, ids, order_of(ids))
 
     def find(self, ids: Int64) -> Int64:
         """Return the row of each id; -1 where there is none."""
         if not len(self.ids) or not len(ids):
             return np.full(len(ids), -1, dtype=np.int64)
-        place = np.searchsorted(self.ids, ids, sorter=self.order)
-        row = self.order[np.minimum(place, len(self.order) - 1)]
+        if len(ids) > len(self.ids) // WIDEN_SHARE:
+            place = np.searchsorted(self.ids, ids, sorter=self.order)
+        else:  # NumPy would widen the whole order first
+            place = np.zeros(len(ids), dtype=np.int64)
+            for bit in range(len(self.ids).bit_length() - 1, -1, -1):
+                further = np.minimum(place + (1 << bit), len(self.ids))
+                place = np.where(self.ids[self.order[further - 1]] < ids, further, place)
+        row = self.order[np.minimum(place, len(self.order) - 1)].astype(np.int64)
         return np.where(self.ids[row] == ids, row, -1)
 
 
@@ -49,7 +60,7 @@ class State:
     """One committed state of the rows."""
 
     base: Base
-    tail_vectors: Float32
+    tail_vectors: Rows
     tail_ids: Int64
     alive: Bool
     """Of every row, whether it is there still."""
@@ -64,7 +75,7 @@ class State:
         count, dimension = base.vectors.shape
         return cls(
             base=base,
-            tail_vectors=np.empty((0, dimension), dtype=np.float32),
+            tail_vectors=np.empty((0, dimension), dtype=base.vectors.dtype),
             tail_ids=np.empty(0, dtype=np.int64),
             alive=np.ones(count, dtype=np.bool_),
             count=count,
@@ -83,26 +94,21 @@ class State:
             rows[found] = row[found] + len(self.base.ids)
         return rows
 
+    def row_ids(self) -> Int64:
+        """Return the id of every row, there still or not."""
+        return np.concatenate((self.base.ids, self.tail_ids))
+
     def ids(self) -> Int64:
         """Return the ids that are there, ascending."""
-        return np.sort(np.concatenate((self.base.ids, self.tail_ids))[self.alive])
+        return np.sort(self.row_ids()[self.alive])
 
-    def gather(self, rows: Int64) -> Float32:
-        """Return the vectors of these rows."""
-        gathered = np.empty((len(rows), self.base.vectors.shape[1]), dtype=np.float32)
+    def gather(self, rows: Int64) -> Rows:
+        """Return the vectors of these rows, as they are kept."""
+        gathered = np.empty((len(rows), self.base.vectors.shape[1]), dtype=self.base.vectors.dtype)
         base = rows < len(self.base.ids)
         gathered[base] = self.base.vectors[rows[base]]
         gathered[~base] = self.tail_vectors[rows[~base] - len(self.base.ids)]
         return gathered
-
-    def folded(self) -> Base:
-        """Return one base, in memory, of all rows that are there."""
-        rows = np.flatnonzero(self.alive)
-        vectors = np.empty((len(rows), self.base.vectors.shape[1]), dtype=np.float32)
-        step = block_rows(vectors.shape[1])
-        for start in range(0, len(rows), step):
-            vectors[start : start + step] = self.gather(rows[start : start + step])
-        return Base.of(vectors, np.concatenate((self.base.ids, self.tail_ids))[rows])
 
     def without(self, rows: Int64) -> State:
         """Return the state without these rows."""
@@ -110,6 +116,12 @@ class State:
         alive[rows] = False
         kept = alive[self.tail_order + len(self.base.ids)]
         return replace(self, alive=alive, count=self.count - len(rows), tail_order=self.tail_order[kept])
+
+    @cached_property
+    def visible(self) -> Visible | None:
+        """The rows of the base that are there still, as its buckets take them; None for all."""
+        here = self.alive[: len(self.base.ids)]
+        return None if self.base.buckets is None or here.all() else self.base.buckets.visible(here)
 
     @property
     def loose_share(self) -> float:
@@ -131,23 +143,18 @@ class State:
 class Tail:
     """Room for the tail to grow in: states see the part that was filled when they were made."""
 
-    dimension: int
-    _vectors: Float32 = field(init=False)
-    _ids: Int64 = field(init=False)
+    _vectors: Rows | None = field(default=None, init=False)
+    _ids: Int64 = field(default_factory=lambda: np.empty(0, dtype=np.int64), init=False)
 
-    def __post_init__(self) -> None:
-        self._vectors = np.empty((0, self.dimension), dtype=np.float32)
-        self._ids = np.empty(0, dtype=np.int64)
-
-    def added(self, state: State, ids: Int64, vectors: Float32) -> State:
+    def added(self, state: State, ids: Int64, vectors: Rows) -> State:
         """Return `state` with these rows at its end. To be called with the latest state only."""
         before, after = len(state.tail_ids), len(state.tail_ids) + len(ids)
-        if after > len(self._ids):
+        if self._vectors is None or after > len(self._ids):
             room = max(after, 2 * before, 64)
-            vectors_before, ids_before = state.tail_vectors, state.tail_ids
-            self._vectors = np.empty((room, self.dimension), dtype=np.float32)
-            self._ids = np.empty(room, dtype=np.int64)
-            self._vectors[:before], self._ids[:before] = vectors_before, ids_before
+            grown: Rows = np.empty((room, vectors.shape[1]), dtype=vectors.dtype)
+            grown_ids = np.empty(room, dtype=np.int64)
+            grown[:before], grown_ids[:before] = state.tail_vectors, state.tail_ids
+            self._vectors, self._ids = grown, grown_ids
         self._vectors[before:after] = vectors
         self._ids[before:after] = ids
         order = np.argsort(ids)
@@ -162,15 +169,35 @@ class Tail:
         )
 
 
+def order_of(ids: Int64) -> npt.NDArray[Any]:
+    """Return what puts `ids` in order, as narrow as it can be."""
+    order = np.argsort(ids)
+    return order.astype(np.int32) if len(ids) < 2**31 else order
+
+
 def block_rows(dimension: int) -> int:
     """Return how many rows of `dimension` float32 make a block."""
     return max(1, BLOCK_BYTES // (4 * dimension))
 
 
-def prepared(vectors: Float32, metric: Metric) -> Float32:
-    """Return vectors as an index of `metric` keeps them: at length one under cosine, else as they are."""
-    if metric != "cosine":
-        return vectors
+def prepared(vectors: Rows, metric: Metric) -> Rows:
+    """Return vectors as an index of `metric` keeps them: float32 at length one under cosine, others as they are.
+
+    Those of narrower types stay as they are, since they could not hold a vector of length one exactly; their
+    lengths are divided out whenever they are compared.
+    """
+    return _unit(vectors) if metric == "cosine" and vectors.dtype == np.float32 else vectors
+
+
+def comparable(rows: Rows, metric: Metric) -> Float32:
+    """Return kept rows as float32, at length one under cosine."""
+    if rows.dtype == np.float32:
+        return rows
+    wide: Float32 = rows.astype(np.float32)
+    return _unit(wide) if metric == "cosine" else wide
+
+
+def _unit(vectors: Float32) -> Float32:
     unit = np.empty_like(vectors)
     step = block_rows(vectors.shape[1])
     for start in range(0, len(vectors), step):

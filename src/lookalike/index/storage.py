@@ -11,11 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import as_ids, as_vectors
+from lookalike.arrays import Int64, Rows, as_ids, as_rows
 from lookalike.errors import IndexFormatError, LookalikeError, OptionError
+from lookalike.hashing.projection import Projection
 from lookalike.index import format as disk
-from lookalike.index.bucketed import Bucketed
-from lookalike.index.folding import with_buckets
+from lookalike.index.buckets import Array
+from lookalike.index.building import build_base
+from lookalike.index.hashed import Hashed
+from lookalike.index.partition import Partition
+from lookalike.index.partitioned import Partitioned
+from lookalike.index.placing import DiskPlace
+from lookalike.index.rows import ArrayRows, RowSource
 from lookalike.index.settings import Settings
 from lookalike.index.state import Base, State, prepared
 
@@ -31,40 +37,69 @@ class Home:
     base: weakref.ref[Base]
     entries: dict[str, disk.Entry]
 
+    def moved(self, before: Base, base: Base) -> Home:
+        """Return the home of `base`, which has the arrays of `before`."""
+        return replace(self, base=weakref.ref(base)) if self.base() is before else self
+
 
 def save(path: Path, settings: Settings, state: State, generation: int, home: Home | None) -> Home:
     """Write `state` to the directory `path`; arrays of the base that are there already are kept."""
     writer = disk.Writer(path)
     kept = _kept(path, state.base, home)
-    properties, arrays = _parts(state.base)
-    for name in kept:
-        writer.keep(name, kept[name])
-    _write(writer, {name: array for name, array in arrays.items() if name not in kept}, state)
-    entries = writer.commit({"settings": settings.to_json(), "generation": generation, "buckets": properties})
-    return Home(path, weakref.ref(state.base), {name: entries[name] for name in arrays})
+    for name, entry in kept.items():
+        writer.keep(name, entry)
+    return _commit(path, writer, settings, state, generation, set(kept))
 
 
 def build(
+    path: Path, settings: Settings, source: RowSource, ids: Int64, generation: int, threads: int
+) -> tuple[State, Home]:
+    """Build an index of `source` in the directory `path`."""
+    return _built(path, disk.Writer(path), settings, source, ids, generation, threads)
+
+
+def build_from_blocks(
     path: Path,
     settings: Settings,
-    blocks: Iterable[tuple[Sequence[int] | disk.Array, npt.ArrayLike]],
+    blocks: Iterable[tuple[Sequence[int] | Array, npt.ArrayLike]],
     generation: int,
-) -> None:
-    """Write an index of blocks of (ids, vectors) to `path`, vectors block by block."""
+    threads: int,
+) -> tuple[State, Home]:
+    """Build an index of blocks of (ids, vectors) in `path`; they are asked for once, one after another."""
     writer = disk.Writer(path)
     numbers = [np.empty(0, dtype=np.int64)]
-    with writer.stream("vectors", np.float32, (settings.dimension,)) as stream:
+    dtype = np.dtype(settings.dtype)
+    with writer.stream("given", dtype, (settings.dimension,)) as stream:
         row = 0
         for ids, vectors in blocks:
-            block = as_vectors(vectors, dimension=settings.dimension, metric=settings.metric, first_row=row)
+            block = as_rows(
+                vectors, dtype, dimension=settings.dimension, metric=settings.metric, first_row=row
+            )
             numbers.append(as_ids(ids, rows=len(block)))
             stream.append(prepared(block, settings.metric))
             row += len(block)
-    base = with_buckets(Base.of(writer.map("vectors"), as_ids(np.concatenate(numbers))), settings)
-    properties, arrays = _parts(base)
-    del arrays["vectors"]
-    _write(writer, arrays, State.of(base))
-    writer.commit({"settings": settings.to_json(), "generation": generation, "buckets": properties})
+    given = ArrayRows.of(writer.map("given"), settings.metric, checked=True)
+    return _built(
+        path, writer, settings, given, as_ids(np.concatenate(numbers)), generation, threads, "given"
+    )
+
+
+def _built(
+    path: Path,
+    writer: disk.Writer,
+    settings: Settings,
+    source: RowSource,
+    ids: Int64,
+    generation: int,
+    threads: int,
+    staged: str | None = None,
+) -> tuple[State, Home]:
+    """Build an index of `source`; `staged` is an array of the writer that is not kept."""
+    state = State.of(build_base(source, ids, settings, DiskPlace(writer), threads))
+    if staged is not None:
+        writer.drop(staged)
+    placed = {"vectors"} if state.base.buckets is None else {"vectors", "blocks"}
+    return state, _commit(path, writer, settings, state, generation, placed)
 
 
 def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
@@ -72,33 +107,23 @@ def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
     properties, arrays, entries = disk.read(path, verify=verify)
     try:
         settings = Settings.of(**properties["settings"])
-        generation = int(properties["generation"])
-        buckets = properties["buckets"]
-        base = Base(arrays["vectors"], arrays["ids"], arrays["order"])
-        tail_vectors, tail_ids, removed = arrays["tail_vectors"], arrays["tail_ids"], arrays["removed"]
-    except (KeyError, TypeError, ValueError, OptionError) as error:
+        generation = properties["generation"]
+        if type(generation) is not int:
+            raise TypeError("generation")
+        base = _base(path, settings, properties["buckets"], arrays, verify)
+        tail_vectors, tail_ids, removed = (arrays[name] for name in _CHANGING)
+    except (LookalikeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, IndexFormatError):
+            raise
         raise IndexFormatError(
             f"{path / disk.MANIFEST}: lacks or garbles {error}; rebuild the index"
         ) from error
-    rows = len(base.ids)
-    _check(path, "vectors", base.vectors, "<f4", (rows, settings.dimension))
-    _check(path, "ids", base.ids, "<i8", (rows,))
-    _check(path, "order", base.order, "<i8", (rows,))
-    _check(path, "tail_vectors", tail_vectors, "<f4", (len(tail_ids), settings.dimension))
+    rows, dtype = len(base.ids), np.dtype(settings.dtype).newbyteorder("<").str
+    _check(path, "tail_vectors", tail_vectors, dtype, (len(tail_ids), settings.dimension))
     _check(path, "tail_ids", tail_ids, "<i8", (len(tail_ids),))
     _check(path, "removed", removed, "<i8", (len(removed),))
-    if len(removed) and (
-        removed.min() < 0 or removed.max() >= rows or len(np.unique(removed)) != len(removed)
-    ):
+    if len(removed) and (removed.min() < 0 or removed.max() >= rows or np.any(np.diff(removed) <= 0)):
         raise IndexFormatError(f"{path}: array removed names rows that are not there; rebuild the index")
-    if verify:
-        _check_order(path, base)
-    if buckets is not None:
-        try:
-            bucketed = Bucketed.restored(settings, rows, buckets, arrays, verify)
-        except (LookalikeError, KeyError, TypeError, ValueError) as error:
-            raise IndexFormatError(f"{path / disk.MANIFEST}: {error}; rebuild the index") from error
-        base = replace(base, bucketed=bucketed)
     state = State.of(base).without(removed)
     state = replace(
         state,
@@ -108,27 +133,79 @@ def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
         count=state.count + len(tail_ids),
         tail_order=np.argsort(tail_ids),
     )
+    if verify:
+        _check_contents(path, state)
     kept = {name: entry for name, entry in entries.items() if name not in _CHANGING}
     return settings, state, generation, Home(path, weakref.ref(base), kept)
 
 
-def _write(writer: disk.Writer, arrays: dict[str, disk.Array], state: State) -> None:
-    """Write arrays of the base, and what has changed since the base was made."""
+def _commit(
+    path: Path, writer: disk.Writer, settings: Settings, state: State, generation: int, there: set[str]
+) -> Home:
+    """Write what is not `there` already, and make the new version the current one."""
+    base = state.base
+    properties, arrays = _parts(base)
     for name, array in arrays.items():
-        writer.write(name, array)
+        if name not in there:
+            writer.write(name, array)
     tail = np.sort(state.tail_order)
     writer.write("tail_vectors", state.tail_vectors[tail])
     writer.write("tail_ids", state.tail_ids[tail])
-    writer.write("removed", np.flatnonzero(~state.alive[: len(state.base.ids)]))
+    writer.write("removed", np.flatnonzero(~state.alive[: len(base.ids)]))
+    entries = writer.commit({"settings": settings.to_json(), "generation": generation, "buckets": properties})
+    return Home(path, weakref.ref(base), {name: entries[name] for name in arrays})
 
 
-def _parts(base: Base) -> tuple[dict[str, Any] | None, dict[str, disk.Array]]:
+def _parts(base: Base) -> tuple[dict[str, Any] | None, dict[str, Array]]:
     """Return what to save of a base: properties of its buckets, and arrays."""
-    arrays: dict[str, disk.Array] = {"vectors": base.vectors, "ids": base.ids, "order": base.order}
-    if base.bucketed is None:
+    arrays: dict[str, Array] = {"vectors": base.vectors, "ids": base.ids, "order": base.order}
+    buckets = base.buckets
+    if buckets is None:
         return None, arrays
-    properties, more = base.bucketed.parts()
-    return properties, arrays | more
+    properties, more = buckets.parts()
+    return {
+        "kind": buckets.kind,
+        "trained_rows": buckets.trained_rows,
+        **properties,
+    }, arrays | buckets.arrays() | more
+
+
+def _base(path: Path, settings: Settings, properties: Any, arrays: dict[str, Array], verify: bool) -> Base:
+    """Return the base that `_parts` was taken of."""
+    vectors, ids, order = arrays["vectors"], arrays["ids"], arrays["order"]
+    rows = len(ids)
+    dtype = np.dtype(settings.dtype).newbyteorder("<").str
+    _check(path, "vectors", vectors, dtype, (rows, settings.dimension))
+    _check(path, "ids", ids, "<i8", (rows,))
+    _check(path, "order", order, "<i4" if rows < 2**31 else "<i8", (rows,))
+    base = Base(vectors, ids, order)
+    if properties is None:
+        return base
+    trained_rows = properties["trained_rows"]
+    if type(trained_rows) is not int or trained_rows < 1:
+        raise TypeError("trained_rows")
+    projection = Projection.restored(
+        {
+            name.removeprefix("projection."): np.array(array)
+            for name, array in arrays.items()
+            if name.startswith("projection.")
+        }
+    )
+    partition = Partition(
+        settings.metric,
+        np.array(arrays["centroids"]),
+        arrays["offsets"],
+        vectors,
+        ids,
+        projection,
+        arrays["blocks"],
+    )
+    kinds = {Partitioned.kind, Hashed.kind}
+    if properties["kind"] not in kinds:
+        raise OptionError(f"kind {properties['kind']!r}")
+    if properties["kind"] == Partitioned.kind:
+        return replace(base, buckets=Partitioned.restored(partition, trained_rows, properties))
+    return replace(base, buckets=Hashed.restored(partition, trained_rows, properties, arrays, verify=verify))
 
 
 def _kept(path: Path, base: Base, home: Home | None) -> dict[str, disk.Entry]:
@@ -143,7 +220,7 @@ def _kept(path: Path, base: Base, home: Home | None) -> dict[str, disk.Entry]:
     return home.entries if all(entries.get(name) == entry for name, entry in home.entries.items()) else {}
 
 
-def _check(path: Path, name: str, array: disk.Array, dtype: str, shape: tuple[int, ...]) -> None:
+def _check(path: Path, name: str, array: Rows, dtype: str, shape: tuple[int, ...]) -> None:
     if array.dtype != np.dtype(dtype) or array.shape != shape:
         raise IndexFormatError(
             f"{path / disk.MANIFEST}: array {name} is {array.dtype.str} {array.shape}, not {dtype} {shape}; "
@@ -151,8 +228,13 @@ def _check(path: Path, name: str, array: disk.Array, dtype: str, shape: tuple[in
         )
 
 
-def _check_order(path: Path, base: Base) -> None:
-    """Check that the ids are different and that `order` puts them in order."""
-    rows: Any = np.arange(len(base.ids))
-    if not np.array_equal(np.sort(base.order), rows) or np.any(np.diff(base.ids[base.order]) <= 0):
+def _check_contents(path: Path, state: State) -> None:
+    """Check that ids are different and in order, and that rows are numbers."""
+    base = state.base
+    if not np.array_equal(np.sort(base.order), np.arange(len(base.ids))) or np.any(
+        np.diff(base.ids[base.order]) <= 0
+    ):
         raise IndexFormatError(f"{path}: array order does not order the ids; rebuild the index")
+    both = np.append(base.ids[state.alive[: len(base.ids)]], state.tail_ids)
+    if len(np.unique(both)) != len(both):
+        raise IndexFormatError(f"{path}: array tail_ids repeats ids; rebuild the index")

@@ -1,0 +1,194 @@
+"""Makes a base of rows from anywhere, without ever holding them all.
+
+Rows are read three times: a sample to learn centroids, all to find each one's bucket, all again to put each in its
+place. Sketches are then made bucket by bucket from where the rows lie.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lookalike.arrays import Float32, Int64
+from lookalike.buckets import MemoryBuckets
+from lookalike.hashing import Clusters, Family, family_from_parts
+from lookalike.hashing.k_means import Assigner, many_means
+from lookalike.hashing.projection import Projection
+from lookalike.index.buckets import Buckets
+from lookalike.index.hashed import Hashed, lifted
+from lookalike.index.partition import Partition, block_count, encode
+from lookalike.index.partitioned import Partitioned
+from lookalike.index.placing import Place, Placed
+from lookalike.index.probing import measured
+from lookalike.index.rows import RowSource, StateRows, blocks, release
+from lookalike.index.settings import Settings
+from lookalike.index.state import Base, comparable, order_of
+
+REFIT_GROWTH = 2
+"""When a base has this many times the rows that its buckets were learned from, or so many times fewer, they are
+learned anew."""
+SAMPLE_ROWS_A_BUCKET = 40
+SAMPLE_BYTES = 192 << 20
+"""A sample is no larger than this; of long vectors there are fewer a bucket."""
+PLACED_BYTES = 128 << 20
+"""Rows are put in their places in blocks of about this size: the larger, the longer the runs that are written."""
+ENCODED_BYTES = 32 << 20
+PART_ROWS = 4096
+
+
+def build_base(
+    source: RowSource,
+    ids: Int64,
+    settings: Settings,
+    place: Place,
+    threads: int,
+    before: Buckets | None = None,
+) -> Base:
+    """Return the base of all rows of `source`, whose ids are `ids` (n,), with buckets where it is large enough.
+
+    Args:
+        before: the buckets of the base that this one grew from.
+    """
+    rows = source.count
+    vectors = place.array("vectors", source.dtype, (rows, source.dimension))
+    if rows < max(1, settings.scan_below) or settings.recall == 1:
+        _copy(source, vectors)
+        return Base.of(vectors.finish(), ids)
+    keeps = (
+        before is not None and before.trained_rows / REFIT_GROWTH < rows < before.trained_rows * REFIT_GROWTH
+    )
+    if settings.family is not None:
+        return _hashed(source, ids, settings, vectors, place, threads, before if keeps else None)
+    return _partitioned(source, ids, settings, vectors, place, threads, before if keeps else None)
+
+
+def bucket_count(rows: int) -> int:
+    """Return how many buckets a base of `rows` has: twice the square root, so that both are looked at alike."""
+    return max(1, round(2 * math.sqrt(rows)))
+
+
+def _partitioned(
+    source: RowSource,
+    ids: Int64,
+    settings: Settings,
+    vectors: Placed,
+    place: Place,
+    threads: int,
+    before: Buckets | None,
+) -> Base:
+    random = np.random.default_rng([settings.seed, source.count])
+    if isinstance(before, Partitioned):
+        centroids, projection = before.partition.centroids, before.partition.projection
+    else:
+        wanted = bucket_count(source.count)
+        sample = _sample(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
+        centroids = many_means(sample, wanted, random, threads)
+        projection = Projection.fitted(sample, settings.seed)
+        del sample
+    assigner = Assigner(centroids, random)
+    labels = np.empty(source.count, dtype=np.int32)
+    known = 0
+    if isinstance(before, Partitioned) and isinstance(source, StateRows):
+        known = source.base_count
+        labels[:known] = np.searchsorted(before.partition.offsets, source.rows[:known], side="right") - 1
+    for start, block in blocks(source, first=known):
+        labels[start : start + len(block)] = assigner.nearest(comparable(block, settings.metric), threads)
+    offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
+    order = np.argsort(labels, kind="stable")
+    position = np.empty(source.count, dtype=np.int64)
+    position[order] = np.arange(source.count)
+    for start, block in blocks(source, PLACED_BYTES):
+        vectors.put(position[start : start + len(block)], block)
+    del position, labels
+    ids = ids[order]
+    partition = _sketched(settings, centroids, offsets, vectors, ids, projection, place, threads)
+    if isinstance(before, Partitioned):
+        buckets = Partitioned(partition, before.tuning, before.trained_rows)
+    else:
+        buckets = Partitioned(partition, measured(partition, settings.seed, threads), source.count)
+    release(partition.vectors)
+    return Base(partition.vectors, ids, order_of(ids), buckets)
+
+
+def _hashed(
+    source: RowSource,
+    ids: Int64,
+    settings: Settings,
+    vectors: Placed,
+    place: Place,
+    threads: int,
+    before: Buckets | None,
+) -> Base:
+    random = np.random.default_rng([settings.seed, source.count])
+    longest = _copy(source, vectors)
+    radius = longest if settings.metric == "dot" else 0.0
+    if isinstance(before, Hashed):
+        family, projection = before.family, before.partition.projection
+        middle, radius = before.partition.centroids[:1], max(radius, before.radius)
+    else:
+        family = _family(settings)
+        wanted = SAMPLE_ROWS_A_BUCKET * (family.clusters if isinstance(family, Clusters) else 250)
+        sample = _sample(source, settings, max(10_000, wanted), random)
+        family.fit(lifted(sample, radius, settings.metric))
+        projection = Projection.fitted(sample, settings.seed)
+        middle = projection.mean[np.newaxis]
+        del sample
+    keys = np.empty((source.count, family.tables), dtype=np.uint64)
+    for start, block in blocks(source):
+        keys[start : start + len(block)] = family.keys(lifted(block, radius, settings.metric))
+    store = MemoryBuckets()
+    store.add(np.arange(source.count), keys)
+    # All rows are looked at, in parts that are sketched one after another: buckets about one and the same middle.
+    offsets = np.append(np.arange(0, source.count, PART_ROWS), source.count)
+    middles = np.repeat(middle, len(offsets) - 1, axis=0)
+    partition = _sketched(settings, middles, offsets, vectors, ids, projection, place, threads)
+    if isinstance(before, Hashed):
+        buckets = Hashed(family, store, partition, radius, before.trained_rows, before.measured)
+    else:
+        buckets = Hashed(family, store, partition, radius, source.count).tuned(settings.seed, threads)
+    release(partition.vectors)
+    return Base(partition.vectors, ids, order_of(ids), buckets)
+
+
+def _sketched(
+    settings: Settings,
+    centroids: Float32,
+    offsets: Int64,
+    vectors: Placed,
+    ids: Int64,
+    projection: Projection,
+    place: Place,
+    threads: int,
+) -> Partition:
+    """Make sketches of the rows that lie in `vectors`, some buckets at a time."""
+    codes = place.array("blocks", np.uint8, (block_count(offsets), projection.block_bytes))
+    step = max(1, ENCODED_BYTES // (4 * settings.dimension))
+    first = done = 0
+    while first < len(centroids):
+        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + step, side="right")) - 1)
+        rows = vectors.read(int(offsets[first]), int(offsets[last]))
+        part = encode(settings.metric, projection, centroids, offsets, rows, first, last, threads)
+        codes.put_run(done, part)
+        first, done = last, done + len(part)
+    return Partition(settings.metric, centroids, offsets, vectors.finish(), ids, projection, codes.finish())
+
+
+def _copy(source: RowSource, vectors: Placed) -> float:
+    """Put all rows in the order given; return the length of the longest."""
+    square = 0.0
+    for start, block in blocks(source):
+        vectors.put_run(start, block)
+        wide = block.astype(np.float32, copy=False)
+        square = max(square, float(np.einsum("ij,ij->i", wide, wide, dtype=np.float64).max(initial=0)))
+    return float(square**0.5)
+
+
+def _sample(source: RowSource, settings: Settings, rows: int, random: np.random.Generator) -> Float32:
+    most = max(256, SAMPLE_BYTES // (4 * settings.dimension))
+    return comparable(source.sample(min(rows, most), random), settings.metric)
+
+
+def _family(settings: Settings) -> Family:
+    description = settings.family or {}
+    return family_from_parts(description["family"], description["parameters"], {})

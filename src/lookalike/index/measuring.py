@@ -1,0 +1,75 @@
+"""Measures the recall of a family's buckets on rows of their own, so that a recall can be aimed at."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, Int64
+from lookalike.index.answers import RecallMeasurement
+from lookalike.index.partition import Partition
+from lookalike.index.scan import scan
+from lookalike.index.settings import LARGEST_SHARE
+from lookalike.index.state import comparable
+
+RERANKED = 256
+"""Candidates are compared exactly up to this many, or `RERANKED_SHARE` of k; of more, the best by their sketches."""
+RERANKED_SHARE = 16
+SAMPLED_QUERIES = 256
+NEIGHBOURS = (1, 10, 100)
+ENOUGH = 0.997
+"""More probes are not tried after this recall; a higher one is left to the scan."""
+
+
+class Trial(Protocol):
+    """Buckets whose number of probes can be tried."""
+
+    @property
+    def partition(self) -> Partition:
+        """The rows."""
+        ...
+
+    def trial(self, queries: Float32, k: int, probes: int) -> tuple[Int64, float]:
+        """Return the ids (q, k) that so many probes find, and the mean number of candidates a query."""
+        ...
+
+
+def measured(hashed: Trial, drawn: Int64) -> tuple[RecallMeasurement, ...]:
+    """Return the recall of `hashed` over growing numbers of probes.
+
+    Queries are the rows `drawn`; each leaves itself out.
+    """
+    partition = hashed.partition
+    rows, metric = len(partition.ids), partition.metric
+    queries, own = comparable(partition.vectors[drawn], metric), partition.ids[drawn]
+    most = min(max(NEIGHBOURS), rows - 1)
+    truth = _without(scan(queries, partition.vectors, partition.ids, most + 1, metric)[0], own)
+    measurements = []
+    for k in sorted({min(k, most) for k in NEIGHBOURS if most}):
+        probes = 1
+        while True:
+            found, candidates = hashed.trial(queries, k + 1, probes)
+            shares = _recall(_without(found, own), truth[:, :k])
+            error = float(shares.std()) / math.sqrt(len(shares))
+            rerank = max(RERANKED, RERANKED_SHARE * k)
+            measurements.append(RecallMeasurement(k, probes, rerank, float(shares.mean()), error, candidates))
+            if shares.mean() >= ENOUGH or candidates > LARGEST_SHARE * rows:
+                break
+            probes = max(probes + 1, math.ceil(probes * 1.25))
+    return tuple(measurements)
+
+
+def _without(found: Int64, own: Int64) -> Int64:
+    """Return found ids (q, k + 1) less each query's own, or less the last where that is not there, (q, k)."""
+    dropped = found == own[:, np.newaxis]
+    dropped[:, -1] |= ~dropped.any(axis=1)
+    kept: Int64 = found[~dropped].reshape(len(found), -1)
+    return kept
+
+
+def _recall(found: Int64, truth: Int64) -> npt.NDArray[np.float64]:
+    """Return the share of `truth` (q, k) among `found` (q, k), of each query."""
+    return np.array([np.isin(wanted, row).mean() for row, wanted in zip(found, truth, strict=True)])

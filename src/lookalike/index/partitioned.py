@@ -1,0 +1,154 @@
+"""The default buckets: a learned partition of the rows, tuned to a recall."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from lookalike.arrays import Float32, Int64
+from lookalike.hashing import token
+from lookalike.hashing.base import TABLE_NAMESPACE
+from lookalike.index.answers import RecallMeasurement, TableExplanation
+from lookalike.index.buckets import Answer, Array, Buckets, Visible
+from lookalike.index.estimating import estimate, probed
+from lookalike.index.partition import Partition
+from lookalike.index.probing import Setting, Tuning, measured
+from lookalike.index.scan import scan
+from lookalike.index.settings import LARGEST_SHARE
+
+FARTHER = 3
+"""The nearest visible rows are taken to be among so many times as many of all as their share says."""
+LARGEST_AROUND = 1024
+"""Where that is more than this, all visible rows are compared."""
+MOSTLY = 0.9
+"""Where more than this share is visible, as after rows were removed, the partition's own way is enough."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partitioned(Buckets):
+    """A partition of the base, and what is known of its recall."""
+
+    kind = "partitioned"
+
+    partition: Partition
+    tuning: Tuning
+    trained_rows: int
+
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        recall: float,
+        visible: Visible | None,
+        max_distance: float,
+        threads: int,
+    ) -> Answer | None:
+        """See `Buckets`.
+
+        Where only some rows are visible, the k nearest of them should be among the k / share nearest of all. The
+        partition looks so much farther by itself. Where they turn out to lie much farther off, the filter hides just
+        what is near the query, and all visible rows are compared.
+        """
+        if visible is None:
+            return self._search(queries, k, recall, None, max_distance, threads)
+        if visible.share > MOSTLY:
+            return self._search(queries, k, recall, visible, max_distance, threads)
+        around = math.ceil(FARTHER * k / max(visible.share, 1e-9))
+        if around > LARGEST_AROUND:
+            return None
+        found = self._search(queries, k, recall, visible, max_distance, threads)
+        near = self._search(queries, around, recall, None, np.inf, threads)
+        if found is None or near is None:
+            return None
+        ids, distances = found
+        unsure = np.flatnonzero(~(distances[:, -1] <= near[1][:, -1]) & (near[1][:, -1] < max_distance))
+        if len(unsure):
+            partition, rows = self.partition, np.flatnonzero(visible.rows)
+            exact = scan(queries[unsure], partition.vectors, partition.ids, k, partition.metric, rows)
+            far = ~(exact[1] <= max_distance)
+            exact[0][far], exact[1][far] = -1, np.inf
+            ids[unsure], distances[unsure] = exact
+        return ids, distances
+
+    def _search(
+        self,
+        queries: Float32,
+        k: int,
+        recall: float,
+        visible: Visible | None,
+        max_distance: float,
+        threads: int,
+    ) -> Answer | None:
+        chosen = self.tuning.choose(k, recall)
+        if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids):
+            return None
+        return self.partition.search(
+            queries,
+            k,
+            chosen.probes,
+            chosen.rerank,
+            visible=None if visible is None else visible.mask,
+            max_distance=max_distance,
+            threads=threads,
+        )
+
+    def tuned(self, seed: int, threads: int) -> Self:
+        """See `Buckets`."""
+        return replace(self, tuning=measured(self.partition, seed, threads))
+
+    def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
+        """See `Buckets`."""
+        chosen = self.tuning.choose(k, recall)
+        if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids):
+            return None
+        return _told(chosen)
+
+    def measurements(self) -> tuple[RecallMeasurement, ...]:
+        """See `Buckets`."""
+        return tuple(_told(setting) for setting in self.tuning.settings)
+
+    def tables(self, query: Float32, row: int, vector: Float32, probes: int) -> tuple[TableExplanation, ...]:
+        """See `Buckets`; there is one table, whose keys are the numbers of the centroids."""
+        keys = probed(self.partition, query, probes).tolist()
+        own = int(np.searchsorted(self.partition.offsets, row, side="right")) - 1
+        content = hashlib.blake2b(np.ascontiguousarray(self.partition.centroids).tobytes(), digest_size=16)
+        return (
+            TableExplanation(
+                table=0,
+                uuid=str(uuid.uuid5(TABLE_NAMESPACE, f"partition {content.hexdigest()}")),
+                query_token=token(0, keys[0]),
+                row_token=token(0, own),
+                probed_tokens=tuple(token(0, key) for key in keys),
+                shared=own in keys,
+                rank=keys.index(own) if own in keys else None,
+            ),
+        )
+
+    def estimate(self, query: Float32, row: int) -> tuple[float, float]:
+        """See `Buckets`."""
+        return estimate(self.partition, query, row)
+
+    def sizes(self) -> tuple[str, int, Int64]:
+        """See `Buckets`."""
+        return "clusters", 1, np.diff(self.partition.offsets)
+
+    def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """See `Buckets`."""
+        return {"tuning": self.tuning.to_json()}, {}
+
+    @classmethod
+    def restored(cls, partition: Partition, trained_rows: int, properties: Mapping[str, Any]) -> Self:
+        """Return what `parts` was taken of. Raises KeyError, TypeError, ValueError where it does not fit."""
+        return cls(partition, Tuning.from_json(properties["tuning"]), trained_rows)
+
+
+def _told(setting: Setting) -> RecallMeasurement:
+    return RecallMeasurement(
+        setting.k, setting.probes, setting.rerank, setting.recall, setting.error, setting.rows
+    )
