@@ -22,7 +22,8 @@ def distances(
     """
     found = np.empty(rows.shape, dtype=np.float64)
     for number, row in enumerate(rows):
-        vectors = base[row].astype(np.float64)
+        unique, places = np.unique(row, return_inverse=True)  # HDF5 reads rows in increasing order only
+        vectors = base[unique].astype(np.float64)[places]
         query = queries[number].astype(np.float64)
         if metric == "euclidean":
             found[number] = np.sqrt(((vectors - query) ** 2).sum(axis=1))
