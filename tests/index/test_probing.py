@@ -16,7 +16,7 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
     random = np.random.default_rng(1)
     partition = partition_of(clustered(random, 8_000, 48, 200), metric, 90)
     tuning = measured(partition, 0)
-    queries = clustered(random, 300, 48, 200)
+    queries = clustered(random, 1000, 48, 200)
     if metric == "cosine":
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     hashed = partition.rows_as_hashed(np.arange(8_000))
@@ -29,8 +29,8 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
             setting = tuning.choose(k, recall)
             assert setting is not None
             found, _ = partition.search(queries, k, setting.probes, setting.rerank)
-            had = np.mean([np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)])
-            assert had >= recall - 0.015
+            shares = [np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)]
+            assert np.mean(shares) >= recall - 0.01 - 2 * np.std(shares) / len(shares) ** 0.5
             assert setting.rows < 8_000
 
 
