@@ -37,9 +37,9 @@ AIMS = (0.9, 0.93, 0.95, 0.97, 0.985)
 
 def measure(base: npt.NDArray[Any], queries: npt.NDArray[Any], repeats: int) -> dict[str, Any]:
     """Return build time, and microseconds a query at a recall of 0.95, one by one and in a batch, by one thread."""
-    started = time.perf_counter()
+    started = time.process_time()
     index = Index.build(base, seed=0, n_jobs=1)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     farthest = truth.cached(base, queries, "euclidean")[1][:, K - 1]
     points: dict[str, list[tuple[float, float]]] = {"single": [], "batch": []}
     found_at: dict[float, float] = {}
@@ -58,7 +58,7 @@ def measure(base: npt.NDArray[Any], queries: npt.NDArray[Any], repeats: int) -> 
         points["single"].append((share, len(some) / fastest(one_by_one, repeats)))
     figures: dict[str, Any] = {
         "rows": len(base),
-        "build_seconds": round(seconds, 2),
+        "build_processor_seconds": round(seconds, 2),
         "recall_by_aim": found_at,
     }
     for kind, measured in points.items():
