@@ -72,6 +72,20 @@ def as_vectors(
     return array
 
 
+def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric) -> Float32:
+    """Return `queries` (q, d), or one of shape (d,), as `as_vectors` does, in no time where it is one of float32."""
+    if (
+        isinstance(queries, np.ndarray)
+        and queries.dtype == np.float32
+        and queries.shape == (dimension,)
+        and queries.flags.c_contiguous
+    ):
+        square = float(queries.dot(queries))
+        if square < np.inf and (square > 0 or metric != "cosine"):
+            return queries.reshape(1, dimension)
+    return as_vectors(queries, dimension=dimension, metric=metric, name="queries")
+
+
 def kept_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return the type that rows of `dtype` are kept in: their own where it is one of `KEPT_DTYPES`, else float32."""
     native = np.dtype(dtype).newbyteorder("=")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows, as_vectors
+from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_queries, as_rows, as_vectors
 from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError, VectorError
 from lookalike.hashing import Family
 from lookalike.index import storage
@@ -254,14 +254,13 @@ class Index:
         """
         state, settings = self._state, self._settings
         block = prepared(
-            as_vectors(queries, dimension=settings.dimension, metric=settings.metric, name="queries"),
-            settings.metric,
+            as_queries(queries, dimension=settings.dimension, metric=settings.metric), settings.metric
         )
         if not isinstance(k, int | np.integer) or k < 1:
             raise OptionError(f"k is {k!r}; give a whole number from 1")
         wanted = settings.recall if recall is None else checked_recall(recall)
         limit = np.inf if max_distance is None else float(max_distance)
-        if np.isnan(limit):
+        if limit != limit:
             raise OptionError("max_distance is not a number; give a distance, or None for no limit")
         threads = 1 if n_jobs == 1 else thread_count(n_jobs)
         return answer(state, settings, block, int(k), wanted, limit, allow, threads)

@@ -6,7 +6,7 @@ import hashlib
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +29,8 @@ LARGEST_AROUND = 1024
 MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, the partition's own way is enough."""
 
+MOST_CHOSEN = 1024
+
 
 @dataclass(frozen=True, eq=False)
 class Partitioned(Buckets):
@@ -39,6 +41,8 @@ class Partitioned(Buckets):
     partition: Partition
     tuning: Tuning
     trained_rows: int
+    _chosen: dict[tuple[int, float], Setting | None] = field(default_factory=dict, init=False, repr=False)
+    """What was chosen before: choosing takes as long as a quick query."""
 
     def search(
         self,
@@ -85,8 +89,8 @@ class Partitioned(Buckets):
         max_distance: float,
         threads: int,
     ) -> Answer | None:
-        chosen = self.tuning.choose(k, recall)
-        if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids):
+        chosen = self._choose(k, recall)
+        if chosen is None:
             return None
         return self.partition.search(
             queries,
@@ -104,10 +108,8 @@ class Partitioned(Buckets):
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
         """See `Buckets`."""
-        chosen = self.tuning.choose(k, recall)
-        if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids):
-            return None
-        return _told(chosen)
+        chosen = self._choose(k, recall)
+        return None if chosen is None else _told(chosen)
 
     def measurements(self) -> tuple[RecallMeasurement, ...]:
         """See `Buckets`."""
@@ -146,6 +148,18 @@ class Partitioned(Buckets):
     def restored(cls, partition: Partition, trained_rows: int, properties: Mapping[str, Any]) -> Self:
         """Return what `parts` was taken of. Raises KeyError, TypeError, ValueError where it does not fit."""
         return cls(partition, Tuning.from_json(properties["tuning"]), trained_rows)
+
+    def _choose(self, k: int, recall: float) -> Setting | None:
+        """Return the setting to use; None where comparing every row is better."""
+        try:
+            return self._chosen[k, recall]
+        except KeyError:
+            chosen = self.tuning.choose(k, recall)
+            if chosen is not None and chosen.rows > LARGEST_SHARE * len(self.partition.ids):
+                chosen = None
+            if len(self._chosen) < MOST_CHOSEN:
+                self._chosen[k, recall] = chosen
+            return chosen
 
 
 def _told(setting: Setting) -> RecallMeasurement:
