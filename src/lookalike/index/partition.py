@@ -100,6 +100,8 @@ class Partition:
         self.ids = np.ascontiguousarray(ids)
         self.projection = projection
         self.blocks = aligned(blocks)
+        self._dimension = dimension
+        self._deepest = min(max(1, rows), LARGEST_DEPTH)
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
         self._centroid_blocks, self.step = _centroid_blocks(metric, centroids, projection)
         self.plan = np.array(
@@ -161,54 +163,32 @@ class Partition:
             max_distance: rows farther than this are left out.
             threads: at most so many, each with queries of its own; the interpreter's lock is not held.
         """
-        ids = np.empty((len(queries), k), dtype=np.int64)
-        distances = np.empty((len(queries), k), dtype=np.float32)
-        self.search_into(queries, probes, rerank, visible, max_distance, threads, ids, distances)
-        return ids, distances
-
-    def search_into(
-        self,
-        queries: Float32,
-        probes: int,
-        rerank: int,
-        visible: UInt16 | None,
-        max_distance: float,
-        threads: int,
-        ids: Int64,
-        distances: Float32,
-    ) -> Int64:
-        """Fill `ids` and `distances` as `search` returns them; return rows estimated and compared, (2,)."""
-        search = _search
-        if search is None:
-            search = _load()
-        if queries.shape[1] != self.vectors.shape[1]:
-            raise OptionError(f"queries have {queries.shape[1]} dimensions, the rows {self.vectors.shape[1]}")
-        depth = min(max(rerank, ids.shape[1]), max(1, len(self.ids)), LARGEST_DEPTH)
-        enough = 0
+        count = len(queries)
+        if queries.shape[1] != self._dimension:
+            raise OptionError(f"queries have {queries.shape[1]} dimensions, the rows {self._dimension}")
+        ids, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
+        depth, enough = min(max(rerank, k), self._deepest), 0
         if visible is None:
             visible = _EVERY_ROW
         elif visible.shape != (len(self.blocks),):
             raise OptionError("the mask is of another partition")
         else:
             enough = -(-probes * len(self.ids) // max(1, len(self.centroids)))
-        seen = np.zeros(2, dtype=np.int64)
+        search = _search or _load()
         common = (probes, depth, visible, enough, max_distance)
-        if threads <= 1 or len(queries) < 2 * QUERIES_A_THREAD:
-            search(self.plan, self.step, queries, *common, ids, distances, seen)
-            return seen
-        pieces = min(threads, len(queries) // QUERIES_A_THREAD)
-        bounds = [len(queries) * i // pieces for i in range(pieces + 1)]
+        if threads <= 1 or count < 2 * QUERIES_A_THREAD:
+            search(self.plan, self.step, queries, *common, ids, distances)
+            return ids, distances
+        pieces = min(threads, count // QUERIES_A_THREAD)
+        bounds = [count * i // pieces for i in range(pieces + 1)]
 
-        def run(first: int, last: int) -> Int64:
-            own = np.zeros(2, dtype=np.int64)
+        def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, self.step, queries[part], *common, ids[part], distances[part], own)
-            return own
+            search(self.plan, self.step, queries[part], *common, ids[part], distances[part])
 
         with ThreadPoolExecutor(pieces) as pool:
-            for own in pool.map(run, bounds[:-1], bounds[1:]):
-                seen += own
-        return seen
+            list(pool.map(run, bounds[:-1], bounds[1:]))
+        return ids, distances
 
     def mask(self, rows: Bool) -> UInt16:
         """Return the form of `rows` (n,), by position, that `search` takes: a word of 16 bits a block."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -33,6 +33,7 @@ GROWTH = 2 ** (1 / 3)
 HELD_BACK = 0.1
 """Of what a recall lacks to 1, so much more is aimed at; and one standard error."""
 BLOCK_BYTES = 8 << 20
+KEPT_CHOICES = 1024
 
 Float64 = npt.NDArray[np.float64]
 
@@ -58,12 +59,21 @@ class Tuning:
 
     queries: int
     settings: tuple[Setting, ...]
+    _chosen: dict[tuple[int, float], Setting | None] = field(default_factory=dict, repr=False, compare=False)
 
     def choose(self, k: int, recall: float) -> Setting | None:
         """Return the cheapest setting that should reach `recall` at `k`; None where none does, and a scan is due.
 
         What was measured for the next larger k is used. Beyond the largest, probes and rows grow with k.
         """
+        asked = (k, recall)
+        if asked not in self._chosen:  # looking through the settings would take longer than a search
+            if len(self._chosen) >= KEPT_CHOICES:
+                self._chosen.clear()
+            self._chosen[asked] = self._choose(k, recall)
+        return self._chosen[asked]
+
+    def _choose(self, k: int, recall: float) -> Setting | None:
         measured = sorted({setting.k for setting in self.settings})
         if not measured:
             return None

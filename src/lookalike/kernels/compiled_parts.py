@@ -205,6 +205,24 @@ def bounds_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
 
 
 @intrinsic
+def minimum_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
+    """Store at `out` the least of each lane over so many vectors of 16 floats."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors, out = arguments
+        least = cgutils.alloca_once_value(builder, splat(F32, float("inf")))
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            before = builder.load(least)
+            smaller = builder.fcmp_ordered("<", part, before)
+            builder.store(builder.select(smaller, part, before), least)
+        store(builder, builder.load(least), out)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT), generate
+
+
+@intrinsic
 def centroid_block(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
     """Store for 16 centroids constant + scale * (bias + sum of products of the query's bytes by the centroid's)."""
 

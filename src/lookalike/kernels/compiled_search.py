@@ -17,6 +17,8 @@ from lookalike.kernels import compiled_parts
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 INFINITY = np.float32(np.inf)
+LARGEST = np.finfo(np.float32).max
+LOWEST_OF = 8
 TABLE_LIMIT = np.float32(31)
 """Eight entries of a table are added in a byte."""
 
@@ -25,17 +27,11 @@ inner: Any = njit(nogil=True, error_model="numpy")
 
 
 @inner
-def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
-    """Keep the `want` least of `count` values, or up to `slack` more, in front; return how many, and the limit.
+def _limit(address: int, vectors: int, want: int, slack: int) -> Any:
+    """Return a value that `want` of the floats, or up to `slack` more, are at most; inf where there are fewer.
 
-    No heap and no sort: the limit is found by bisection, each step of which counts 16 values an instruction.
+    No heap and no sort: it is found by bisection, each step of which counts 16 values an instruction.
     """
-    vectors = (count + 15) >> 4
-    for i in range(count, vectors << 4):
-        values[i] = INFINITY
-    if count <= want:
-        return count, INFINITY
-    address, at = values.ctypes.data, places.ctypes.data
     bounds = np.empty(2, dtype=np.float32)
     parts.bounds_of(address, vectors, bounds.ctypes.data)
     low, high = bounds[0], bounds[1]
@@ -50,6 +46,19 @@ def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
             high = middle
             if below <= want + slack:
                 break
+    return high
+
+
+@inner
+def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
+    """Keep the `want` least of `count` values, or up to `slack` more, in front; return how many, and the limit."""
+    vectors = (count + 15) >> 4
+    for i in range(count, vectors << 4):
+        values[i] = INFINITY
+    if count <= want:
+        return count, INFINITY
+    address, at = values.ctypes.data, places.ctypes.data
+    high = _limit(address, vectors, want, slack)
     return parts.keep_at_most(address, at, vectors, high, address, at), high
 
 
@@ -132,31 +141,30 @@ def _tables(turned: Any, out: Any) -> Any:
 
 
 @inner
-def choose(nearness: Any, groups: int, want: int, chosen: Any, chosen_buckets: Any) -> Any:
-    """Put the `want` nearest buckets, or a few more, in front of the arrays, nearest first; return how many."""
+def choose(nearness: Any, lowest: Any, groups: int, want: int, chosen: Any, chosen_buckets: Any) -> Any:
+    """Put the `want` nearest buckets, or a few more, in front of the arrays, nearest first; return how many.
+
+    `lowest` holds the least of every `LOWEST_OF` values: few enough to bisect, they bound the others.
+    """
     address = nearness.ctypes.data
-    bounds = np.empty(2, dtype=np.float32)
-    parts.bounds_of(address, groups, bounds.ctypes.data)
-    low, high = bounds[0], bounds[1]
-    slack = want >> 3
-    for _ in range(40):
-        middle = low + (high - low) * np.float32(0.5)
-        if not low < middle < high:
-            break
-        below = parts.count_at_most(address, groups, middle)
-        if below < want:
-            low = middle
-        else:
-            high = middle
-            if below <= want + slack:
-                break
-    count = parts.keep_at_most(address, 0, groups, high, chosen.ctypes.data, chosen_buckets.ctypes.data)
-    _sort(chosen, chosen_buckets, count)
-    return count
+    few = (groups + LOWEST_OF - 1) // LOWEST_OF
+    size = groups
+    if 16 * few >= 2 * want:
+        limit = _limit(lowest.ctypes.data, few, want, want >> 3)
+        size = parts.keep_at_most(address, 0, groups, limit, chosen.ctypes.data, chosen_buckets.ctypes.data)
+    else:
+        size = parts.keep_at_most(
+            address, 0, groups, INFINITY, chosen.ctypes.data, chosen_buckets.ctypes.data
+        )
+    size, limit = _select(chosen, chosen_buckets, size, want, want >> 3)
+    _sort(chosen, chosen_buckets, size)
+    return size
 
 
 @inner
-def begin(plan: Any, centroid_step: Any, query: int, turned: Any, tables: Any, nearness: Any) -> Any:
+def begin(
+    plan: Any, centroid_step: Any, query: int, turned: Any, tables: Any, nearness: Any, lowest: Any
+) -> Any:
     """Turn a query, make its tables, and estimate how near each centroid is.
 
     Return what a bucket's nearness lacks to be that of its centroid, and the step and the shift of the tables.
@@ -174,15 +182,18 @@ def begin(plan: Any, centroid_step: Any, query: int, turned: Any, tables: Any, n
     else:
         origin = parts.square_float32(query, mean, dimension)
         scale = np.float32(-2) * query_step * centroid_step
-    for group in range((buckets + 15) >> 4):
+    groups, near, low = (buckets + 15) >> 4, nearness.ctypes.data, lowest.ctypes.data
+    for group in range(groups):
         centroid = centroids + group * (16 * signs + 128)
-        parts.centroid_block(centroid, bytes_at, signs >> 2, scale, nearness.ctypes.data + 64 * group)
+        parts.centroid_block(centroid, bytes_at, signs >> 2, scale, near + 64 * group)
+    for group in range(0, groups, LOWEST_OF):
+        parts.minimum_of(near + 64 * group, min(LOWEST_OF, groups - group), low + 64 * (group // LOWEST_OF))
     return origin, step, -lengths
 
 
 @njit(
     "void(int64[::1], float32, float32[:, ::1], int64, int64, uint16[::1], int64, float32, int64[:, ::1],"
-    " float32[:, ::1], int64[::1])",
+    " float32[:, ::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -198,12 +209,11 @@ def search(
     max_distance: Any,
     found_ids: Any,
     found_distances: Any,
-    seen: Any,
 ) -> None:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
     `visible` has a word a block, or no element where all rows are; then buckets are looked into beyond `probes`
-    until `enough` visible rows were seen. `seen` (2,) gets the rows estimated and compared added.
+    until `enough` visible rows were seen.
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
@@ -214,6 +224,7 @@ def search(
     turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
     tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
     nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
+    lowest = np.empty(groups * 2 + 32, dtype=np.float32)
     chosen = np.empty(groups * 16 + 16, dtype=np.float32)
     chosen_buckets = np.empty(groups * 16 + 16, dtype=np.int32)
     estimates = np.empty(room + 32, dtype=np.float32)
@@ -225,14 +236,14 @@ def search(
     filtered = len(visible) > 0
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness)
+        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness, lowest)
         want = min(probes, buckets)
         done = np.int64(0)
         rows_seen = np.int64(0)
         size = np.int64(0)
         limit = INFINITY
         while True:
-            last = min(want, choose(nearness, groups, want, chosen, chosen_buckets))
+            last = min(want, choose(nearness, lowest, groups, want, chosen, chosen_buckets))
             for i in range(done, last):
                 bucket = chosen_buckets[i]
                 following = chosen_buckets[min(i + 1, last - 1)]
@@ -272,14 +283,10 @@ def search(
                             if size >= room:  # as many estimates are equal
                                 size = depth
                     position += 16
-                if not filtered:
-                    rows_seen += end - parts.int64_at(offsets, bucket)
             if not filtered or last < want or want == buckets or rows_seen >= enough:
                 break
             done, want = want, min(buckets, 2 * want)
         size, limit = _select(estimates, places, size, depth, depth >> 3)
-        seen[0] += rows_seen
-        seen[1] += size
         for i in range(size):
             row = vectors + places[i] * row_bytes
             for line in range(0, min(row_bytes, 256), 64):

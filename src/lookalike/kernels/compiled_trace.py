@@ -47,6 +47,7 @@ def trace(
     turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
     tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
     nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
+    lowest = np.empty(groups * 2 + 32, dtype=np.float32)
     chosen = np.empty(groups * 16 + 16, dtype=np.float32)
     chosen_buckets = np.empty(groups * 16 + 16, dtype=np.int32)
     estimates = np.empty(largest + 64, dtype=np.float32)
@@ -57,9 +58,9 @@ def trace(
     tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness)
+        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness, lowest)
         most = min(levels[-1], buckets)
-        last = min(most, choose(nearness, groups, most, chosen, chosen_buckets))
+        last = min(most, choose(nearness, lowest, groups, most, chosen, chosen_buckets))
         place_of[:] = -1
         for i in range(last):
             place_of[chosen_buckets[i]] = i
