@@ -38,11 +38,9 @@ class FaissIVF(Peer):
 
     def settings(self) -> list[list[dict[str, Any]]]:
         probes = [
-            count
-            for count in (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-            if count <= self.lists.nlist
+            count for count in (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256) if count <= self.lists.nlist
         ]
-        return [[{"probes": probe, "factor": factor} for factor in (2, 4, 8, 12, 20)] for probe in probes]
+        return [[{"probes": probe, "factor": factor} for factor in (2, 4, 8, 16)] for probe in probes]
 
     def use(self, setting: Options, k: int) -> None:
         self.lists.nprobe = setting["probes"]

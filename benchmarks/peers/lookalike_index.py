@@ -26,7 +26,7 @@ class Lookalike(Peer):
         self.index = lookalike.Index.build(vectors, metric=metric, recall=0.95, seed=0, n_jobs=threads)
 
     def settings(self) -> list[list[dict[str, Any]]]:
-        aims = (0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995)
+        aims = (0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
         return [[{"recall": recall}] for recall in aims]
 
     def use(self, setting: Options, k: int) -> None:

@@ -38,11 +38,9 @@ class Scann(Peer):
 
     def settings(self) -> list[list[dict[str, Any]]]:
         leaves = [
-            count
-            for count in (2, 4, 6, 8, 12, 16, 24, 32, 40, 60, 80, 120, 160)
-            if count <= self.options["leaves"]
+            count for count in (2, 4, 8, 12, 16, 24, 40, 60, 100, 160) if count <= self.options["leaves"]
         ]
-        return [[{"leaves": count, "reorder": depth} for depth in (20, 40, 70, 100, 200)] for count in leaves]
+        return [[{"leaves": count, "reorder": depth} for depth in (30, 60, 120)] for count in leaves]
 
     def use(self, setting: Options, k: int) -> None:
         self.leaves, self.reorder = setting["leaves"], setting["reorder"]
