@@ -23,28 +23,31 @@ from lookalike.index import Index
 
 IMPORT = """
 import json, sys, time
-started = time.perf_counter()
+started, processor = time.perf_counter(), time.process_time()
 import lookalike
-print(json.dumps({"import_seconds": time.perf_counter() - started, "numba": "numba" in sys.modules}))
+print(json.dumps({
+    "import_seconds": time.perf_counter() - started,
+    "import_processor_seconds": time.process_time() - processor,
+    "imports_numba": "numba" in sys.modules,
+}))
 """
 SEARCH = """
 import json, sys, time
 import numpy as np
+import lookalike
 queries = np.load(sys.argv[2])
 started = time.perf_counter()
-import lookalike
-imported = time.perf_counter()
 index = lookalike.Index.open(sys.argv[1])
-opened = time.perf_counter()
+opened, processor = time.perf_counter(), time.process_time()
 index.search(queries[0], 10)
-first = time.perf_counter()
+first, searched = time.perf_counter(), time.process_time()
 for query in queries[1:]:
     index.search(query, 10)
 print(json.dumps({
-    "open_seconds": opened - imported,
+    "open_seconds": opened - started,
     "first_search_seconds": first - opened,
+    "first_search_processor_seconds": searched - processor,
     "later_search_seconds": (time.perf_counter() - first) / (len(queries) - 1),
-    "whole_seconds": first - started,
 }))
 """
 
