@@ -104,7 +104,7 @@ def speed_table(peers: dict[str, list[Row]], kind: str) -> list[str]:
 def build_table(peers: dict[str, list[Row]]) -> list[str]:
     """Return a Markdown table of one data set: what each build cost."""
     lines = [
-        "| build | processor seconds | peak memory beyond the data, MiB | saved, bytes a row | of which beside the vectors |",
+        "| build | processor seconds | peak MiB beyond the data | saved, bytes a row | of these beside the vectors |",
         "| --- | --- | --- | --- | --- |",
     ]
     for peer, rows in peers.items():
