@@ -19,6 +19,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32, Int64
 from lookalike.errors import OptionError
 from lookalike.index.partition import Partition
+from lookalike.index.rows import release
 
 SAMPLED_QUERIES = 512
 LEAST_QUERIES = 128
@@ -170,6 +171,7 @@ def _neighbours(partition: Partition, queries: Float32, own: Int64, k: int) -> I
     step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
     for start in range(0, rows, step):
         block = partition.rows_as_hashed(np.arange(start, min(rows, start + step)))
+        release(partition.vectors)
         scores: Float32 = queries @ block.T
         if partition.metric == "dot":
             np.negative(scores, out=scores)

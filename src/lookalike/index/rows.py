@@ -156,9 +156,9 @@ class StateRows:
         return rows
 
 
-def blocks(source: RowSource, block_bytes: int = BLOCK_BYTES, first: int = 0) -> Iterator[tuple[int, Rows]]:
-    """Yield first row and rows of each block of about `block_bytes`, from row `first`."""
-    step = max(1, block_bytes // (source.dtype.itemsize * source.dimension))
+def blocks(source: RowSource, block_bytes: int | None = None, first: int = 0) -> Iterator[tuple[int, Rows]]:
+    """Yield first row and rows of each block of about `block_bytes` (`BLOCK_BYTES` by default), from row `first`."""
+    step = max(1, (block_bytes or BLOCK_BYTES) // (source.dtype.itemsize * source.dimension))
     for start in range(first, source.count, step):
         yield start, source.read(start, min(start + step, source.count))
 
