@@ -113,14 +113,15 @@ def test_the_least_are_selected(seed: Any, count: Any, want: Any, slack: Any, re
 
 
 @settings(deadline=None, max_examples=40)
-@given(SEEDS, st.integers(0, 100))
-def test_pairs_are_sorted(seed: Any, count: Any) -> None:
+@given(SEEDS, st.one_of(st.integers(0, 100), st.integers(500, 700)), st.booleans())
+def test_pairs_are_sorted(seed: Any, count: Any, repeated: Any) -> None:
     random = np.random.default_rng(seed)
-    values = random.integers(0, 9, count).astype(np.float32)
-    numbers = random.permutation(count).astype(np.int64)
-    expected = sorted(zip(values.tolist(), numbers.tolist(), strict=True))
+    values = np.zeros(count + 16, dtype=np.float32)
+    values[:count] = random.integers(0, 9, count) if repeated else random.standard_normal(count)
+    numbers = random.permutation(count + 16).astype(np.int64)
+    expected = sorted(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True))
     compiled_search._sort(values, numbers, count)
-    assert list(zip(values.tolist(), numbers.tolist(), strict=True)) == expected
+    assert list(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True)) == expected
 
 
 def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: int, rows: int) -> Partition:

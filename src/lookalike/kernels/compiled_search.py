@@ -19,6 +19,7 @@ from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 INFINITY = np.float32(np.inf)
 LARGEST = np.finfo(np.float32).max
 LOWEST_OF = 8
+MOST_RANKED = 512
 TABLE_LIMIT = np.float32(31)
 """Eight entries of a table are added in a byte."""
 
@@ -64,10 +65,31 @@ def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
 
 @inner
 def _sort(values: Any, numbers: Any, count: int) -> None:
-    """Order by value, then number, by Shell's method."""
+    """Order by value, then number. Both arrays need room for 15 more.
+
+    Up to `MOST_RANKED`, each is first put where the count of lesser values says, 16 at a time and without a branch
+    to mispredict; Shell's method does the rest.
+    """
     gap = 1
-    while gap < count // 3:
-        gap = 3 * gap + 1
+    if count > MOST_RANKED:
+        while gap < count // 3:
+            gap = 3 * gap + 1
+    elif count > 2:
+        vectors = (count + 15) >> 4
+        for i in range(count, vectors << 4):
+            values[i] = INFINITY
+        before, numbers_before = values[:count].copy(), numbers[:count].copy()
+        taken = np.zeros(count, dtype=np.bool_)
+        address = values.ctypes.data
+        for i in range(count):  # `values` is counted in until all are ranked
+            numbers[i] = parts.count_at_most(address, vectors, before[i]) - 1
+        ranks = numbers[:count].copy()
+        for i in range(count):
+            rank = min(max(ranks[i], 0), count - 1)
+            while taken[rank]:
+                rank = rank - 1 if rank > 0 else count - 1
+            taken[rank] = True
+            values[rank], numbers[rank] = before[i], numbers_before[i]
     while gap > 0:
         for i in range(gap, count):
             value, number = values[i], numbers[i]

@@ -1,0 +1,126 @@
+"""Times the parts of a search on one core: `python -m benchmarks.engine [VECTORS.npy QUERIES.npy]`.
+
+Without files, rows are made about random centres. Times are of the processor's clock and the least of several, so
+that what else the machine does disturbs them little; pin the process to one core all the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from lookalike.hashing.k_means import many_means, nearest_centroid
+from lookalike.hashing.projection import Projection
+from lookalike.index.partition import Partition
+from lookalike.index.probing import measured
+from lookalike.kernels import compiled_search
+
+ROWS, DIMENSION, QUERIES = 100_000, 128, 1_000
+ROUNDS = 7
+RECALLS = (0.9, 0.95, 0.99)
+
+
+def main(paths: list[str]) -> None:
+    """Print microseconds a query, part by part."""
+    if paths:
+        vectors, queries = (np.load(path) for path in paths)
+    else:
+        random = np.random.default_rng(0)
+        centres = random.standard_normal((1000, DIMENSION)) * 2
+        rows = centres[random.integers(0, 1000, ROWS + QUERIES)]
+        rows += random.standard_normal(rows.shape)
+        vectors, queries = np.split(rows.astype(np.float32), [ROWS])
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    partition = made(vectors)
+    for name, microseconds in parts(partition, queries).items():
+        print(f"{name:34} {microseconds:8.2f} us")
+    tuning = measured(partition, 0)
+    for recall in RECALLS:
+        setting = tuning.choose(10, recall)
+        if setting is None:
+            print(f"recall {recall}: no setting serves")
+            continue
+        arguments = (10, setting.probes, setting.rerank)
+
+        def batched(arguments: tuple[int, int, int] = arguments) -> None:
+            partition.search(queries, *arguments)
+
+        def one_by_one(arguments: tuple[int, int, int] = arguments) -> None:
+            for i in range(len(queries)):
+                partition.search(queries[i : i + 1], *arguments)
+
+        batch, single = least(batched) / len(queries), least(one_by_one) / len(queries)
+        print(
+            f"recall {recall}: {setting.probes} probes, {setting.rerank} compared, {setting.rows:.0f} estimated: "
+            f"batch {batch:.1f} us, single {single:.1f} us"
+        )
+
+
+def made(vectors: Any) -> Partition:
+    """Return the partition of `vectors` by 4 * sqrt(n) centroids."""
+    random = np.random.default_rng(0)
+    count = len(vectors)
+    sample = vectors[np.sort(random.choice(count, min(count, 60_000), replace=False))].astype(np.float32)
+    centroids = many_means(sample, round(4 * count**0.5), random)
+    labels = nearest_centroid(vectors, centroids)
+    order = np.argsort(labels, kind="stable")
+    offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
+    projection = Projection.fitted(sample, 0)
+    return Partition.encoded("euclidean", centroids, offsets, vectors[order], order, projection)
+
+
+def parts(partition: Partition, queries: Any) -> dict[str, float]:
+    """Return microseconds a query of what every search does, and of buckets and rows one more."""
+    begin, choose, aligned = compiled_search.begin, compiled_search.choose, compiled_search.aligned
+    signs, groups = partition.projection.signs, -(-len(partition.centroids) // 16)
+
+    @njit
+    def beginnings(plan: Any, step: Any, queries: Any, probes: Any) -> Any:
+        turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
+        tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
+        nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
+        lowest = np.empty(groups * 2 + 32, dtype=np.float32)
+        chosen = np.empty(groups * 16 + 16, dtype=np.float32)
+        buckets = np.empty(groups * 16 + 16, dtype=np.int32)
+        total = np.int64(0)
+        for q in range(len(queries)):
+            begin(plan, step, queries[q].ctypes.data, turned, tables, nearness, lowest)
+            if probes:
+                total += choose(nearness, lowest, groups, probes, chosen, buckets)
+        return total
+
+    def timed(probes: int) -> float:
+        return least(lambda: beginnings(partition.plan, partition.step, queries, probes)) / len(queries)
+
+    def whole(probes: int, rerank: int) -> float:
+        return least(lambda: partition.search(queries, 10, probes, rerank)) / len(queries)
+
+    beginning = timed(0)
+    probes = min(64, len(partition.centroids))
+    few, many = whole(1, 10), whole(probes, 10)
+    return {
+        "turn, tables and centroids": beginning,
+        f"choosing {probes} buckets": timed(probes) - beginning,
+        "a bucket estimated": (many - few) / max(1, probes - 1),
+        "a row compared": (whole(probes, 210) - many) / 200,
+    }
+
+
+def least(run: Callable[[], Any]) -> float:
+    """Return the least microseconds of a few runs."""
+    run()
+    times = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        run()
+        times.append(time.process_time() - start)
+    return min(times) * 1e6
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
