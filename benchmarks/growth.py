@@ -105,6 +105,7 @@ def main(data: Path | None, made: bool, rows: tuple[int, ...], cpu: int | None, 
             )
         except DatasetMissingError as error:
             raise click.ClickException(str(error)) from None
+    queries = queries.astype(np.float32)
     random = np.random.default_rng(0)
     order = random.permutation(len(base))
     lines = []

@@ -162,7 +162,7 @@ def run(task: Task) -> None:
     peer = peer_class(task.peer)(task.options)
     given = np.load(task.base)
     rows = given if peer.keeps_dtype else np.ascontiguousarray(given, dtype=np.float32)
-    queries = np.ascontiguousarray(np.load(task.queries), dtype=rows.dtype)
+    queries = np.ascontiguousarray(np.load(task.queries), dtype=np.float32)
     forget_peak()
     before = resident()[0]
     started = time.perf_counter()

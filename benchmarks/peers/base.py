@@ -23,8 +23,8 @@ Options = Mapping[str, Any]
 class Peer(abc.ABC):
     """One library with one choice of build options.
 
-    Vectors come as C-contiguous float32 (n, d), or as the data's own dtype where `keeps_dtype` says that the library
-    takes it. For cosine they come as they are: normalising is the adapter's, and counts.
+    Rows come as C-contiguous float32 (n, d), or as the data's own dtype where `keeps_dtype` says that the library
+    takes it. Queries are float32. For cosine they come as they are: normalising is the adapter's, and counts.
     """
 
     module: ClassVar[str]
