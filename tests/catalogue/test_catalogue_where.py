@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lookalike.catalogue.catalogue import Catalogue
@@ -111,6 +111,7 @@ def test_sql_selects_what_plain_python_does(
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
+@example(value=6.793495732411005e-308)
 def test_every_float_is_found_by_its_own_value(catalogue: Catalogue, value: float) -> None:
     with catalogue.write() as writer:
         writer.remove(catalogue.select())

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import (
-    REAL,
     ColumnElement,
     Connection,
     Engine,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    cast,
     column,
     create_engine,
     event,
@@ -260,8 +258,8 @@ def _like(kind: ColumnElement[Any], wanted: Scalar) -> ColumnElement[bool]:
 
 def _bound(wanted: Scalar) -> ColumnElement[Any]:
     if isinstance(wanted, float):
-        # Read by SQLite, as the JSON is; its last bit may differ from Python's.
-        return cast(literal(repr(wanted)), REAL)
+        # Read by SQLite in the very way that the JSON is; its last bit may differ from Python's, and CAST's too.
+        return func.json_extract(literal(repr(wanted)), "$")
     return literal(int(wanted) if isinstance(wanted, bool) else wanted)
 
 
