@@ -48,14 +48,15 @@ def answer(
         if shown is None and state.removed_rows:
             shown = state.alive
         rows = None if shown is None else np.flatnonzero(shown[:split])
-        found = scan(queries, base.vectors, base.ids, k, settings.metric, rows)
+        found = scan(queries, base.vectors, base.ids, k, settings.metric, rows, base.squares)
         release(base.vectors)
     elif len(state.tail_ids) == 0:
         return found
     if len(state.tail_ids):
         here = (state.alive if shown is None else shown)[split:]
         rows = None if here.all() else np.flatnonzero(here)
-        found = merge(found, scan(queries, state.tail_vectors, state.tail_ids, k, settings.metric, rows))
+        vectors, ids, squares = state.tail_vectors, state.tail_ids, state.tail_squares
+        found = merge(found, scan(queries, vectors, ids, k, settings.metric, rows, squares))
     if limit < np.inf:
         far = ~(found[1] <= limit)
         found[0][far], found[1][far] = -1, np.inf

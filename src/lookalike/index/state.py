@@ -23,6 +23,26 @@ WIDEN_SHARE = 64
 """Where more than one in so many rows is looked up at once, one pass over all of them is quicker."""
 
 
+class Squares:
+    """A quarter of the squared length of each of some rows, computed when a scan first needs it, at 4 bytes a row.
+
+    Of rows whose squares float32 holds, a quarter leaves room to add two of them up. Rows may be added at the
+    end. Threads may fill in at once, since all would write the same.
+    """
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0, dtype=np.float32)
+
+    def of(self, rows: int) -> Float32:
+        """Return the first `rows` of them, NaN where nobody has filled them in yet."""
+        kept = self._kept
+        if len(kept) < rows:
+            grown = np.full(max(rows, 2 * len(kept)), np.nan, dtype=np.float32)
+            grown[: len(kept)] = kept
+            self._kept = kept = grown
+        return kept[:rows]
+
+
 @dataclass(frozen=True, eq=False)
 class Base:
     """Rows that never change; on disk they are memory-mapped."""
@@ -34,6 +54,8 @@ class Base:
     """The rows, ordered by id; int32 or int64."""
     buckets: Buckets | None = None
     """The way to answer without comparing every row, where there are enough of them."""
+    squares: Squares = field(default_factory=Squares)
+    """Of `vectors`."""
 
     @classmethod
     def of(cls, vectors: Rows, ids: Int64) -> Base:
@@ -68,6 +90,8 @@ class State:
     """How many are."""
     tail_order: Int64
     """The tail's rows that are there still, ordered by id, counted from the tail's first."""
+    tail_squares: Squares = field(default_factory=Squares)
+    """Of `tail_vectors`; states that grow from one another share them."""
 
     @classmethod
     def of(cls, base: Base) -> State:
