@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -9,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
@@ -26,6 +27,18 @@ EXIT_DAMAGED = 4
 EXIT_INTERRUPTED = 130
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SearchOptions(TypedDict):
+    """What `query_options` adds, as `Collection.search` and `Collection.explain` take it."""
+
+    k: int
+    text: str | None
+    where: tuple[str, ...] | None
+    features: dict[str, float] | None
+    max_distance: float | None
+    blend: bool
+    max_pixels: int
 
 
 class Verbs(click.Group):
@@ -134,6 +147,74 @@ def max_megapixels_option(help_: str) -> Callable[[F], F]:
         callback=_pixels,
         help=help_,
     )
+
+
+def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what adds the options of a search to a verb, which gets them as `options`.
+
+    Args:
+        help_: said of each in place of its own help, but for -k.
+    """
+    added = (
+        click.option(
+            "-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many hits."
+        ),
+        click.option("--text", metavar="WORDS", help=help_ or "Only sources that all these words match."),
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="FILTER",
+            help=help_
+            or "Only sources whose metadata fits: field=value, field!=value, field=a|b, field=low..high; may be "
+            "given again, and then all must fit.",
+        ),
+        click.option(
+            "--feature",
+            "features",
+            multiple=True,
+            metavar="NAME[=WEIGHT]",
+            help=help_ or "Which features to compare, and how much each weighs. [default: all, equally]",
+        ),
+        click.option(
+            "--max-distance", type=float, help=help_ or "Leave out hits that are farther than this."
+        ),
+        click.option("--blend", is_flag=True, help=help_ or "Let the words weigh in, instead of narrowing."),
+        max_megapixels_option(help_ or "Refuse a QUERY of more pixels than this."),
+    )
+
+    def add(verb: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(verb)
+        def with_options(
+            k: int,
+            text: str | None,
+            where: tuple[str, ...],
+            features: tuple[str, ...],
+            max_distance: float | None,
+            blend: bool,
+            max_pixels: int,
+            **others: Any,
+        ) -> None:
+            options = SearchOptions(
+                k=k,
+                text=text,
+                where=where or None,
+                features=parse_weights(features),
+                max_distance=max_distance,
+                blend=blend,
+                max_pixels=max_pixels,
+            )
+            verb(options=options, **others)
+
+        return functools.reduce(lambda function, option: option(function), reversed(added), with_options)
+
+    return add
+
+
+def read_query(query: str) -> bytes | str | Path:
+    """Return what QUERY names, as a collection takes it; - is the bytes on stdin."""
+    from lookalike.collection.query import text_query
+
+    return sys.stdin.buffer.read() if query == "-" else text_query(query)
 
 
 def _pixels(ctx: click.Context, option: click.Parameter, megapixels: float) -> int:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lookalike.cli.common import (
+    SearchOptions,
     collection_option,
     json_option,
-    max_megapixels_option,
     open_collection,
-    parse_weights,
     print_json,
+    query_options,
+    read_query,
     shown,
 )
 
@@ -26,26 +26,14 @@ if TYPE_CHECKING:
 @click.argument("query")
 @click.argument("id_", metavar="ID")
 @collection_option
-@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many hits.")
-@click.option("--text", metavar="WORDS", help="As in search.")
-@click.option("--where", multiple=True, metavar="FILTER", help="As in search.")
-@click.option("--feature", "features", multiple=True, metavar="NAME[=WEIGHT]", help="As in search.")
-@click.option("--max-distance", type=float, help="As in search.")
-@click.option("--blend", is_flag=True, help="As in search.")
-@max_megapixels_option("As in search.")
+@query_options("As in search.")
 @json_option
 def explain(
     query: str,
     id_: str,
     folder: Path,
-    k: int,
-    text: str | None,
-    where: tuple[str, ...],
-    features: tuple[str, ...],
-    max_distance: float | None,
-    blend: bool,
-    max_pixels: int,
     as_json: bool,
+    options: SearchOptions,
 ) -> None:
     """Tell why the source ID is, or is not, among the hits of QUERY.
 
@@ -56,19 +44,7 @@ def explain(
       lookalike explain holiday.jpg ~/Pictures/beach.jpg
       lookalike explain shoe.jpg 3f1c2c58-52c0-5d0a-a2a7-5b1f9f1d3f0e --text "red shoes"
     """
-    from lookalike.collection.query import text_query
-
-    explanation = open_collection(folder).explain(
-        sys.stdin.buffer.read() if query == "-" else text_query(query),
-        id_,
-        k=k,
-        text=text,
-        where=where or None,
-        features=parse_weights(features),
-        max_distance=max_distance,
-        blend=blend,
-        max_pixels=max_pixels,
-    )
+    explanation = open_collection(folder).explain(read_query(query), id_, **options)
     if as_json:
         print_json(explanation.to_json())
     else:

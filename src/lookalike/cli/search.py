@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +9,16 @@ import click
 
 from lookalike.cli.common import (
     NamedPath,
+    SearchOptions,
     collection_option,
     console,
     json_option,
     jsonl_option,
-    max_megapixels_option,
     open_collection,
-    parse_weights,
     paths0_option,
     print_json,
+    query_options,
+    read_query,
     shown,
 )
 
@@ -29,25 +29,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Find what looks like a picture.")
 @click.argument("query")
 @collection_option
-@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many hits.")
-@click.option("--text", metavar="WORDS", help="Only sources that all these words match.")
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="FILTER",
-    help="Only sources whose metadata fits: field=value, field!=value, field=a|b, field=low..high; may be given "
-    "again, and then all must fit.",
-)
-@click.option(
-    "--feature",
-    "features",
-    multiple=True,
-    metavar="NAME[=WEIGHT]",
-    help="Which features to compare, and how much each weighs. [default: all, equally]",
-)
-@click.option("--max-distance", type=float, help="Leave out hits that are farther than this.")
-@click.option("--blend", is_flag=True, help="Let the words weigh in, instead of narrowing.")
-@max_megapixels_option("Refuse a QUERY of more pixels than this.")
+@query_options()
 @click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @paths0_option
@@ -56,18 +38,12 @@ if TYPE_CHECKING:
 def search(
     query: str,
     folder: Path,
-    k: int,
-    text: str | None,
-    where: tuple[str, ...],
-    features: tuple[str, ...],
-    max_distance: float | None,
-    blend: bool,
-    max_pixels: int,
     html: Path | None,
     open_page: bool,
     paths0: bool,
     as_json: bool,
     as_jsonl: bool,
+    options: SearchOptions,
 ) -> None:
     """Find what looks like QUERY.
 
@@ -82,19 +58,7 @@ def search(
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
     """
-    from lookalike.collection.query import text_query
-
-    collection = open_collection(folder)
-    hits = collection.search(
-        sys.stdin.buffer.read() if query == "-" else text_query(query),
-        k=k,
-        text=text,
-        where=where or None,
-        features=parse_weights(features),
-        blend=blend,
-        max_distance=max_distance,
-        max_pixels=max_pixels,
-    )
+    hits = open_collection(folder).search(read_query(query), **options)
     if html or open_page:
         write_page(hits, html, open_page=open_page)
     if as_json:
