@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.errors import OptionError
-from lookalike.hashing import Clusters, Hyperplane, PStable, family_from_json, token
+from lookalike.hashing import Clusters, CrossPolytope, Hyperplane, PStable, family_from_json, token
 from lookalike.hashing.k_means import k_means, nearest_centroid
 from lookalike.hashing.perturbation import cheapest_subsets
 
@@ -22,6 +22,7 @@ def sample(rows: Any = 400, dimension: Any = 12, seed: Any = 1) -> Any:
 
 FAMILIES = [
     Hyperplane(tables=3, bits=7, seed=5),
+    CrossPolytope(tables=3, bits=8, seed=5),
     PStable(tables=3, floors=4, bucket_size=3.0, seed=5),
     PStable(tables=2, floors=2, bucket_size=9.0, table_size=101, distance="l1", seed=5),
     Clusters(clusters=16, seed=5),

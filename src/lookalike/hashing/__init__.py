@@ -2,7 +2,17 @@
 
 from lookalike.hashing.base import Family, family_from_json, family_from_parts, token
 from lookalike.hashing.clusters import Clusters
+from lookalike.hashing.cross_polytope import CrossPolytope
 from lookalike.hashing.hyperplane import Hyperplane
 from lookalike.hashing.p_stable import PStable
 
-__all__ = ["Clusters", "Family", "Hyperplane", "PStable", "family_from_json", "family_from_parts", "token"]
+__all__ = [
+    "Clusters",
+    "CrossPolytope",
+    "Family",
+    "Hyperplane",
+    "PStable",
+    "family_from_json",
+    "family_from_parts",
+    "token",
+]
