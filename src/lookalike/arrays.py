@@ -73,16 +73,19 @@ def as_vectors(
 
 
 def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric) -> Float32:
-    """Return `queries` (q, d), or one of shape (d,), as `as_vectors` does, in no time where it is one of float32."""
+    """Return `queries` as `as_vectors` does, in next to no time where it is an array of one, (d,) or (1, d)."""
     if (
         isinstance(queries, np.ndarray)
-        and queries.dtype == np.float32
-        and queries.shape == (dimension,)
-        and queries.flags.c_contiguous
+        and queries.dtype.kind in "fiub"
+        and queries.shape in ((dimension,), (1, dimension))
     ):
-        square = float(queries.dot(queries))
+        query = queries.reshape(dimension)
+        if query.dtype != np.float32 or not query.flags.c_contiguous:
+            with np.errstate(over="ignore"):
+                query = np.ascontiguousarray(query, dtype=np.float32)
+        square = float(np.vdot(query, query))  # which, unlike dot, does not warn when it overflows
         if square < np.inf and (square > 0 or metric != "cosine"):
-            return queries.reshape(1, dimension)
+            return query.reshape(1, dimension)
     return as_vectors(queries, dimension=dimension, metric=metric, name="queries")
 
 
