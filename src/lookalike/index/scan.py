@@ -21,8 +21,8 @@ DENSE = 0.75
 GROUPS = 16
 """The k-th least of the minima of so many times k groups is little above the k-th least of all."""
 PENDING = 4
-"""Survivors are compared exactly when there are so many times k a query, which narrows what survives later."""
-PAIR_BYTES = 8 << 20
+"""Where survivors are so many times k a query, it pays to find out what k of them are nearest, and to keep these."""
+PAIR_BYTES = 1 << 20
 
 DISTANCES: dict[Metric, Callable[[Float32, Float32], npt.NDArray[np.float64]]] = {
     "euclidean": reference.euclidean,
@@ -120,7 +120,7 @@ class _Bounding:
         self._rounding = np.float32((dimension + 8) * 2.0**-24)
         if metric == "cosine" and not self._unit:
             self._rounding *= np.float32(2)  # for the lengths, which are sums too
-        self._smallest = np.float32((dimension + 8) * np.finfo(np.float32).tiny)
+        self._smallest = np.float32((dimension + 8) * 2.0**-126)
         self._slack: Float32 = np.full(len(queries), self._smallest, dtype=np.float32)
 
     def of(self, rows: slice | Int64) -> tuple[Float32, Float32]:
@@ -191,8 +191,11 @@ class _Nearest:
 
     def take(self, bounds: Float32, slack: Float32, rows: slice | Int64) -> None:
         """Take in the bounds (rows, q) of these rows."""
-        self._threshold = np.minimum(self._threshold, _kth_at_most(bounds, self._k))
-        row, query = np.divmod(np.flatnonzero(bounds <= self._threshold + slack), bounds.shape[1])
+        near = bounds <= self._threshold + slack
+        if np.count_nonzero(near) > PENDING * self._k * len(self._queries):
+            self._threshold = np.minimum(self._threshold, _kth_at_most(bounds, self._k))
+            near = bounds <= self._threshold + slack
+        row, query = np.divmod(np.flatnonzero(near), len(self._queries))
         if not len(row):
             return
         self._bound = np.concatenate((self._bound, bounds[row, query]))
@@ -223,10 +226,9 @@ class _Nearest:
         self._query, self._row = self._query[kept], self._row[kept]
         self._bound, self._distance = self._bound[kept], self._distance[kept]
         full = np.flatnonzero(np.diff(first) >= self._k)
-        ends = np.zeros(len(self._queries), dtype=np.float32)
-        ends[:] = -np.inf
-        np.maximum.at(ends, self._query, self._bound)
-        self._threshold[full] = np.minimum(self._threshold[full], ends[full])
+        highest: Float32 = np.full(len(self._queries), -np.inf, dtype=np.float32)
+        np.maximum.at(highest, self._query, self._bound)
+        self._threshold[full] = np.minimum(self._threshold[full], highest[full])
 
 
 def widened(rows: Rows, room: Float32) -> Float32:
