@@ -45,7 +45,8 @@ class CrossPolytope(Family):
         """Make a family of `tables` tables of 2**`bits` (1..63) buckets each. Raises OptionError.
 
         Args:
-            bits: the base-2 logarithm of the number of rows, or a little less, is usual.
+            bits: the base-2 logarithm of the number of rows, or a little less, is usual; where all vectors are at
+                small angles, as pictures of one kind are, buckets are uneven and need twice as many.
         """
         self.tables = checked("tables", tables, 1, 4096)
         self.bits = checked("bits", bits, 1, 63)
