@@ -157,8 +157,8 @@ def test_a_growing_tail_is_scanned_as_rows_built_at_once(dtype: Any, metric: Any
 
 
 def test_every_float16_is_widened_as_numpy_does() -> None:
-    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    halves = halves[np.isfinite(halves)].reshape(-1, 2)
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = every[np.isfinite(every)].reshape(-1, 2)
     room = np.empty(halves.shape, dtype=np.float32)
     got = scan.widened(halves, room)
     np.testing.assert_array_equal(got.view(np.uint32), halves.astype(np.float32).view(np.uint32))
