@@ -50,6 +50,11 @@ def body_of(index: Path) -> Any:
     return json.loads((index / disk.MANIFEST).read_bytes())["body"]
 
 
+def files_of(index: Path) -> list[Path]:
+    """Return the files of an index that hold something, were it nothing: all but the writers' lock."""
+    return sorted(file for file in index.iterdir() if file.name != disk.LOCK)
+
+
 @contextmanager
 def kept(file: Path) -> Iterator[bytes]:
     """Give the content of `file`, and write it back afterwards."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damaged import GONE, altered, body_of, fields, forged  # type: ignore[import-not-found]
+from damaged import GONE, altered, body_of, fields, files_of, forged  # type: ignore[import-not-found]
 
 from lookalike.errors import IndexFormatError
 from lookalike.index import Index
@@ -29,7 +29,7 @@ def saved(tmp_path_factory: Any) -> Any:
 def test_flipped_bits_are_all_found(saved: Any) -> None:
     """Each flip is told of by the check of its own file: its checksum, or that of the manifest."""
     random = np.random.default_rng(1)
-    files = [file for file in sorted(saved.iterdir()) if file.stat().st_size]
+    files = [file for file in files_of(saved) if file.stat().st_size]
     wholes = {file: file.read_bytes() for file in files}
     sizes = np.array([len(whole) for whole in wholes.values()])
     for number in range(500):

@@ -2,6 +2,7 @@
 
     manifest.json      {"magic", "version", "checksum", "body": {"properties", "arrays"}} as compact JSON, keys sorted
     NAME.SERIAL.bin    one array: its little-endian bytes in C order, nothing else
+    writer.lock        held while a version is written; empty
 
 For each array the manifest states file, dtype, shape and checksum (BLAKE2b, 128 bits); its own checksum is
 that of the body in the same form, and every byte of it must be as this form has it. A file's length must be what
@@ -9,7 +10,8 @@ dtype and shape say.
 
 A change is written beside, under a new serial, and synced; then the manifest is replaced by rename and the
 directory synced. So a crash leaves the old version or the new one. Files that the manifest no longer names
-are deleted after that (a process that has them mapped keeps them).
+are deleted after that (a process that has them mapped keeps them). One version is written at a time; reading
+needs no lock, as whoever finds a file gone reads the manifest again.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,9 +37,12 @@ MAGIC = "lookalike index"
 VERSION = 2
 """Version 1 kept rows as float32 in the order given, with separate buckets."""
 MANIFEST = "manifest.json"
+LOCK = "writer.lock"
 CHUNK_BYTES = 16 << 20
 MANIFEST_BYTES = 64 << 20
 """A manifest longer than this is not read."""
+TRIES = 20
+"""So many versions may give way to newer ones while one reader tries to open them."""
 
 _FILE = re.compile(r"[a-z0-9_.]+\.(\d+)\.bin")
 _DTYPES = {"<f2", "<f4", "<f8", "<i4", "<i8", "<u8", "|i1", "|u1"}
@@ -46,24 +52,32 @@ Entry = dict[str, Any]
 """What the manifest says of one array: "file", "dtype", "shape", "checksum"."""
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Writer]:
+    """Give the one `Writer` that the directory `path` has at a time; others, of any process, wait for their turn.
+
+    Raises IndexFormatError where `path` holds something that is not an index.
+    """
+    from filelock import FileLock  # who only searches does without
+
+    _names(path)  # before a lock is put there
+    path.mkdir(parents=True, exist_ok=True)
+    with FileLock(path / LOCK):
+        yield Writer(path)
+
+
 class Writer:
-    """Writes a new version of an index directory; nothing changes for readers until `commit`."""
+    """Writes a new version of an index directory; nothing changes for readers until `commit`.
+
+    Two at once would delete each other's files: `writing` gives them in turn.
+    """
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
-        """Raises IndexFormatError where `path` holds something that is not an index.
+        """Raises IndexFormatError where `path`, an existing directory, holds something that is not an index.
 
         Without `durable`, files are neither synced nor summed: they are for this process only.
         """
-        if path.exists() and not path.is_dir():
-            raise IndexFormatError(f"{path}: is a file, and an index is a directory; give another path")
-        path.mkdir(parents=True, exist_ok=True)
-        names = {file.name for file in path.iterdir()}
-        own = {name for name in names if _FILE.fullmatch(name)} | {MANIFEST, f"{MANIFEST}.new"}
-        if names - own:
-            raise IndexFormatError(
-                f"{path}: holds {min(names - own)}, which is no part of an index; give another"
-            )
-        serials = (_FILE.fullmatch(name) for name in names)
+        serials = (_FILE.fullmatch(name) for name in _names(path))
         self._serial = 1 + max((int(match[1]) for match in serials if match), default=0)
         self._path = path
         self._durable = durable
@@ -87,14 +101,16 @@ class Writer:
     def adopt(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         """Take in an array that was written to `file_of(name)`."""
         file = self.file_of(name)
+        checksum = ""
         if self._durable:
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
+                checksum = _checksum(opened)
         self._entries[name] = {
             "file": file.name,
             "dtype": dtype.newbyteorder("<").str,
             "shape": list(shape),
-            "checksum": _checksum(file) if self._durable else "",
+            "checksum": checksum,
         }
 
     def rename(self, name: str, new: str) -> None:
@@ -108,7 +124,9 @@ class Writer:
 
     def map(self, name: str) -> Array:
         """Return an array that was written, memory-mapped."""
-        return _map(self._path, name, self._entries[name])
+        entry = self._entries[name]
+        with _open(self._path, name, entry) as file:
+            return _map(file, entry)
 
     def keep(self, name: str, entry: Entry) -> None:
         """Take over an array of the version that is there."""
@@ -189,15 +207,15 @@ def read(path: Path, *, verify: bool = False) -> tuple[dict[str, Any], dict[str,
     Raises:
         IndexFormatError: missing, damaged or of a newer version.
     """
-    properties, entries = read_manifest(path)
-    arrays = {name: _map(path, name, entry) for name, entry in entries.items()}
-    if verify:
-        for name, entry in entries.items():
-            if _checksum(path / entry["file"]) != entry["checksum"]:
-                raise IndexFormatError(
-                    f"{path / entry['file']}: array {name} is damaged (checksum); rebuild the index"
-                )
-    return properties, arrays, entries
+    manifest, tries = read_manifest(path), TRIES
+    while True:
+        properties, entries = manifest
+        try:
+            return properties, _arrays(path, entries, verify=verify), entries
+        except IndexFormatError:
+            before, manifest, tries = manifest, read_manifest(path), tries - 1
+            if not tries or manifest == before:  # a version that gave way to a newer one is no damage
+                raise
 
 
 def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
@@ -228,19 +246,48 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
     body = manifest.get("body")
     if (
         version != VERSION
+        or manifest.keys() != {"magic", "version", "checksum", "body"}
         or not isinstance(body, dict)
         or _checksum_of(body) != manifest.get("checksum")
         or _text_of(manifest).encode() != text
     ):
         raise IndexFormatError(f"{file}: is damaged (checksum); rebuild the index")
     properties, entries = body.get("properties"), body.get("arrays")
-    if not isinstance(properties, dict) or not isinstance(entries, dict):
-        raise IndexFormatError(f"{file}: lacks properties or arrays; rebuild the index")
+    if len(body) != 2 or not isinstance(properties, dict) or not isinstance(entries, dict):
+        raise IndexFormatError(f"{file}: holds other things than properties and arrays; rebuild the index")
     return properties, entries
 
 
-def _map(path: Path, name: str, entry: Entry) -> Array:
-    """Map one array after checking what the manifest says against the file."""
+def _names(path: Path) -> set[str]:
+    """Return the names of the files in the directory of an index, or of one to be."""
+    if not path.exists():
+        return set()
+    if not path.is_dir():
+        raise IndexFormatError(f"{path}: is a file, and an index is a directory; give another path")
+    names = {file.name for file in path.iterdir()}
+    own = {name for name in names if _FILE.fullmatch(name)} | {MANIFEST, f"{MANIFEST}.new", LOCK}
+    if names - own:
+        raise IndexFormatError(
+            f"{path}: holds {min(names - own)}, which is no part of an index; give another"
+        )
+    return names
+
+
+def _arrays(path: Path, entries: Mapping[str, Entry], *, verify: bool) -> dict[str, Array]:
+    """Map all arrays; with `verify`, compare their checksums."""
+    with contextlib.ExitStack() as opened:
+        # All are opened before one is read: from then on none can vanish.
+        files = {name: opened.enter_context(_open(path, name, entry)) for name, entry in entries.items()}
+        for name, entry in entries.items():
+            if verify and _checksum(files[name]) != entry["checksum"]:
+                raise IndexFormatError(
+                    f"{path / entry['file']}: array {name} is damaged (checksum); rebuild the index"
+                )
+        return {name: _map(files[name], entry) for name, entry in entries.items()}
+
+
+def _open(path: Path, name: str, entry: Entry) -> BufferedReader:
+    """Open the file of one array after checking what the manifest says against it."""
     described = entry if isinstance(entry, dict) else {}
     shape = described.get("shape")
     if (
@@ -252,32 +299,34 @@ def _map(path: Path, name: str, entry: Entry) -> Array:
         or not isinstance(shape, list)
         or not 1 <= len(shape) <= 4
         or not all(type(length) is int and 0 <= length < 2**62 for length in shape)
+        or (0 in shape and math.prod(length for length in shape if length) >= 2**59)  # too much for NumPy
     ):
         raise IndexFormatError(f"{path / MANIFEST}: array {name} is described wrongly; rebuild the index")
-    file = path / entry["file"]
-    dtype = np.dtype(entry["dtype"])
-    wanted = dtype.itemsize * math.prod(shape)
+    file: Path = path / entry["file"]
     try:
-        length = file.stat().st_size
+        opened = file.open("rb")
     except OSError as error:
         raise IndexFormatError(
             f"{file}: array {name} cannot be read ({error.strerror}); rebuild the index"
         ) from error
+    length = os.fstat(opened.fileno()).st_size
+    wanted = np.dtype(entry["dtype"]).itemsize * math.prod(shape)
     if length != wanted:
+        opened.close()
         raise IndexFormatError(f"{file}: array {name} has {length} bytes, not {wanted}; rebuild the index")
-    if wanted == 0:
-        try:
-            return np.empty(shape, dtype=dtype)
-        except ValueError:  # such as a shape of (2**61, 0)
-            raise IndexFormatError(
-                f"{path / MANIFEST}: array {name} is described wrongly; rebuild the index"
-            ) from None
-    return np.memmap(file, dtype=dtype, mode="r", shape=tuple(shape)).view(np.ndarray)
+    return opened
 
 
-def _checksum(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+def _map(file: BufferedReader, entry: Entry) -> Array:
+    """Map one array, which stays when the file is closed, and when it is deleted."""
+    dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
+    if 0 in shape:  # nothing to map
+        return np.empty(shape, dtype=dtype)
+    return np.memmap(file, dtype=dtype, mode="r", shape=shape).view(np.ndarray)
+
+
+def _checksum(file: BufferedIOBase) -> str:
+    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _checksum_of(body: Mapping[str, Any]) -> str:

@@ -44,18 +44,19 @@ class Home:
 
 def save(path: Path, settings: Settings, state: State, generation: int, home: Home | None) -> Home:
     """Write `state` to the directory `path`; arrays of the base that are there already are kept."""
-    writer = disk.Writer(path)
-    kept = _kept(path, state.base, home)
-    for name, entry in kept.items():
-        writer.keep(name, entry)
-    return _commit(path, writer, settings, state, generation, set(kept))
+    with disk.writing(path) as writer:
+        kept = _kept(path, state.base, home)
+        for name, entry in kept.items():
+            writer.keep(name, entry)
+        return _commit(path, writer, settings, state, generation, set(kept))
 
 
 def build(
     path: Path, settings: Settings, source: RowSource, ids: Int64, generation: int, threads: int
 ) -> tuple[State, Home]:
     """Build an index of `source` in the directory `path`."""
-    return _built(path, disk.Writer(path), settings, source, ids, generation, threads)
+    with disk.writing(path) as writer:
+        return _built(path, writer, settings, source, ids, generation, threads)
 
 
 def build_from_blocks(
@@ -66,22 +67,21 @@ def build_from_blocks(
     threads: int,
 ) -> tuple[State, Home]:
     """Build an index of blocks of (ids, vectors) in `path`; they are asked for once, one after another."""
-    writer = disk.Writer(path)
-    numbers = [np.empty(0, dtype=np.int64)]
     dtype = np.dtype(settings.dtype)
-    with writer.stream("given", dtype, (settings.dimension,)) as stream:
-        row = 0
-        for ids, vectors in blocks:
-            block = as_rows(
-                vectors, dtype, dimension=settings.dimension, metric=settings.metric, first_row=row
-            )
-            numbers.append(as_ids(ids, rows=len(block)))
-            stream.append(prepared(block, settings.metric))
-            row += len(block)
-    given = ArrayRows.of(writer.map("given"), settings.metric, checked=True)
-    return _built(
-        path, writer, settings, given, as_ids(np.concatenate(numbers)), generation, threads, "given"
-    )
+    numbers = [np.empty(0, dtype=np.int64)]
+    with disk.writing(path) as writer:
+        with writer.stream("given", dtype, (settings.dimension,)) as stream:
+            row = 0
+            for ids, vectors in blocks:
+                block = as_rows(
+                    vectors, dtype, dimension=settings.dimension, metric=settings.metric, first_row=row
+                )
+                numbers.append(as_ids(ids, rows=len(block)))
+                stream.append(prepared(block, settings.metric))
+                row += len(block)
+        given = ArrayRows.of(writer.map("given"), settings.metric, checked=True)
+        all_ids = as_ids(np.concatenate(numbers))
+        return _built(path, writer, settings, given, all_ids, generation, threads, staged="given")
 
 
 def _built(
