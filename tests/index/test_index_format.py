@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from damaged import files_of  # type: ignore[import-not-found]
 
-from lookalike.errors import IndexFormatError, LookalikeError, VectorError
+from lookalike.errors import IndexFormatError, LookalikeError, OptionError, VectorError
 from lookalike.index import Index
 from lookalike.index import format as disk
 
@@ -181,3 +181,32 @@ def test_build_from_blocks_is_the_same_index(tmp_path: Any) -> None:
     assert len(Index.open(tmp_path / "i", verify=True)) == 3000
     empty = Index.build_from_blocks([], tmp_path / "empty", dimension=4)
     assert len(empty) == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**63, 0.5, "1", True, None])
+def test_a_generation_that_could_not_be_opened_again_is_not_saved(tmp_path: Any, wrong: Any) -> None:
+    index = Index.build(rows(50))
+    with pytest.raises(OptionError, match="generation"):
+        index.generation = wrong
+    with pytest.raises(OptionError, match="generation"):
+        Index.build_from_blocks([], tmp_path / "i", dimension=8, generation=wrong)
+    if wrong is not None:  # which keeps the index's own
+        with pytest.raises(OptionError, match="generation"):
+            index.save(tmp_path / "i", generation=wrong)
+    index.generation = 2**63 - 1
+    index.save(tmp_path / "i")
+    assert Index.open(tmp_path / "i").generation == 2**63 - 1
+
+
+@pytest.mark.parametrize("wrong", [0, 1.01, "0.9", True, float("nan"), [0.9], None])
+def test_a_recall_that_is_no_share_is_refused(wrong: Any) -> None:
+    index = Index.build(rows(50))
+    with pytest.raises(OptionError, match="recall"):
+        Index.build(rows(50), recall=wrong)
+    if wrong is not None:
+        with pytest.raises(OptionError, match="recall"):
+            index.tune(wrong)
+        with pytest.raises(OptionError, match="recall"):
+            index.search(rows(50), 1, recall=wrong)
+    share: Any = np.float32(0.5)
+    assert Index.build(rows(50), recall=share).stats().recall == 0.5

@@ -193,14 +193,8 @@ def test_every_field_altered_by_hand_is_found(tmp_path: Path) -> None:
 
 WRONG: tuple[Any, ...] = (True, 0.5, -(2**70), 1e308, "1", [1], {"a": 1})
 POSSIBLE = {
-    "settings.recall": (True, 0.5),
-    "settings.scan_below": (True,),
-    "settings.seed": (True,),
-    "buckets.radius": (True, 0.5, 1e308),
-    "buckets.parameters.bucket_size": (True, 0.5, 1e308),
-    "settings.family.parameters.bucket_size": (True, 0.5, 1e308),
-    "settings.family.parameters.seed": (True,),
-    "buckets.tuning.queries": (True,),
+    "settings.recall": (0.5,),
+    "buckets.radius": (0.5, 1e308),
 }
 """Those that a field might have held."""
 
@@ -263,3 +257,25 @@ def test_an_array_may_not_lie_outside(index: Path) -> None:
         ):
             file.write_bytes(forged(altered(body, ("arrays", "ids", "file"), name)))
             refused(index, disk.MANIFEST)
+
+
+def test_buckets_are_of_the_family_that_was_asked_for(tmp_path: Path) -> None:
+    """Or rows that are folded in later would be hashed by another."""
+    index = saved(tmp_path, "hashed")
+    other = PStable(tables=2, floors=2, bucket_size=60.0, seed=1).to_json()
+    file = index / disk.MANIFEST
+    with kept(file):
+        body = body_of(index)
+        for way, wrong in (
+            (("settings", "family"), None),
+            (("settings", "family"), other),
+            (("settings", "family", "parameters", "bits"), 3),
+            (("settings", "family", "parameters", "seed"), 2),
+            (("buckets", "kind"), "partitioned"),
+        ):
+            file.write_bytes(forged(altered(body, ("properties", *way), wrong)))
+            refused(index, disk.MANIFEST)
+    opened = Index.open(index)
+    opened.add(range(600, 640), np.ones((40, 2)))
+    assert opened.stats().tail_rows == 0  # they were folded in
+    assert len(opened) == 70

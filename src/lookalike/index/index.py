@@ -22,7 +22,7 @@ from lookalike.index.building import build_base
 from lookalike.index.explaining import explain, stats
 from lookalike.index.folding import folded, is_due, place_for
 from lookalike.index.rows import ArrayRows
-from lookalike.index.settings import Settings, checked_recall, thread_count
+from lookalike.index.settings import Settings, checked_generation, checked_recall, thread_count
 from lookalike.index.state import State, Tail, prepared
 
 
@@ -134,7 +134,7 @@ class Index:
             dtype="float32",
         )
         state, home = storage.build_from_blocks(
-            Path(path), settings, blocks, generation, thread_count(n_jobs)
+            Path(path), settings, blocks, checked_generation(generation), thread_count(n_jobs)
         )
         return cls(settings, state, generation=generation, home=home)
 
@@ -158,7 +158,7 @@ class Index:
         """
         with self._writing:
             if generation is not None:
-                self._generation = generation
+                self._generation = checked_generation(generation)
             self._home = storage.save(Path(path), self._settings, self._state, self._generation, self._home)
 
     def __len__(self) -> int:
@@ -181,12 +181,15 @@ class Index:
 
     @property
     def generation(self) -> int:
-        """The label of the state that the rows came from, saved with them; 0 at first. May be set."""
+        """The label of the state that the rows came from, saved with them; 0 at first.
+
+        May be set, to a whole number from 0 to 2**63 - 1. Raises OptionError.
+        """
         return self._generation
 
     @generation.setter
     def generation(self, generation: int) -> None:
-        self._generation = generation
+        self._generation = checked_generation(generation)
 
     def ids(self) -> Int64:
         """Return the ids of all rows, ascending."""

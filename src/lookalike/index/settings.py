@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, Self
 
 from lookalike.arrays import KEPT_DTYPES, Metric, as_metric
 from lookalike.errors import OptionError
+from lookalike.hashing import family_from_json
+from lookalike.hashing.base import checked
 
 SCAN_BELOW = 10_000
 """With fewer rows than this every row is compared.
@@ -48,14 +51,11 @@ class Settings:
         dtype: str,
     ) -> Self:
         """Return checked settings. Raises OptionError."""
-        if not isinstance(dimension, int) or dimension < 1:
-            raise OptionError(f"dimension is {dimension}; give 1 or more")
-        if not isinstance(seed, int) or seed < 0:
-            raise OptionError(f"seed is {seed!r}; give a whole number from 0")
-        if scan_below is None:
-            scan_below = SCAN_BELOW
-        if not isinstance(scan_below, int) or scan_below < 0:
-            raise OptionError(f"scan_below is {scan_below!r}; give a number of rows from 0")
+        checked("dimension", dimension, 1)
+        checked("seed", seed, 0)
+        scan_below = SCAN_BELOW if scan_below is None else checked("scan_below", scan_below, 0)
+        if family is not None:
+            family_from_json(family)  # whether it can be made, when buckets are
         if dtype not in {kept.name for kept in KEPT_DTYPES}:
             raise OptionError(
                 f"dtype is {dtype!r}; give one of {', '.join(kept.name for kept in KEPT_DTYPES)}"
@@ -78,6 +78,11 @@ def thread_count(n_jobs: int) -> int:
 
 def checked_recall(recall: float) -> float:
     """Return `recall` if it can be aimed at; raise OptionError otherwise."""
-    if not 0 < recall <= 1:
-        raise OptionError(f"recall is {recall}; give a share above 0 and up to 1, such as 0.95")
+    if isinstance(recall, bool) or not isinstance(recall, Real) or not 0 < recall <= 1:
+        raise OptionError(f"recall is {recall!r}; give a share above 0 and up to 1, such as 0.95")
     return float(recall)
+
+
+def checked_generation(generation: int) -> int:
+    """Return `generation` if it is a whole number of 63 bits; raise OptionError otherwise."""
+    return checked("generation", generation, 0, 2**63 - 1)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, Rows, as_ids, as_rows
 from lookalike.errors import IndexFormatError, LookalikeError, OptionError
+from lookalike.hashing import family_from_json
 from lookalike.hashing.projection import Projection
 from lookalike.index import format as disk
 from lookalike.index.buckets import Array
@@ -22,7 +23,7 @@ from lookalike.index.partition import Partition
 from lookalike.index.partitioned import Partitioned
 from lookalike.index.placing import DiskPlace
 from lookalike.index.rows import ArrayRows, RowSource
-from lookalike.index.settings import Settings
+from lookalike.index.settings import Settings, checked_generation
 from lookalike.index.state import Base, State, prepared
 
 _CHANGING = ("tail_vectors", "tail_ids", "removed")
@@ -107,9 +108,7 @@ def load(path: Path, *, verify: bool) -> tuple[Settings, State, int, Home]:
     properties, arrays, entries = disk.read(path, verify=verify)
     try:
         settings = Settings.of(**properties["settings"])
-        generation = properties["generation"]
-        if type(generation) is not int:
-            raise TypeError("generation")
+        generation = checked_generation(properties["generation"])
         base = _base(path, settings, properties["buckets"], arrays, verify)
         tail_vectors, tail_ids, removed = (arrays[name] for name in _CHANGING)
     except (LookalikeError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -200,12 +199,15 @@ def _base(path: Path, settings: Settings, properties: Any, arrays: dict[str, Arr
         projection,
         arrays["blocks"],
     )
-    kinds = {Partitioned.kind, Hashed.kind}
-    if properties["kind"] not in kinds:
+    asked = None if settings.family is None else family_from_json(settings.family)
+    if properties["kind"] != (Partitioned if asked is None else Hashed).kind:
         raise OptionError(f"kind {properties['kind']!r}")
-    if properties["kind"] == Partitioned.kind:
+    if asked is None:
         return replace(base, buckets=Partitioned.restored(partition, trained_rows, properties))
-    return replace(base, buckets=Hashed.restored(partition, trained_rows, properties, arrays, verify=verify))
+    buckets = Hashed.restored(partition, trained_rows, properties, arrays, verify=verify)
+    if (buckets.family.name, buckets.family.parameters()) != (asked.name, asked.parameters()):
+        raise OptionError("a family of buckets that is not the one that was asked for")
+    return replace(base, buckets=buckets)
 
 
 def _kept(path: Path, base: Base, home: Home | None) -> dict[str, disk.Entry]:
