@@ -24,6 +24,7 @@ from lookalike.index.folding import folded, is_due, place_for
 from lookalike.index.rows import ArrayRows
 from lookalike.index.settings import Settings, checked_generation, checked_recall, thread_count
 from lookalike.index.state import State, Tail, prepared
+from lookalike.index.threads import limited
 
 
 class Index:
@@ -76,7 +77,9 @@ class Index:
             ids: n numbers, int64 from 0; 0..n-1 by default.
             recall: the recall@k to aim at, above 0 and up to 1; at 1 every row is compared.
             seed: of all that is random; the same vectors and seed give the same index.
-            n_jobs: threads; -1 for all cores. Products of matrices use as many as NumPy's BLAS is set to.
+            n_jobs: threads; -1 for all cores. Products of matrices take no more than that either, where NumPy's
+                BLAS can be told (OpenBLAS, MKL, BLIS, FlexiBLAS), which is told for the whole process while this
+                runs; at -1 as many as it is set to.
             family: an unfitted hash family to use in place of the learned partition.
             scan_below: with fewer rows than this every row is compared; a measured size by default.
             path: a directory to save the index to while it is built; what was there is replaced in one step.
@@ -95,12 +98,12 @@ class Index:
             dtype=source.dtype.name,
         )
         numbers = np.arange(source.count) if ids is None else as_ids(ids, rows=source.count)
-        threads = thread_count(n_jobs)
-        if path is None:
-            place = place_for(source, in_memory=source.in_memory)
-            return cls(settings, State.of(build_base(source, numbers, settings, place, threads)))
-        state, home = storage.build(Path(path), settings, source, numbers, 0, threads)
-        return cls(settings, state, home=home)
+        with limited(n_jobs) as threads:
+            if path is None:
+                place = place_for(source, in_memory=source.in_memory)
+                return cls(settings, State.of(build_base(source, numbers, settings, place, threads)))
+            state, home = storage.build(Path(path), settings, source, numbers, 0, threads)
+            return cls(settings, state, home=home)
 
     @classmethod
     def build_from_blocks(
@@ -133,9 +136,9 @@ class Index:
             family=None if family is None else family.to_json(),
             dtype="float32",
         )
-        state, home = storage.build_from_blocks(
-            Path(path), settings, blocks, checked_generation(generation), thread_count(n_jobs)
-        )
+        checked_generation(generation)
+        with limited(n_jobs) as threads:
+            state, home = storage.build_from_blocks(Path(path), settings, blocks, generation, threads)
         return cls(settings, state, generation=generation, home=home)
 
     @classmethod
@@ -275,8 +278,7 @@ class Index:
             OptionError: no such recall.
         """
         wanted = self._settings.recall if recall is None else checked_recall(recall)
-        threads = thread_count(n_jobs)
-        with self._writing:
+        with limited(n_jobs) as threads, self._writing:
             settings = replace(self._settings, recall=wanted)
             state = self._state
             if state.base.buckets is not None:
