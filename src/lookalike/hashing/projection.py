@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Arrays
+from lookalike.hashing.byte_blocks import byte_blocks
 
 SIGNS_A_UNIT = 128
 """The kernels look up so many signs at once."""
@@ -27,7 +28,15 @@ ROUNDS = 3
 
 
 class Projection:
-    """An orthonormal turn (d, signs) about a mean (d,)."""
+    """An orthonormal turn (d, signs) about a mean (d,).
+
+    Attributes:
+        mean: (d,) float32.
+        matrix: (d, signs) float32.
+        shift: (signs,) float32, the mean turned.
+        blocks: the matrix by columns, as bytes for kernels: a query needs no more exactness than its tables have.
+        step: of these bytes.
+    """
 
     def __init__(self, mean: Float32, matrix: Float32) -> None:
         """Use `fitted`, or give what `arrays` returned. Raises OptionError where shapes or types do not fit."""
@@ -42,8 +51,9 @@ class Projection:
         ):
             raise OptionError("a projection's arrays do not fit together; build the index again")
         self.mean = np.ascontiguousarray(mean)
-        self.matrix = aligned(matrix)
+        self.matrix = np.ascontiguousarray(matrix)
         self.shift: Float32 = (self.mean @ self.matrix).astype(np.float32)
+        self.blocks, self.step = byte_blocks(self.matrix.T, np.zeros(self.signs, dtype=np.float32))
 
     @classmethod
     def fitted(cls, sample: Float32, seed: int, signs: int | None = None) -> Self:
@@ -94,14 +104,3 @@ def default_signs(dimension: int) -> int:
     if dimension <= 128:
         return 128
     return 256 if dimension <= 1024 else 512
-
-
-def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return `array`, or a contiguous copy, that begins a cache line: a load that crosses lines costs two."""
-    if array.flags.c_contiguous and array.ctypes.data % 64 == 0:
-        return array
-    room = np.empty(array.nbytes + 64, dtype=np.uint8)
-    start = -room.ctypes.data % 64
-    copy: npt.NDArray[Any] = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy

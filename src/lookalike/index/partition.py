@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, Metric
 from lookalike.errors import OptionError
-from lookalike.hashing.projection import Projection, aligned
+from lookalike.hashing.byte_blocks import aligned, byte_blocks
+from lookalike.hashing.projection import Projection
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 BLOCK_ROWS = 16
@@ -58,7 +59,7 @@ class Partition:
         ids: (n,) int64, of each position.
         projection: the turn of the sketches.
         plan: addresses and sizes, for kernels; the arrays live as long as the partition.
-        step: of the centroids' bytes, for kernels.
+        steps: of the bytes of the turn and of the centroids, for kernels.
         blocks: (blocks, projection.block_bytes) uint8, what `encode` gives; bucket i has ceil(rows / 16) of them.
     """
 
@@ -103,7 +104,8 @@ class Partition:
         self._dimension = dimension
         self._deepest = min(max(1, rows), LARGEST_DEPTH)
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
-        self._centroid_blocks, self.step = _centroid_blocks(metric, centroids, projection)
+        self._centroid_blocks, step = _centroid_blocks(metric, centroids, projection)
+        self.steps: Float32 = np.array([projection.step, step], dtype=np.float32)
         self.plan = np.array(
             [
                 len(centroids),
@@ -116,8 +118,7 @@ class Partition:
                 self.offsets.ctypes.data,
                 self._starts.ctypes.data,
                 self.blocks.ctypes.data,
-                projection.matrix.ctypes.data,
-                projection.shift.ctypes.data,
+                projection.blocks.ctypes.data,
                 projection.mean.ctypes.data,
                 self._centroid_blocks.ctypes.data,
                 dimension * vectors.itemsize,
@@ -177,14 +178,14 @@ class Partition:
         search = _search or _load()
         common = (probes, depth, visible, enough, max_distance)
         if threads <= 1 or count < 2 * QUERIES_A_THREAD:
-            search(self.plan, self.step, queries, *common, ids, distances)
+            search(self.plan, self.steps, queries, *common, ids, distances)
             return ids, distances
         pieces = min(threads, count // QUERIES_A_THREAD)
         bounds = [count * i // pieces for i in range(pieces + 1)]
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, self.step, queries[part], *common, ids[part], distances[part])
+            search(self.plan, self.steps, queries[part], *common, ids[part], distances[part])
 
         with ThreadPoolExecutor(pieces) as pool:
             list(pool.map(run, bounds[:-1], bounds[1:]))
@@ -299,26 +300,10 @@ def _slots(offsets: Int64, first: int, last: int) -> Int64:
 
 
 def _centroid_blocks(metric: Metric, centroids: Float32, projection: Projection) -> tuple[UInt8, np.float32]:
-    """Return centroids for the kernel, and the step of their bytes.
-
-    A block is of 16 centroids: their turned values as int8, four of each beside one another; int32 biases, which
-    take back that a query's bytes are around 128; and float32 constants, inf where there is no centroid.
-    """
-    signs, groups = projection.signs, -(-len(centroids) // BLOCK_ROWS)
-    turned = projection.turned(centroids)
-    step = np.float32(max(np.abs(turned).max(initial=0) / 127, np.finfo(np.float32).tiny))
-    codes = np.zeros((groups * BLOCK_ROWS, signs), dtype=np.int8)
-    codes[: len(centroids)] = np.rint(turned / step)
-    constants = np.full(groups * BLOCK_ROWS, np.inf, dtype=np.float32)
+    """Return turned centroids as bytes for the kernels, whose constants are their own share of the nearness."""
     moved = centroids - projection.mean
     if metric == "dot":
-        constants[: len(centroids)] = -(moved @ projection.mean)
+        own: Float32 = -(moved @ projection.mean)
     else:
-        constants[: len(centroids)] = np.einsum("ij,ij->i", moved, moved)
-    blocks = aligned(np.zeros((groups, 16 * signs + 128), dtype=np.uint8))
-    by_word = codes.reshape(groups, BLOCK_ROWS, signs // 4, 4).transpose(0, 2, 1, 3)
-    blocks[:, : 16 * signs] = by_word.reshape(groups, -1).view(np.uint8)
-    biases = -128 * codes.sum(axis=1, dtype=np.int32)
-    blocks.view(np.int32)[:, 4 * signs : 4 * signs + 16] = biases.reshape(groups, -1)
-    blocks.view(np.float32)[:, 4 * signs + 16 :] = constants.reshape(groups, -1)
-    return blocks, step
+        own = np.einsum("ij,ij->i", moved, moved)
+    return byte_blocks(projection.turned(centroids), own)

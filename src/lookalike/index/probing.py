@@ -135,7 +135,7 @@ def measured(partition: Partition, seed: int, threads: int = 1) -> Tuning:
     ranks = np.empty((count, width), dtype=np.int32)
     ahead = np.zeros((len(levels), count, width), dtype=np.int32)
     seen = np.zeros(len(levels))
-    trace(partition.plan, partition.step, queries, own, buckets, wanted, levels, ranks, ahead, seen)
+    trace(partition.plan, partition.steps, queries, own, buckets, wanted, levels, ranks, ahead, seen)
     found: list[Setting] = []
     for k in sorted({min(k, width) for k in NEIGHBOURS}):
         found += _frontier(partition, k, levels, ranks[:, :k], ahead[:, :, :k], seen / count)

@@ -191,17 +191,21 @@ def bounds_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
             larger = builder.and_(finite, builder.fcmp_ordered(">", part, high))
             builder.store(builder.select(larger, part, high), most)
         for offset, sign, place in ((0, "<", least), (4, ">", most)):
-            whole = builder.load(place)
-            count = LANES
-            while count > 1:
-                count //= 2
-                first = shuffled(builder, whole, whole, range(count))
-                second = shuffled(builder, whole, whole, range(count, 2 * count))
-                whole = builder.select(builder.fcmp_ordered(sign, first, second), first, second)
-            store(builder, builder.extract_element(whole, I32(0)), out, offset)
+            store(builder, _extreme(builder, sign, builder.load(place)), out, offset)
         return context.get_dummy_value()
 
     return types.void(INT, INT, INT), generate
+
+
+def _extreme(builder: Any, sign: str, value: Any) -> Any:
+    """Return the float of a vector that `sign` puts before the others."""
+    count = LANES
+    while count > 1:
+        count //= 2
+        first = shuffled(builder, value, value, range(count))
+        second = shuffled(builder, value, value, range(count, 2 * count))
+        value = builder.select(builder.fcmp_ordered(sign, first, second), first, second)
+    return builder.extract_element(value, I32(0))
 
 
 @intrinsic
@@ -223,8 +227,11 @@ def minimum_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
 
 
 @intrinsic
-def centroid_block(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
-    """Store for 16 centroids constant + scale * (bias + sum of products of the query's bytes by the centroid's)."""
+def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
+    """Store for the 16 vectors of a block constant + scale * (bias + sum of products of the query's bytes by its).
+
+    `words` is the padded width / 4; blocks are made by `lookalike.hashing.byte_blocks`.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block, query, words, scale, out = arguments
@@ -270,25 +277,57 @@ def make_table(typing: Any, values: Any, inverse: Any, out: Any) -> Any:
 
 
 @intrinsic
-def turn_tile(typing: Any, query: Any, matrix: Any, dimension: Any, stride: Any, shift: Any, out: Any) -> Any:
-    """Store 128 values of the query (d,) by a matrix (d, stride / 4), less `shift`; the stride is in bytes."""
+def difference(typing: Any, first: Any, second: Any, dimension: Any, out: Any) -> Any:
+    """Store the differences of two float32 vectors, and zeros up to a whole vector of 16."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        query, matrix, dimension, stride, shift, out = arguments
-        sums = [cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(8)]
-        with cgutils.for_range(builder, dimension, intp=I64) as loop:
-            row = builder.add(matrix, builder.mul(loop.index, stride))
-            value = load(builder, builder.add(query, builder.mul(loop.index, I64(4))), 0, F32)
-            value = broadcast(builder, value)
-            for part, place in enumerate(sums):
-                weights = load(builder, row, 64 * part, FLOATS)
-                builder.store(fused(builder, value, weights, builder.load(place)), place)
-        for part, place in enumerate(sums):
-            moved = builder.fsub(builder.load(place), load(builder, shift, 64 * part, FLOATS))
-            store(builder, moved, out, 64 * part)
+        first, second, dimension, out = arguments
+        even = builder.and_(dimension, I64(-LANES))
+        with cgutils.for_range_slice(builder, I64(0), even, I64(LANES), intp=I64) as (at, _):
+            offset = builder.mul(at, I64(4))
+            both = (load(builder, builder.add(whole, offset), 0, FLOATS) for whole in (first, second))
+            store(builder, builder.fsub(*both), builder.add(out, offset))
+        with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
+            offset, mask = builder.mul(even, I64(4)), _rest(builder, even, dimension)
+            both = (_masked(builder, builder.add(whole, offset), FLOATS, mask) for whole in (first, second))
+            store(builder, builder.fsub(*both), builder.add(out, offset))
         return context.get_dummy_value()
 
-    return types.void(INT, INT, INT, INT, INT, INT), generate
+    return types.void(INT, INT, INT, INT), generate
+
+
+@intrinsic
+def longest_of(typing: Any, values: Any, vectors: Any) -> Any:
+    """Return the greatest length among 16 * `vectors` floats."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors = arguments
+        most = cgutils.alloca_once_value(builder, splat(F32, 0.0))
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            part = call(builder, "llvm.fabs.v16f32", FLOATS, (part,))
+            before = builder.load(most)
+            builder.store(builder.select(builder.fcmp_ordered(">", part, before), part, before), most)
+        return _extreme(builder, ">", builder.load(most))
+
+    return FLOAT(INT, INT), generate
+
+
+@intrinsic
+def put_bytes(typing: Any, values: Any, vectors: Any, inverse: Any, out: Any) -> Any:
+    """Store 16 * `vectors` floats, none longer than 127 / `inverse`, times `inverse` as bytes around 128."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors, inverse, out = arguments
+        scale, middle = broadcast(builder, inverse), splat(F32, 128.5)
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            whole = builder.fptosi(fused(builder, part, scale, middle), ROWS32)
+            place = builder.add(out, builder.mul(loop.index, I64(LANES)))
+            store(builder, builder.trunc(whole, ROWS8), place)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, FLOAT, INT), generate
 
 
 @intrinsic
@@ -358,9 +397,7 @@ def _comparison(element: str, product: bool) -> Any:
         with cgutils.for_range_slice(builder, wide, even, I64(LANES), intp=I64) as (at, _):
             step(at, 0)
         with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
-            left = builder.trunc(builder.sub(dimension, even), I32)
-            lanes = ir.Constant(ROWS32, list(range(LANES)))
-            step(even, 0, builder.icmp_unsigned("<", lanes, broadcast(builder, left)))
+            step(even, 0, _rest(builder, even, dimension))
         first, second, third, fourth = (builder.load(place) for place in sums)
         return total(builder, builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth)))
 
@@ -368,6 +405,12 @@ def _comparison(element: str, product: bool) -> Any:
         return FLOAT(INT, INT, INT), generate
 
     return intrinsic(compare)
+
+
+def _rest(builder: Any, start: Any, end: Any) -> Any:
+    """Return the mask of the lanes from `start` that are before `end`."""
+    left = builder.trunc(builder.sub(end, start), I32)
+    return builder.icmp_unsigned("<", ir.Constant(ROWS32, list(range(LANES))), broadcast(builder, left))
 
 
 def _masked(builder: Any, address: Any, kind: Any, mask: Any) -> Any:

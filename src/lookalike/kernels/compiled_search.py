@@ -133,15 +133,11 @@ def aligned(scratch: Any, size: int) -> Any:
 
 
 @inner
-def _quantised(turned: Any, out: Any) -> Any:
-    """Store turned values as bytes around 128; return the step."""
-    longest = np.float32(0)
-    for i in range(len(turned)):
-        longest = max(longest, abs(turned[i]))
+def _quantised(values: int, vectors: int, out: int) -> Any:
+    """Store so many times 16 floats as bytes around 128; return the step."""
+    longest = parts.longest_of(values, vectors)
     step = longest / np.float32(127) if longest > 0 else np.float32(1)
-    inverse = np.float32(1) / step
-    for i in range(len(turned)):
-        out[i] = np.uint8(np.int32(turned[i] * inverse + np.float32(128.5)))
+    parts.put_bytes(values, vectors, np.float32(1) / step, out)
     return step
 
 
@@ -185,36 +181,41 @@ def choose(nearness: Any, lowest: Any, groups: int, want: int, chosen: Any, chos
 
 @inner
 def begin(
-    plan: Any, centroid_step: Any, query: int, turned: Any, tables: Any, nearness: Any, lowest: Any
+    plan: Any, steps: Any, query: int, moved: Any, turned: Any, tables: Any, nearness: Any, lowest: Any
 ) -> Any:
     """Turn a query, make its tables, and estimate how near each centroid is.
 
     Return what a bucket's nearness lacks to be that of its centroid, and the step and the shift of the tables.
+    `moved` has room for the query about the mean, as floats and as bytes; `tables` for bytes of the turned query too.
     """
     buckets, dimension, signs, metric = plan[0], plan[1], plan[2], plan[4]
-    matrix, shift, mean, centroids = plan[10], plan[11], plan[12], plan[13]
+    turn, mean, centroids = plan[10], plan[11], plan[12]
+    width = (dimension + 15) >> 4
+    moved_at, moved_bytes = moved.ctypes.data, moved.ctypes.data + 64 * width
     turned_at, bytes_at = turned.ctypes.data, tables.ctypes.data + 4 * signs
-    for tile in range(0, 4 * signs, 512):
-        parts.turn_tile(query, matrix + tile, dimension, 4 * signs, shift + tile, turned_at + tile)
-    query_step = _quantised(turned, tables[4 * signs :])
+    parts.difference(query, mean, dimension, moved_at)
+    scale = _quantised(moved_at, width, moved_bytes) * steps[0]
+    for group in range(signs >> 4):
+        parts.byte_products(turn + group * (256 * width + 128), moved_bytes, 4 * width, scale, turned_at + 64 * group)
+    query_step = _quantised(turned_at, signs >> 4, bytes_at)
     step, lengths = _tables(turned, tables)
     if metric == DOT:
         origin = -parts.product_float32(query, mean, dimension)
-        scale = -query_step * centroid_step
+        scale = -query_step * steps[1]
     else:
-        origin = parts.square_float32(query, mean, dimension)
-        scale = np.float32(-2) * query_step * centroid_step
+        origin = parts.product_float32(moved_at, moved_at, dimension)
+        scale = np.float32(-2) * query_step * steps[1]
     groups, near, low = (buckets + 15) >> 4, nearness.ctypes.data, lowest.ctypes.data
     for group in range(groups):
         centroid = centroids + group * (16 * signs + 128)
-        parts.centroid_block(centroid, bytes_at, signs >> 2, scale, near + 64 * group)
+        parts.byte_products(centroid, bytes_at, signs >> 2, scale, near + 64 * group)
     for group in range(0, groups, LOWEST_OF):
         parts.minimum_of(near + 64 * group, min(LOWEST_OF, groups - group), low + 64 * (group // LOWEST_OF))
     return origin, step, -lengths
 
 
 @njit(
-    "void(int64[::1], float32, float32[:, ::1], int64, int64, uint16[::1], int64, float32, int64[:, ::1],"
+    "void(int64[::1], float32[::1], float32[:, ::1], int64, int64, uint16[::1], int64, float32, int64[:, ::1],"
     " float32[:, ::1])",
     cache=True,
     nogil=True,
@@ -222,7 +223,7 @@ def begin(
 )
 def search(
     plan: Any,
-    centroid_step: Any,
+    steps: Any,
     queries: Any,
     probes: Any,
     depth: Any,
@@ -239,10 +240,11 @@ def search(
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
-    row_bytes = plan[14]
+    row_bytes = plan[13]
     k = found_ids.shape[1]
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     room = 4 * depth + 64
+    moved = aligned(np.empty(dimension * 5 + 160, dtype=np.uint8), (dimension + 15) // 16 * 80)
     turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
     tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
     nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
@@ -258,7 +260,7 @@ def search(
     filtered = len(visible) > 0
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness, lowest)
+        origin, table_step, table_shift = begin(plan, steps, query, moved, turned, tables, nearness, lowest)
         want = min(probes, buckets)
         done = np.int64(0)
         rows_seen = np.int64(0)

@@ -11,7 +11,7 @@ from lookalike.kernels.compiled_search import INFINITY, aligned, begin, choose, 
 
 
 @njit(
-    "void(int64[::1], float32, float32[:, ::1], int64[::1], int32[:, ::1], int64[:, ::1], int64[::1],"
+    "void(int64[::1], float32[::1], float32[:, ::1], int64[::1], int32[:, ::1], int64[:, ::1], int64[::1],"
     " int32[:, ::1], int32[:, :, ::1], float64[::1])",
     cache=True,
     nogil=True,
@@ -19,7 +19,7 @@ from lookalike.kernels.compiled_search import INFINITY, aligned, begin, choose, 
 )
 def trace(
     plan: Any,
-    centroid_step: Any,
+    steps: Any,
     queries: Any,
     own: Any,
     wanted_buckets: Any,
@@ -38,12 +38,13 @@ def trace(
 
     `wanted_buckets` (q, w) are the buckets of the wanted rows.
     """
-    buckets, signs, offsets, starts, blocks = plan[0], plan[2], plan[7], plan[8], plan[9]
+    buckets, dimension, signs, offsets, starts, blocks = plan[0], plan[1], plan[2], plan[7], plan[8], plan[9]
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     width = wanted.shape[1]
     largest = np.int64(0)
     for bucket in range(buckets):
         largest = max(largest, parts.int64_at(offsets, bucket + 1) - parts.int64_at(offsets, bucket))
+    moved = aligned(np.empty(dimension * 5 + 160, dtype=np.uint8), (dimension + 15) // 16 * 80)
     turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
     tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
     nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
@@ -58,7 +59,7 @@ def trace(
     tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        origin, table_step, table_shift = begin(plan, centroid_step, query, turned, tables, nearness, lowest)
+        origin, table_step, table_shift = begin(plan, steps, query, moved, turned, tables, nearness, lowest)
         most = min(levels[-1], buckets)
         last = min(most, choose(nearness, lowest, groups, most, chosen, chosen_buckets))
         place_of[:] = -1
