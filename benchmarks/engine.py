@@ -80,7 +80,8 @@ def parts(partition: Partition, queries: Any) -> dict[str, float]:
     signs, groups = partition.projection.signs, -(-len(partition.centroids) // 16)
 
     @njit
-    def beginnings(plan: Any, step: Any, queries: Any, probes: Any) -> Any:
+    def beginnings(plan: Any, steps: Any, queries: Any, probes: Any) -> Any:
+        moved = aligned(np.empty(queries.shape[1] * 5 + 160, dtype=np.uint8), (queries.shape[1] + 15) // 16 * 80)
         turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
         tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
         nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
@@ -89,13 +90,13 @@ def parts(partition: Partition, queries: Any) -> dict[str, float]:
         buckets = np.empty(groups * 16 + 16, dtype=np.int32)
         total = np.int64(0)
         for q in range(len(queries)):
-            begin(plan, step, queries[q].ctypes.data, turned, tables, nearness, lowest)
+            begin(plan, steps, queries[q].ctypes.data, moved, turned, tables, nearness, lowest)
             if probes:
                 total += choose(nearness, lowest, groups, probes, chosen, buckets)
         return total
 
     def timed(probes: int) -> float:
-        return least(lambda: beginnings(partition.plan, partition.step, queries, probes)) / len(queries)
+        return least(lambda: beginnings(partition.plan, partition.steps, queries, probes)) / len(queries)
 
     def whole(probes: int, rerank: int) -> float:
         return least(lambda: partition.search(queries, 10, probes, rerank)) / len(queries)

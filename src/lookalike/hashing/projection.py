@@ -21,6 +21,8 @@ from lookalike.hashing.byte_blocks import byte_blocks
 
 SIGNS_A_UNIT = 128
 """The kernels look up so many signs at once."""
+SIGNS_BY_DIMENSION, MOST_SIGNS = ((128, 128), (1024, 256), (2048, 384)), 512
+"""More signs tell rows apart better, and take longer to turn a query to and to look through."""
 LARGEST_SIGNS = 4096
 """Sums of table entries are of 16 bits."""
 COMPONENT_ROWS = 8_192
@@ -101,6 +103,4 @@ class Projection:
 
 def default_signs(dimension: int) -> int:
     """Return how many signs to keep of vectors of so many dimensions."""
-    if dimension <= 128:
-        return 128
-    return 256 if dimension <= 1024 else 512
+    return next((signs for most, signs in SIGNS_BY_DIMENSION if dimension <= most), MOST_SIGNS)

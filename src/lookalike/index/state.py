@@ -6,6 +6,7 @@ so a reader that holds one sees a single committed state.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -222,9 +223,14 @@ def comparable(rows: Rows, metric: Metric) -> Float32:
 
 
 def _unit(vectors: Float32) -> Float32:
+    if len(vectors) == 1:  # the same numbers, without what NumPy takes to begin a loop over rows
+        row = vectors[0].astype(np.float64)
+        row *= 1 / math.sqrt(np.vecdot(row, row))
+        return row.astype(np.float32).reshape(vectors.shape)
     unit = np.empty_like(vectors)
     step = block_rows(vectors.shape[1])
     for start in range(0, len(vectors), step):
         block = vectors[start : start + step].astype(np.float64)
-        unit[start : start + step] = block / np.linalg.norm(block, axis=1, keepdims=True)
+        block *= (1 / np.sqrt(np.vecdot(block, block)))[:, np.newaxis]
+        unit[start : start + step] = block
     return unit
