@@ -103,7 +103,7 @@ def test_the_least_are_selected(seed: Any, count: Any, want: Any, slack: Any, re
     values[:count] = random.integers(0, 5, count) if repeated else random.standard_normal(count)
     given = values[:count].copy()
     places = np.arange(count + 32, dtype=np.int32)
-    kept, limit = compiled_search._select(values, places, count, want, slack)
+    kept, limit = compiled_search.select(values, places, count, want, slack)
     assert kept >= min(want, count)
     assert sorted(values[:kept]) == sorted(given)[:kept]
     assert np.array_equal(given[places[:kept]], values[:kept])

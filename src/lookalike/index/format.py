@@ -34,7 +34,7 @@ import numpy.typing as npt
 from lookalike.errors import IndexFormatError
 
 MAGIC = "lookalike index"
-VERSION = 2
+VERSION = 3
 """Version 1 kept rows as float32 in the order given, with separate buckets."""
 MANIFEST = "manifest.json"
 LOCK = "writer.lock"

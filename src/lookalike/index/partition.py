@@ -148,6 +148,8 @@ class Partition:
         probes: int,
         rerank: int,
         *,
+        reach: float | None = None,
+        margin: float | None = None,
         visible: UInt16 | None = None,
         max_distance: float = np.inf,
         threads: int = 1,
@@ -159,6 +161,12 @@ class Partition:
             k: neighbours wanted, at least 1.
             probes: buckets to look into, at least 1.
             rerank: rows to compare exactly; at least k are.
+            reach: where given, a query looks into the buckets that are this much farther than its nearest, from half
+                to twice as many as `probes`. Squared distances are compared, in units of the nearest one's distance;
+                under "dot", inner products in units of the query's length.
+            margin: where given, the rows are compared whose estimates are this much farther than the k-th, from
+                half to twice as many as `rerank`. Squared distances are compared, in units of the k-th; under
+                "dot", inner products in units of the query's length.
             visible: what `mask` gave for the rows that may be found; None for all. Buckets are then looked into
                 until as many visible rows were seen as the same probes show without a mask.
             max_distance: rows farther than this are left out.
@@ -168,7 +176,10 @@ class Partition:
         if queries.shape[1] != self._dimension:
             raise OptionError(f"queries have {queries.shape[1]} dimensions, the rows {self._dimension}")
         ids, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
-        depth, enough = min(max(rerank, k), self._deepest), 0
+        least, most = (probes, probes) if reach is None else ((probes + 1) // 2, 2 * probes)
+        shallow, deep = (rerank, rerank) if margin is None else ((rerank + 1) // 2, 2 * rerank)
+        shallow, deep = min(max(shallow, k), self._deepest), min(max(deep, k), self._deepest)
+        enough = 0
         if visible is None:
             visible = _EVERY_ROW
         elif visible.shape != (len(self.blocks),):
@@ -176,7 +187,7 @@ class Partition:
         else:
             enough = -(-probes * len(self.ids) // max(1, len(self.centroids)))
         search = _search or _load()
-        common = (probes, depth, visible, enough, max_distance)
+        common = (least, most, reach or 0.0, shallow, deep, margin or 0.0, visible, enough, max_distance)
         if threads <= 1 or count < 2 * QUERIES_A_THREAD:
             search(self.plan, self.steps, queries, *common, ids, distances)
             return ids, distances

@@ -97,6 +97,8 @@ class Partitioned(Buckets):
             k,
             chosen.probes,
             chosen.rerank,
+            reach=chosen.reach,
+            margin=chosen.margin,
             visible=None if visible is None else visible.mask,
             max_distance=max_distance,
             threads=threads,

@@ -9,8 +9,8 @@ that no cheaper one surpasses are kept, so that any recall is a look-up when it 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -35,8 +35,11 @@ HELD_BACK = 0.1
 """Of what a recall lacks to 1, so much more is aimed at; and one standard error."""
 BLOCK_BYTES = 8 << 20
 KEPT_CHOICES = 1024
+LEAST_DEPTH = 2
+"""At least so many times k rows are compared: how near ones differ, sketches can hardly tell."""
 
 Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,11 @@ class Setting:
 
     k: int
     probes: int
+    reach: float
+    """How much farther than its nearest bucket a query looks; see `Partition.search`."""
     rerank: int
+    margin: float
+    """How much farther than the k-th estimate rows are compared."""
     recall: float
     """Mean recall@k over the sampled queries."""
     error: float
@@ -83,13 +90,12 @@ class Tuning:
         growth = max(1.0, k / at)
         for setting in self.settings:
             if setting.k == at and setting.recall - setting.error >= wanted:
-                return Setting(
-                    k,
-                    math.ceil(setting.probes * growth),
-                    math.ceil(setting.rerank * growth),
-                    setting.recall,
-                    setting.error,
-                    setting.rows * growth,
+                return replace(
+                    setting,
+                    k=k,
+                    probes=math.ceil(setting.probes * growth),
+                    rerank=math.ceil(setting.rerank * growth),
+                    rows=setting.rows * growth,
                 )
         return None
 
@@ -97,7 +103,7 @@ class Tuning:
         """Return types that JSON has."""
         return {
             "queries": self.queries,
-            "settings": [[s.k, s.probes, s.rerank, s.recall, s.error, s.rows] for s in self.settings],
+            "settings": [list(astuple(setting)) for setting in self.settings],
         }
 
     @classmethod
@@ -105,13 +111,16 @@ class Tuning:
         """Return what `to_json` was taken of. Raises OptionError where it is something else."""
         try:
             settings = tuple(
-                Setting(int(k), int(probes), int(rerank), float(recall), float(error), float(rows))
-                for k, probes, rerank, recall, error, rows in parts["settings"]
+                Setting(int(k), int(probes), float(reach), int(rerank), float(margin), *map(float, measured))
+                for k, probes, reach, rerank, margin, *measured in parts["settings"]
             )
             queries = int(parts["queries"])
         except (KeyError, TypeError, ValueError) as error:
             raise OptionError(f"measurements are damaged ({error}); build the index again") from None
-        if any(s.k < 1 or s.probes < 1 or s.rerank < 1 or not 0 <= s.recall <= 1 for s in settings):
+        if not all(
+            min(s.k, s.probes, s.rerank) >= 1 and s.reach >= 0 and s.margin >= 0 and 0 <= s.recall <= 1
+            for s in settings
+        ):
             raise OptionError("measurements are damaged; build the index again")
         return cls(queries, settings)
 
@@ -131,36 +140,81 @@ def measured(partition: Partition, seed: int, threads: int = 1) -> Tuning:
     queries = partition.rows_as_hashed(own)
     wanted = _neighbours(partition, queries, own, width)
     buckets = (np.searchsorted(partition.offsets, wanted, side="right") - 1).astype(np.int32)
-    levels = _levels(min(_buckets_needed(partition, queries, buckets), len(partition.centroids)))
-    ranks = np.empty((count, width), dtype=np.int32)
-    ahead = np.zeros((len(levels), count, width), dtype=np.int32)
-    seen = np.zeros(len(levels))
-    trace(partition.plan, partition.steps, queries, own, buckets, wanted, levels, ranks, ahead, seen)
+    levels, reaches = _levels(partition, queries, buckets)
+    ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), count, width)
+    seen = _Trace(
+        ks=ks,
+        ranks=np.empty((count, width), dtype=np.int32),
+        probed=np.empty(shape[:2], dtype=np.int32),
+        targets=np.empty((count, width), dtype=np.float32),
+        ahead=np.empty(shape, dtype=np.int32),
+        kth=np.empty((*shape[:2], len(ks)), dtype=np.float32),
+        units=np.empty(count, dtype=np.float32),
+        rows=np.zeros(shape[:2], dtype=np.int64),
+    )
+    trace(
+        partition.plan,
+        partition.steps,
+        queries,
+        own,
+        buckets,
+        wanted,
+        levels,
+        reaches,
+        seen.ks,
+        seen.ranks,
+        seen.probed,
+        seen.targets,
+        seen.ahead,
+        seen.kth,
+        seen.units,
+        seen.rows,
+    )
     found: list[Setting] = []
-    for k in sorted({min(k, width) for k in NEIGHBOURS}):
-        found += _frontier(partition, k, levels, ranks[:, :k], ahead[:, :, :k], seen / count)
+    for number in range(len(seen.ks)):
+        found += _frontier(partition, number, levels, reaches, seen)
     return Tuning(count, tuple(found))
 
 
-def _buckets_needed(partition: Partition, queries: Float32, wanted: npt.NDArray[np.int32]) -> int:
-    """Return how many buckets a query takes to have all but few of the `wanted`, or `MOST_SHARE` of all."""
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """What `kernels.compiled_trace.trace` fills, by its names."""
+
+    ks: Int64
+    ranks: Int32
+    probed: Int32
+    targets: Float32
+    ahead: Int32
+    kth: Float32
+    units: Float32
+    rows: Int64
+
+
+def _levels(partition: Partition, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
+    """Return growing numbers of probes, and the reach within which the queries have as many buckets.
+
+    The last is enough to have all but few of the `wanted` buckets (q, w), or `MOST_SHARE` of all.
+    """
     nearness: Float32 = queries @ partition.centroids.T
     if partition.metric == "dot":
         np.negative(nearness, out=nearness)
+        units = np.linalg.norm(queries, axis=1)
     else:
         nearness *= -2
         nearness += np.einsum("ij,ij->i", partition.centroids, partition.centroids)
-    ranks = np.argsort(np.argsort(nearness, axis=1), axis=1)
+        units = np.sqrt(np.maximum(nearness.min(axis=1) + np.einsum("ij,ij->i", queries, queries), 0))
+    order = np.argsort(nearness, axis=1)
+    ranks = np.argsort(order, axis=1)
     needed = float(np.quantile(np.take_along_axis(ranks, wanted, axis=1), ENOUGH)) + 1
-    return math.ceil(min(needed * GROWTH, MOST_SHARE * len(partition.centroids)))
-
-
-def _levels(buckets: int) -> Int64:
-    """Return growing numbers of probes, up to so many buckets."""
+    most = math.ceil(min(needed * GROWTH, MOST_SHARE * len(partition.centroids)))
     levels = [1]
-    while levels[-1] < buckets:
-        levels.append(min(buckets, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
-    return np.array(levels, dtype=np.int64)
+    while levels[-1] < most:
+        levels.append(min(most, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
+    probes = np.array(levels, dtype=np.int64)
+    nearest = np.take_along_axis(nearness, order[:, : probes[-1]], axis=1)
+    beyond = (nearest - nearest[:, :1]) / np.maximum(units, np.finfo(np.float32).tiny)[:, np.newaxis]
+    reaches: Float32 = np.median(beyond, axis=0)[probes - 1].astype(np.float32)
+    return probes, reaches
 
 
 def _neighbours(partition: Partition, queries: Float32, own: Int64, k: int) -> Int64:
@@ -200,34 +254,63 @@ def _neighbours(partition: Partition, queries: Float32, own: Int64, k: int) -> I
 
 
 def _frontier(
-    partition: Partition,
-    k: int,
-    levels: Int64,
-    ranks: npt.NDArray[np.int32],
-    ahead: npt.NDArray[np.int32],
-    rows: Float64,
+    partition: Partition, number: int, levels: Int64, reaches: Float32, seen: _Trace
 ) -> list[Setting]:
-    """Return the settings for `k` that no cheaper one surpasses in recall, cheapest first."""
-    depths = [k]
+    """Return the settings for the k of that number that no cheaper one surpasses in recall, cheapest first."""
+    k = int(seen.ks[number])
+    depths = [min(LEAST_DEPTH * k, len(partition.ids))]
     while depths[-1] < min(64 * k + 1024, len(partition.ids)):
         depths.append(max(depths[-1] + 1, math.ceil(depths[-1] * GROWTH)))
     tried: list[tuple[float, Setting]] = []
     for level, probes in enumerate(levels.tolist()):
-        if rows[level] > MOST_SHARE * len(partition.ids):
+        rows = float(seen.rows[level].mean())
+        if rows > MOST_SHARE * len(partition.ids):
             break
-        probed = (ranks >= 0) & (ranks < probes)
-        for depth in depths:
-            found = (probed & (ahead[level] < depth)).mean(axis=1)
+        probed = (seen.ranks >= 0) & (seen.ranks < seen.probed[level, :, np.newaxis])
+        beyond = _beyond(seen, level, number, own_unit=partition.metric == "dot")
+        for depth, margin in zip(depths, _margins(depths, seen.ahead[level], beyond), strict=True):
+            deep = (seen.ahead[level] < 2 * depth) & (beyond <= margin)
+            compared = probed & (deep | (seen.ahead[level] < max(k, (depth + 1) // 2)))
+            found = compared[:, :k].mean(axis=1)
             recall, error = float(found.mean()), float(found.std()) / math.sqrt(len(found))
-            setting = Setting(k, probes, depth, recall, error, float(rows[level]))
+            setting = Setting(k, probes, float(reaches[level]), depth, margin, recall, error, rows)
             tried.append((_cost(partition, setting), setting))
-            if depth > rows[level]:
+            if depth > rows:
                 break
     kept: list[Setting] = []
     for _, setting in sorted(tried, key=lambda pair: (pair[0], pair[1].probes)):
         if not kept or setting.recall > kept[-1].recall:
             kept.append(setting)
     return kept
+
+
+def _beyond(seen: _Trace, level: int, number: int, *, own_unit: bool) -> Float64:
+    """Return how much farther than the k-th the wanted rows are estimated (q, w), as `Partition.search` has it.
+
+    It is 0 where there are fewer than k rows, all of which are compared, and inf for rows that are not seen.
+    """
+    kth = seen.kth[level, :, number, np.newaxis].astype(np.float64)
+    unit = seen.units[:, np.newaxis] if own_unit else np.maximum(kth, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond: Float64 = np.maximum(seen.targets - kth, 0) / unit
+    beyond[np.isnan(beyond)] = 0
+    beyond[np.isinf(seen.targets)] = np.inf
+    return beyond
+
+
+def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float]:
+    """Return for each depth how much farther than the k-th estimate the queries have as many, by their median.
+
+    What is known of a query are its wanted rows: how many rows are estimated nearer than each, (q, w), and how much
+    farther each is.
+    """
+    known = []
+    for before, farther in zip(ahead, beyond, strict=True):
+        seen = np.isfinite(farther)
+        if seen.any():
+            order = np.argsort(before[seen])
+            known.append(np.interp(depths, before[seen][order] + 1, farther[seen][order]))
+    return [float(margin) for margin in np.median(known, axis=0)] if known else [0.0] * len(depths)
 
 
 def _cost(partition: Partition, setting: Setting) -> float:

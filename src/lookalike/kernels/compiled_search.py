@@ -28,7 +28,7 @@ inner: Any = njit(nogil=True, error_model="numpy")
 
 
 @inner
-def _limit(address: int, vectors: int, want: int, slack: int) -> Any:
+def threshold(address: int, vectors: int, want: int, slack: int) -> Any:
     """Return a value that `want` of the floats, or up to `slack` more, are at most; inf where there are fewer.
 
     No heap and no sort: it is found by bisection, each step of which counts 16 values an instruction.
@@ -51,7 +51,7 @@ def _limit(address: int, vectors: int, want: int, slack: int) -> Any:
 
 
 @inner
-def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
+def select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
     """Keep the `want` least of `count` values, or up to `slack` more, in front; return how many, and the limit."""
     vectors = (count + 15) >> 4
     for i in range(count, vectors << 4):
@@ -59,8 +59,32 @@ def _select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
     if count <= want:
         return count, INFINITY
     address, at = values.ctypes.data, places.ctypes.data
-    high = _limit(address, vectors, want, slack)
+    high = threshold(address, vectors, want, slack)
     return parts.keep_at_most(address, at, vectors, high, address, at), high
+
+
+@inner
+def _keep_near(
+    values: Any, places: Any, count: int, k: int, least: int, most: int, margin: Any, unit: Any
+) -> Any:
+    """Keep the values not far beyond the k-th least, but at least `least` and about `most`; see `select`.
+
+    Far is `margin` times `unit`, or times the k-th value itself where `unit` is negative.
+    """
+    vectors = (count + 15) >> 4
+    for i in range(count, vectors << 4):
+        values[i] = INFINITY
+    if count <= least:
+        return count, INFINITY
+    address, at = values.ctypes.data, places.ctypes.data
+    nearest = threshold(address, vectors, k, 0)
+    limit = nearest + margin * (unit if unit >= 0 else max(nearest, np.float32(0)))
+    within = parts.count_at_most(address, vectors, limit)
+    if within < least:
+        limit = threshold(address, vectors, least, least >> 3)
+    elif within > most:
+        limit = threshold(address, vectors, most, most >> 3)
+    return parts.keep_at_most(address, at, vectors, limit, address, at), limit
 
 
 @inner
@@ -159,24 +183,29 @@ def _tables(turned: Any, out: Any) -> Any:
 
 
 @inner
-def choose(nearness: Any, lowest: Any, groups: int, want: int, chosen: Any, chosen_buckets: Any) -> Any:
-    """Put the `want` nearest buckets, or a few more, in front of the arrays, nearest first; return how many.
+def choose(
+    nearness: Any, lowest: Any, groups: int, least: int, most: int, reach: Any, chosen: Any, chosen_buckets: Any
+) -> Any:
+    """Put the nearest buckets in front of the arrays, nearest first; return how many.
 
-    `lowest` holds the least of every `LOWEST_OF` values: few enough to bisect, they bound the others.
+    They are those within `reach` of the nearest, but at least `least` and at most `most`. `lowest` holds the least
+    of every `LOWEST_OF` values: few enough to bisect, they bound the others.
     """
-    address = nearness.ctypes.data
+    address, at, buckets_at = nearness.ctypes.data, chosen.ctypes.data, chosen_buckets.ctypes.data
     few = (groups + LOWEST_OF - 1) // LOWEST_OF
-    size = groups
-    if 16 * few >= 2 * want:
-        limit = _limit(lowest.ctypes.data, few, want, want >> 3)
-        size = parts.keep_at_most(address, 0, groups, limit, chosen.ctypes.data, chosen_buckets.ctypes.data)
-    else:
-        size = parts.keep_at_most(
-            address, 0, groups, INFINITY, chosen.ctypes.data, chosen_buckets.ctypes.data
-        )
-    size, limit = _select(chosen, chosen_buckets, size, want, want >> 3)
+    bounds = np.empty(2, dtype=np.float32)
+    parts.bounds_of(lowest.ctypes.data, few, bounds.ctypes.data)
+    limit, want = bounds[0] + reach, most
+    within = parts.count_at_most(address, groups, limit)
+    if within < least:
+        limit, want = INFINITY, least
+    if within < least or within > most:
+        if 16 * few >= 2 * want:
+            limit = min(limit, threshold(lowest.ctypes.data, few, want, want >> 3))
+    size = parts.keep_at_most(address, 0, groups, limit, at, buckets_at)
+    size, limit = select(chosen, chosen_buckets, size, want, want >> 3)
     _sort(chosen, chosen_buckets, size)
-    return size
+    return min(size, want)
 
 
 @inner
@@ -185,7 +214,8 @@ def begin(
 ) -> Any:
     """Turn a query, make its tables, and estimate how near each centroid is.
 
-    Return what a bucket's nearness lacks to be that of its centroid, and the step and the shift of the tables.
+    Return what a bucket's nearness lacks to be that of its centroid, the unit in which it is told how far is far (the
+    distance of the nearest centroid, or under "dot" the query's length), and the step and the shift of the tables.
     `moved` has room for the query about the mean, as floats and as bytes; `tables` for bytes of the turned query too.
     """
     buckets, dimension, signs, metric = plan[0], plan[1], plan[2], plan[4]
@@ -211,12 +241,18 @@ def begin(
         parts.byte_products(centroid, bytes_at, signs >> 2, scale, near + 64 * group)
     for group in range(0, groups, LOWEST_OF):
         parts.minimum_of(near + 64 * group, min(LOWEST_OF, groups - group), low + 64 * (group // LOWEST_OF))
-    return origin, step, -lengths
+    if metric == DOT:
+        unit = np.sqrt(parts.product_float32(query, query, dimension))
+    else:
+        bounds = np.empty(2, dtype=np.float32)
+        parts.bounds_of(low, (groups + LOWEST_OF - 1) // LOWEST_OF, bounds.ctypes.data)
+        unit = np.sqrt(max(origin + bounds[0], np.float32(0)))
+    return origin, unit, step, -lengths
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64, int64, uint16[::1], int64, float32, int64[:, ::1],"
-    " float32[:, ::1])",
+    "void(int64[::1], float32[::1], float32[:, ::1], int64, int64, float32, int64, int64, float32, uint16[::1], int64,"
+    " float32, int64[:, ::1], float32[:, ::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -225,8 +261,12 @@ def search(
     plan: Any,
     steps: Any,
     queries: Any,
-    probes: Any,
-    depth: Any,
+    least: Any,
+    most: Any,
+    reach: Any,
+    shallow: Any,
+    deep: Any,
+    margin: Any,
     visible: Any,
     enough: Any,
     max_distance: Any,
@@ -235,15 +275,17 @@ def search(
 ) -> None:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
-    `visible` has a word a block, or no element where all rows are; then buckets are looked into beyond `probes`
-    until `enough` visible rows were seen.
+    The buckets within `reach` of the nearest are looked into, at least `least` and at most `most`; and the rows
+    compared whose estimates are within `margin` of the k-th, at least `shallow` and about `deep` at most. `visible`
+    has a word a block, or no element where all rows are visible; with it, more buckets are looked into until
+    `enough` visible rows were seen.
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
     row_bytes = plan[13]
     k = found_ids.shape[1]
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
-    room = 4 * depth + 64
+    room = 2 * deep + 64
     moved = aligned(np.empty(dimension * 5 + 160, dtype=np.uint8), (dimension + 15) // 16 * 80)
     turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
     tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
@@ -260,14 +302,16 @@ def search(
     filtered = len(visible) > 0
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        origin, table_step, table_shift = begin(plan, steps, query, moved, turned, tables, nearness, lowest)
-        want = min(probes, buckets)
+        origin, unit, table_step, table_shift = begin(plan, steps, query, moved, turned, tables, nearness, lowest)
+        farther = reach * unit
+        far_unit = unit if metric == DOT else np.float32(-1)
+        fewest, want = min(least, buckets), min(most, buckets)
         done = np.int64(0)
         rows_seen = np.int64(0)
         size = np.int64(0)
         limit = INFINITY
         while True:
-            last = min(want, choose(nearness, lowest, groups, want, chosen, chosen_buckets))
+            last = choose(nearness, lowest, groups, fewest, want, farther, chosen, chosen_buckets)
             for i in range(done, last):
                 bucket = chosen_buckets[i]
                 following = chosen_buckets[min(i + 1, last - 1)]
@@ -303,14 +347,17 @@ def search(
                             position,
                         )
                         if size >= room:
-                            size, limit = _select(estimates, places, size, depth, depth >> 3)
+                            size, limit = _keep_near(
+                                estimates, places, size, k, shallow, deep, margin, far_unit
+                            )
                             if size >= room:  # as many estimates are equal
-                                size = depth
+                                size = deep
                     position += 16
-            if not filtered or last < want or want == buckets or rows_seen >= enough:
+            if not filtered or last == buckets or rows_seen >= enough:
                 break
-            done, want = want, min(buckets, 2 * want)
-        size, limit = _select(estimates, places, size, depth, depth >> 3)
+            done = last
+            fewest = want = min(buckets, 2 * last)
+        size, limit = _keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
         for i in range(size):
             row = vectors + places[i] * row_bytes
             for line in range(0, min(row_bytes, 256), 64):
@@ -325,7 +372,7 @@ def search(
                 square = _square(element, zeros.ctypes.data, row, dimension)
                 product = _product(element, query, row, dimension)
                 estimates[i] = -product / np.sqrt(square) if square > 0 else np.float32(0)
-        size, limit = _select(estimates, places, size, k, k >> 1)
+        size, limit = select(estimates, places, size, k, k >> 1)
         for i in range(size):
             if metric == EUCLIDEAN:
                 estimates[i] = np.sqrt(estimates[i])
