@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
-from lookalike.arrays import Float32, normalised
+from lookalike.arrays import Float32, unit_rows
 from lookalike.errors import PictureError
 from lookalike.features.base import DECODED_SIDE
 from lookalike.features.registry import FeatureSpec, create_extractor
@@ -122,7 +122,7 @@ def main(data: Path | None, scikit_image: bool, features: tuple[str, ...], views
         if extractor.metric != "cosine":
             raise click.UsageError(f"{text} is compared by {extractor.metric}; this measures cosine features")
         batches = [extractor.extract(pictures[at : at + BATCH]) for at in range(0, len(pictures), BATCH)]
-        r_precision, mean_average_precision = retrieval(normalised(np.concatenate(batches)), photographs)
+        r_precision, mean_average_precision = retrieval(unit_rows(np.concatenate(batches)), photographs)
         figures = {
             "feature": text,
             f"precision@{views - 1}": round(r_precision, 4),

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.corpus import pictures_of
-from lookalike.arrays import Float32, Metric, normalised
+from lookalike.arrays import Float32, Metric, unit_rows
 from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec, create_extractor
 
@@ -31,7 +31,7 @@ def precision(
 ) -> float:
     """Return the mean share of the k nearest rows, the row itself left out, that carry the row's label."""
     if metric == "cosine":
-        vectors = normalised(vectors)
+        vectors = unit_rows(vectors)
     squares = np.einsum("ij,ij->i", vectors, vectors) if metric == "euclidean" else np.zeros(len(vectors))
     right = 0
     for start in range(0, len(vectors), block):
@@ -77,7 +77,7 @@ def main(data: Path, features: tuple[str, ...], jobs: int, label: str) -> None:
         )
     if len(features) > 1:
         # The mean of cosine distances is the cosine distance of unit vectors side by side.
-        together = np.hstack([normalised(vectors) for vectors in extracted.values()])
+        together = np.hstack([unit_rows(vectors) for vectors in extracted.values()])
         show(" + ".join(features), together, np.array(labels), "cosine")
 
 

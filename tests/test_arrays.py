@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lookalike.arrays import METRICS, as_queries, as_vectors
+from lookalike.arrays import METRICS, UNIT_BLOCK, as_queries, as_vectors, unit_rows
 from lookalike.errors import VectorError
 
 DTYPES = ["float32", "float64", "float16", "uint8", "int8", "int64", "bool", ">f4", "longdouble"]
@@ -39,7 +39,19 @@ def test_one_query_is_taken_as_many_are(data: Any, dtype: Any, shape: Any) -> No
     else:
         assert got.dtype == np.float32
         assert got.flags.c_contiguous
-        np.testing.assert_array_equal(got, want, strict=True)
+        np.testing.assert_array_equal(got, unit_rows(want) if metric == "cosine" else want, strict=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.floats(-30, 30))
+def test_a_row_alone_comes_to_length_one_by_the_same_numbers(seed: Any, dimension: Any, size: Any) -> None:
+    rows = np.random.default_rng(seed).standard_normal((UNIT_BLOCK // dimension + 5, dimension))[-300:]
+    rows = (rows * 10**size + 10**size).astype(np.float32)
+    unit = unit_rows(rows)
+    for row in (0, len(rows) // 2, len(rows) - 1):
+        assert np.array_equal(unit_rows(rows[row : row + 1])[0], unit[row])
+    lengths = np.linalg.norm(unit.astype(np.float64), axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

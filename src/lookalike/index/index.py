@@ -81,7 +81,7 @@ class Index:
                 BLAS can be told (OpenBLAS, MKL, BLIS, FlexiBLAS), which is told for the whole process while this
                 runs; at -1 as many as it is set to.
             family: an unfitted hash family to use in place of the learned partition.
-            scan_below: with fewer rows than this every row is compared; a measured size by default.
+            scan_below: with fewer rows than this every row is compared; by default 2,000 to 10,000, by the dimension.
             path: a directory to save the index to while it is built; what was there is replaced in one step.
 
         Raises:
@@ -259,9 +259,7 @@ class Index:
             VectorError, OptionError, DuplicateIdError (in `allow`).
         """
         state, settings = self._state, self._settings
-        block = prepared(
-            as_queries(queries, dimension=settings.dimension, metric=settings.metric), settings.metric
-        )
+        block = as_queries(queries, dimension=settings.dimension, metric=settings.metric)
         if not isinstance(k, int | np.integer) or k < 1:
             raise OptionError(f"k is {k!r}; give a whole number from 1")
         wanted = settings.recall if recall is None else checked_recall(recall)

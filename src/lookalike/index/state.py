@@ -6,7 +6,6 @@ so a reader that holds one sees a single committed state.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric, Rows
+from lookalike.arrays import Float32, Int64, Metric, Rows, unit_rows
 from lookalike.index.buckets import Buckets, Visible
 
 Bool = npt.NDArray[np.bool_]
@@ -211,7 +210,7 @@ def prepared(vectors: Rows, metric: Metric) -> Rows:
     Those of narrower types stay as they are, since they could not hold a vector of length one exactly; their
     lengths are divided out whenever they are compared.
     """
-    return _unit(vectors) if metric == "cosine" and vectors.dtype == np.float32 else vectors
+    return unit_rows(vectors) if metric == "cosine" and vectors.dtype == np.float32 else vectors
 
 
 def comparable(rows: Rows, metric: Metric) -> Float32:
@@ -219,18 +218,4 @@ def comparable(rows: Rows, metric: Metric) -> Float32:
     if rows.dtype == np.float32:
         return rows
     wide: Float32 = rows.astype(np.float32)
-    return _unit(wide) if metric == "cosine" else wide
-
-
-def _unit(vectors: Float32) -> Float32:
-    if len(vectors) == 1:  # the same numbers, without what NumPy takes to begin a loop over rows
-        row = vectors[0].astype(np.float64)
-        row *= 1 / math.sqrt(np.vecdot(row, row))
-        return row.astype(np.float32).reshape(vectors.shape)
-    unit = np.empty_like(vectors)
-    step = block_rows(vectors.shape[1])
-    for start in range(0, len(vectors), step):
-        block = vectors[start : start + step].astype(np.float64)
-        block *= (1 / np.sqrt(np.vecdot(block, block)))[:, np.newaxis]
-        unit[start : start + step] = block
-    return unit
+    return unit_rows(wide) if metric == "cosine" else wide
