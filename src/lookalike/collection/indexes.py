@@ -21,6 +21,10 @@ from lookalike.index.format import MANIFEST
 
 log = logging.getLogger(__name__)
 
+SCAN_BELOW = 10_000
+"""With fewer rows of a feature every row is compared, exactly: a process that asks once would load the kernels for
+longer than it scans."""
+
 REBUILD_SHARE = 0.5
 """If this share of the index or more is new, it is built anew, which needs no memory for the new rows."""
 
@@ -126,6 +130,7 @@ class Indexes:
             folder,
             dimension=feature.dimension,
             metric=feature.metric,
+            scan_below=SCAN_BELOW,
             generation=stamp,
         )
         self._open[feature.name] = index

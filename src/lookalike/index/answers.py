@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeVar
 
 from lookalike.arrays import Metric
+from lookalike.errors import OptionError
 
 Path = Literal["scan", "tail", "buckets"]
 
@@ -102,3 +105,31 @@ class IndexStats:
     vector_bytes: int
     index_bytes: int
     """Everything beside the vectors."""
+
+
+Measured = TypeVar("Measured")
+
+
+def restored(kind: type[Measured], rows: Any) -> tuple[Measured, ...]:
+    """Return measurements of a dataclass `kind`, whose fields are counts (int) and figures (float), from JSON types.
+
+    Raises:
+        OptionError: something else than lists of counts from 1 and figures from 0, of which recalls are up to 1.
+    """
+    kinds = {field.name: {"int": int, "float": float}[str(field.type)] for field in fields(kind)}  # type: ignore[arg-type]
+
+    def fits(values: Any) -> bool:
+        return (
+            isinstance(values, list) and len(values) == len(kinds) and all(map(_fits, kinds.items(), values))
+        )
+
+    if not isinstance(rows, Iterable) or not all(map(fits, rows)):
+        raise OptionError("measurements are damaged; build the index again")
+    return tuple(kind(*values) for values in rows)
+
+
+def _fits(field: tuple[str, type], value: Any) -> bool:
+    name, kind = field
+    if kind is int:
+        return type(value) is int and 1 <= value < 2**31
+    return type(value) is float and 0 <= value <= (1 if name == "recall" else sys.float_info.max)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -13,7 +14,7 @@ from lookalike.arrays import Float32, Int64, Metric, Rows
 from lookalike.buckets import MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts, token
-from lookalike.index.answers import RecallMeasurement, TableExplanation
+from lookalike.index.answers import RecallMeasurement, TableExplanation, restored
 from lookalike.index.buckets import Answer, Array, Bool, Buckets, Visible
 from lookalike.index.estimating import estimate
 from lookalike.index.measuring import RERANKED, RERANKED_SHARE, SAMPLED_QUERIES, measured
@@ -159,8 +160,12 @@ class Hashed(Buckets):
         query = np.repeat(np.arange(len(queries)), looked_at)[kept]
         return np.searchsorted(query, np.arange(len(queries) + 1)), rows[kept], looked_at
 
-    def tables(self, query: Float32, row: int, vector: Float32, probes: int) -> tuple[TableExplanation, ...]:
+    def tables(
+        self, query: Float32, row: int, vector: Float32, k: int, recall: float
+    ) -> tuple[TableExplanation, ...]:
         """See `Buckets`."""
+        chosen = self.measurement(k, recall)
+        probes = 1 if chosen is None else chosen.probes
         probed = self.family.probe_keys(self._lifted_queries(query), probes)[0]
         row_keys = self.family.keys(lifted(vector, self.radius, self.metric))[0]
         explained = []
@@ -219,8 +224,10 @@ class Hashed(Buckets):
         rows, dimension = partition.vectors.shape
         if family.dimension != dimension + (partition.metric == "dot") or store.stats().ids != rows:
             raise OptionError("a family, its buckets and the rows do not fit together")
-        measured = tuple(RecallMeasurement(*values) for values in properties["measured"])
-        return cls(family, store, partition, float(properties["radius"]), trained_rows, measured)
+        radius, measured = properties["radius"], restored(RecallMeasurement, properties["measured"])
+        if type(radius) is not float or not 0 <= radius < math.inf:
+            raise OptionError(f"a radius is {radius!r}; build the index again")
+        return cls(family, store, partition, radius, trained_rows, measured)
 
     def _needed(self, seen: int, looked_at: int, k: int, recall: float, probes: int) -> int | None:
         """Return how many probes a query needs, given what it has seen; None for every visible row."""

@@ -13,12 +13,11 @@ from lookalike.errors import OptionError
 from lookalike.hashing import family_from_json
 from lookalike.hashing.base import checked
 
-SCAN_BELOW = 10_000
-"""With fewer rows than this every row is compared.
-
-Measured by `python benchmarks/scan_size.py` on 2 cores: buckets overtake the scan from 5,000 to 10,000 rows,
-and fitting them takes seconds.
-"""
+SCANNED_NUMBERS = 1_000_000
+"""Fewer numbers than this are all compared with a query, in half a millisecond; see `benchmarks/scan_size.py`.
+Buckets answer sooner, but take a second to build and as long to load the compiled kernels in each process."""
+FEWEST_ROWS, MOST_ROWS = 2_000, 10_000
+"""Whatever their dimension, fewer rows than the first are compared, and more than the second are not."""
 
 LARGEST_SHARE = 0.25
 """Where buckets would give more than this share of all rows, every row is compared instead."""
@@ -53,7 +52,7 @@ class Settings:
         """Return checked settings. Raises OptionError."""
         checked("dimension", dimension, 1)
         checked("seed", seed, 0)
-        scan_below = SCAN_BELOW if scan_below is None else checked("scan_below", scan_below, 0)
+        scan_below = scan_size(dimension) if scan_below is None else checked("scan_below", scan_below, 0)
         if family is not None:
             family_from_json(family)  # whether it can be made, when buckets are
         if dtype not in {kept.name for kept in KEPT_DTYPES}:
@@ -65,6 +64,11 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON types."""
         return asdict(self)
+
+
+def scan_size(dimension: int) -> int:
+    """Return the number of rows of a dimension from which buckets are built."""
+    return min(max(SCANNED_NUMBERS // dimension, FEWEST_ROWS), MOST_ROWS)
 
 
 def thread_count(n_jobs: int) -> int:
