@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from lookalike.hashing.k_means import many_means, nearest_centroid
 from lookalike.hashing.projection import Projection
 from lookalike.index.partition import Partition
 from lookalike.index.probing import measured
-from lookalike.kernels import compiled_search
+from lookalike.kernels import compiled_begin
 
 ROWS, DIMENSION, QUERIES = 100_000, 128, 1_000
 ROUNDS = 7
@@ -45,16 +46,20 @@ def main(paths: list[str]) -> None:
         if setting is None:
             print(f"recall {recall}: no setting serves")
             continue
-        arguments = (10, setting.probes, setting.rerank)
+        search = partial(
+            partition.search,
+            k=10,
+            probes=setting.probes,
+            rerank=setting.rerank,
+            reach=setting.reach,
+            margin=setting.margin,
+        )
 
-        def batched(arguments: tuple[int, int, int] = arguments) -> None:
-            partition.search(queries, *arguments)
-
-        def one_by_one(arguments: tuple[int, int, int] = arguments) -> None:
+        def one_by_one(search: Callable[..., Any] = search) -> None:
             for i in range(len(queries)):
-                partition.search(queries[i : i + 1], *arguments)
+                search(queries[i : i + 1])
 
-        batch, single = least(batched) / len(queries), least(one_by_one) / len(queries)
+        batch, single = least(partial(search, queries)) / len(queries), least(one_by_one) / len(queries)
         print(
             f"recall {recall}: {setting.probes} probes, {setting.rerank} compared, {setting.rows:.0f} estimated: "
             f"batch {batch:.1f} us, single {single:.1f} us"
@@ -76,23 +81,18 @@ def made(vectors: Any) -> Partition:
 
 def parts(partition: Partition, queries: Any) -> dict[str, float]:
     """Return microseconds a query of what every search does, and of buckets and rows one more."""
-    begin, choose, aligned = compiled_search.begin, compiled_search.choose, compiled_search.aligned
-    signs, groups = partition.projection.signs, -(-len(partition.centroids) // 16)
+    begin, choose, scratch = compiled_begin.begin, compiled_begin.choose, compiled_begin.scratch
+    groups = -(-len(partition.centroids) // 16)
 
     @njit
     def beginnings(plan: Any, steps: Any, queries: Any, probes: Any) -> Any:
-        moved = aligned(np.empty(queries.shape[1] * 5 + 160, dtype=np.uint8), (queries.shape[1] + 15) // 16 * 80)
-        turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
-        tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
-        nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
-        lowest = np.empty(groups * 2 + 32, dtype=np.float32)
-        chosen = np.empty(groups * 16 + 16, dtype=np.float32)
-        buckets = np.empty(groups * 16 + 16, dtype=np.int32)
+        moved, turned, tables, nearness, lowest, told, chosen, buckets = scratch(plan)
         total = np.int64(0)
         for q in range(len(queries)):
-            begin(plan, steps, queries[q].ctypes.data, moved, turned, tables, nearness, lowest)
+            begin(plan, steps, queries[q].ctypes.data, 1, moved, turned, tables, nearness, lowest, told)
             if probes:
-                total += choose(nearness, lowest, groups, probes, chosen, buckets)
+                reach = np.float32(0)
+                total += choose(nearness[0], lowest[0], groups, probes, probes, reach, chosen, buckets)
         return total
 
     def timed(probes: int) -> float:

@@ -22,6 +22,8 @@ def partition_of(vectors: npt.NDArray[Any], metric: Any, buckets: int, seed: int
     wide = vectors.astype(np.float32)
     if metric == "cosine":
         wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    if vectors.dtype == np.float32:
+        vectors = wide
     centroids = wide[random.choice(len(wide), buckets, replace=False)].copy()
     for _ in range(5):
         labels = ((centroids**2).sum(axis=1) - 2 * wide @ centroids.T).argmin(axis=1)

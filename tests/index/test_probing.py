@@ -28,7 +28,9 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
         for recall in (0.8, 0.9, 0.95, 0.99):
             setting = tuning.choose(k, recall)
             assert setting is not None
-            found, _ = partition.search(queries, k, setting.probes, setting.rerank)
+            found, _ = partition.search(
+                queries, k, setting.probes, setting.rerank, reach=setting.reach, margin=setting.margin
+            )
             shares = [np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)]
             assert np.mean(shares) >= recall - 0.01 - 2 * np.std(shares) / len(shares) ** 0.5
             assert setting.rows < 8_000
@@ -37,10 +39,10 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
 def test_settings_grow_in_recall_and_survive_json() -> None:
     tuning = measured(partition_of(clustered(np.random.default_rng(2), 5_000, 16), "euclidean", 60), 0)
     assert tuning == Tuning.from_json(tuning.to_json())
-    for k in (1, 10, 100):
-        recalls = [setting.recall for setting in tuning.settings if setting.k == k]
-        assert recalls == sorted(set(recalls))
-        assert len(recalls) > 3
+    for k in (10, 30, 100):
+        floors = [setting.floor for setting in tuning.settings if setting.k == k]
+        assert floors == sorted(set(floors))
+        assert len(floors) > 3
     larger = tuning.choose(200, 0.9)
     at = tuning.choose(100, 0.9)
     assert larger is not None
@@ -74,7 +76,9 @@ def test_few_rows_are_measured() -> None:
         {"queries": 1, "settings": [[1, 2]]},
         {"queries": "x", "settings": []},
         {"queries": 1, "settings": None},
-        {"queries": 1, "settings": [[1, 0, 5, 0.5, 0.1, 3.0]]},
+        {"queries": 1, "settings": [[1, 0, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
+        {"queries": 1, "settings": [[1, 1, -0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
+        {"queries": 1, "settings": [[1, 1, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0, 4.0]]},
     ],
 )
 def test_damaged_measurements_are_refused(damaged: Any) -> None:

@@ -10,11 +10,18 @@ from numba import njit
 
 from lookalike.hashing.projection import Projection
 from lookalike.index.partition import ELEMENTS, METRICS, Partition, block_count, encode
-from lookalike.kernels import compiled_encode, compiled_parts, compiled_search, reference_partition
+from lookalike.kernels import (
+    compiled_begin,
+    compiled_compare,
+    compiled_encode,
+    compiled_parts,
+    compiled_select,
+    reference_partition,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 COMPARED = {
-    name: (getattr(compiled_parts, f"square_{name}"), getattr(compiled_parts, f"product_{name}"))
+    name: (getattr(compiled_compare, f"square_{name}"), getattr(compiled_compare, f"product_{name}"))
     for name in ELEMENTS
 }
 
@@ -49,7 +56,7 @@ def test_a_block_is_estimated(seed: Any, signs: Any, spread: Any) -> None:
     )
     entries, step, shift = reference_partition.tables(turned)
     own = np.empty(4 * signs, dtype=np.uint8)
-    own_step, lengths = compiled_search._tables(turned, own)
+    own_step, lengths = compiled_begin.make_tables(turned, own)
     assert own_step == pytest.approx(step, rel=1e-5)
     assert -lengths == pytest.approx(shift, rel=1e-5)
     assert np.abs(own.astype(int) - entries.reshape(-1)).max() <= 1  # a sum half way may round either way
@@ -103,7 +110,7 @@ def test_the_least_are_selected(seed: Any, count: Any, want: Any, slack: Any, re
     values[:count] = random.integers(0, 5, count) if repeated else random.standard_normal(count)
     given = values[:count].copy()
     places = np.arange(count + 32, dtype=np.int32)
-    kept, limit = compiled_search.select(values, places, count, want, slack)
+    kept, limit = compiled_select.select(values, places, count, want, slack)
     assert kept >= min(want, count)
     assert sorted(values[:kept]) == sorted(given)[:kept]
     assert np.array_equal(given[places[:kept]], values[:kept])
@@ -120,7 +127,7 @@ def test_pairs_are_sorted(seed: Any, count: Any, repeated: Any) -> None:
     values[:count] = random.integers(0, 9, count) if repeated else random.standard_normal(count)
     numbers = random.permutation(count + 16).astype(np.int64)
     expected = sorted(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True))
-    compiled_search._sort(values, numbers, count)
+    compiled_select.sort(values, numbers, count)
     assert list(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True)) == expected
 
 
@@ -131,6 +138,8 @@ def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: in
     wide = vectors.astype(np.float32)
     if metric == "cosine":
         wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
+        if element == "float32":
+            vectors = wide
     counts = random.multinomial(rows, random.dirichlet(np.ones(buckets)))
     offsets = np.append(0, np.cumsum(counts))
     centroids = wide[random.integers(0, rows, buckets)]  # not quite: signs of nothing are anything

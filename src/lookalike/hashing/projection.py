@@ -21,7 +21,7 @@ from lookalike.hashing.byte_blocks import byte_blocks
 
 SIGNS_A_UNIT = 128
 """The kernels look up so many signs at once."""
-SIGNS_BY_DIMENSION, MOST_SIGNS = ((128, 128), (1024, 256), (2048, 384)), 512
+SIGNS_BY_DIMENSION, MOST_SIGNS = ((128, 128), (2048, 256)), 512
 """More signs tell rows apart better, and take longer to turn a query to and to look through."""
 LARGEST_SIGNS = 4096
 """Sums of table entries are of 16 bits."""

@@ -78,8 +78,14 @@ class Buckets(ABC):
         """Return all that was measured."""
 
     @abstractmethod
-    def tables(self, query: Float32, row: int, vector: Float32, probes: int) -> tuple[TableExplanation, ...]:
-        """Tell which buckets one query (1, d) looks into and which the row, `vector` (1, d), is in."""
+    def tables(
+        self, query: Float32, row: int, vector: Float32, k: int, recall: float
+    ) -> tuple[TableExplanation, ...]:
+        """Tell which buckets one query (1, d) looks into for `k` at `recall`, and which the row is in.
+
+        Args:
+            vector: the row, (1, d).
+        """
 
     @abstractmethod
     def estimate(self, query: Float32, row: int) -> tuple[float, float]:

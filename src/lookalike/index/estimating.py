@@ -51,10 +51,13 @@ def estimate(partition: Partition, query: Float32, row: int) -> tuple[float, flo
     return middle, max(high - middle, middle - low)
 
 
-def probed(partition: Partition, query: Float32, probes: int) -> Int64:
-    """Return the buckets that one query (1, d) looks into, likeliest first, (probes,)."""
+def probed(partition: Partition, query: Float32, probes: int, reach: float) -> Int64:
+    """Return the buckets that one query (1, d) looks into, likeliest first; see `Partition.search`."""
     if partition.metric == "dot":
         cost = -(query @ partition.centroids.T)[0]
+        unit = float(np.linalg.norm(query))
     else:
         cost = squared_distances(query, partition.centroids)[0]
-    return np.argsort(cost, kind="stable")[:probes]
+        unit = math.sqrt(max(float(cost.min()), 0.0))
+    within = int(np.count_nonzero(cost <= cost.min() + reach * unit))
+    return np.argsort(cost, kind="stable")[: min(max(within, (probes + 1) // 2), 2 * probes)]

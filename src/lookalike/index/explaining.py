@@ -24,7 +24,7 @@ def explain(state: State, settings: Settings, query: Float32, id: int, row: int)
     tables: tuple[TableExplanation, ...] = ()
     estimated: tuple[float, float] | None = None
     if base.buckets is not None and row < len(base.ids):
-        tables = base.buckets.tables(query, row, vector, 1 if chosen is None else chosen.probes)
+        tables = base.buckets.tables(query, row, vector, MEASURED_AT, settings.recall)
         estimated = base.buckets.estimate(query, row)
     return Explanation(
         id=id,

@@ -48,8 +48,8 @@ _EVERY_ROW: UInt16 = np.empty(0, dtype=np.uint16)
 class Partition:
     """The searchable rows of a base; arrays may be memory-mapped and are only read.
 
-    Under "cosine" rows need not be of length one: their lengths are divided out. Under "dot" inner products are
-    estimated directly.
+    Under "cosine" rows of float32 are of length one; others need not be, and their lengths are divided out. Under
+    "dot" inner products are estimated directly.
 
     Attributes:
         metric: "euclidean", "cosine" or "dot".
@@ -151,6 +151,7 @@ class Partition:
         reach: float | None = None,
         margin: float | None = None,
         visible: UInt16 | None = None,
+        beyond: bool = True,
         max_distance: float = np.inf,
         threads: int = 1,
     ) -> tuple[Int64, Float32]:
@@ -167,8 +168,9 @@ class Partition:
             margin: where given, the rows are compared whose estimates are this much farther than the k-th, from
                 half to twice as many as `rerank`. Squared distances are compared, in units of the k-th; under
                 "dot", inner products in units of the query's length.
-            visible: what `mask` gave for the rows that may be found; None for all. Buckets are then looked into
-                until as many visible rows were seen as the same probes show without a mask.
+            visible: what `mask` gave for the rows that may be found; None for all.
+            beyond: whether buckets are then looked into until as many visible rows were seen as the same probes show
+                without a mask, and visible rows of as many buckets.
             max_distance: rows farther than this are left out.
             threads: at most so many, each with queries of its own; the interpreter's lock is not held.
         """
@@ -184,7 +186,7 @@ class Partition:
             visible = _EVERY_ROW
         elif visible.shape != (len(self.blocks),):
             raise OptionError("the mask is of another partition")
-        else:
+        elif beyond:
             enough = -(-probes * len(self.ids) // max(1, len(self.centroids)))
         search = _search or _load()
         common = (least, most, reach or 0.0, shallow, deep, margin or 0.0, visible, enough, max_distance)
@@ -313,8 +315,7 @@ def _slots(offsets: Int64, first: int, last: int) -> Int64:
 def _centroid_blocks(metric: Metric, centroids: Float32, projection: Projection) -> tuple[UInt8, np.float32]:
     """Return turned centroids as bytes for the kernels, whose constants are their own share of the nearness."""
     moved = centroids - projection.mean
+    own: npt.NDArray[Any] = np.einsum("ij,ij->i", moved, moved)
     if metric == "dot":
-        own: Float32 = -(moved @ projection.mean)
-    else:
-        own = np.einsum("ij,ij->i", moved, moved)
+        own = -(moved @ projection.mean)
     return byte_blocks(projection.turned(centroids), own)

@@ -100,6 +100,7 @@ class Partitioned(Buckets):
             reach=chosen.reach,
             margin=chosen.margin,
             visible=None if visible is None else visible.mask,
+            beyond=visible is not None and visible.share <= MOSTLY,
             max_distance=max_distance,
             threads=threads,
         )
@@ -117,9 +118,13 @@ class Partitioned(Buckets):
         """See `Buckets`."""
         return tuple(_told(setting) for setting in self.tuning.settings)
 
-    def tables(self, query: Float32, row: int, vector: Float32, probes: int) -> tuple[TableExplanation, ...]:
+    def tables(
+        self, query: Float32, row: int, vector: Float32, k: int, recall: float
+    ) -> tuple[TableExplanation, ...]:
         """See `Buckets`; there is one table, whose keys are the numbers of the centroids."""
-        keys = probed(self.partition, query, probes).tolist()
+        chosen = self._choose(k, recall)
+        probes, reach = (1, 0.0) if chosen is None else (chosen.probes, chosen.reach)
+        keys = probed(self.partition, query, probes, reach).tolist()
         own = int(np.searchsorted(self.partition.offsets, row, side="right")) - 1
         content = hashlib.blake2b(np.ascontiguousarray(self.partition.centroids).tobytes(), digest_size=16)
         return (

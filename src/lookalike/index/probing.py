@@ -18,21 +18,20 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
 from lookalike.errors import OptionError
-from lookalike.index.partition import Partition
+from lookalike.index.answers import restored
+from lookalike.index.partition import Bool, Partition
 from lookalike.index.rows import release
 
 SAMPLED_QUERIES = 512
 LEAST_QUERIES = 128
 PRODUCTS = 6e10
 """Fewer rows are drawn where the exact scan would take more products than this."""
-NEIGHBOURS = (1, 10, 100)
+NEIGHBOURS = (10, 30, 100)
 MOST_SHARE = 0.5
 """Settings that look at more than this share of the rows are not measured: a scan is as good."""
 ENOUGH = 0.999
 """Buckets beyond those that hold this share of the neighbours are not looked into."""
 GROWTH = 2 ** (1 / 3)
-HELD_BACK = 0.1
-"""Of what a recall lacks to 1, so much more is aimed at; and one standard error."""
 BLOCK_BYTES = 8 << 20
 KEPT_CHOICES = 1024
 LEAST_DEPTH = 2
@@ -57,6 +56,9 @@ class Setting:
     """Mean recall@k over the sampled queries."""
     error: float
     """Standard error of that mean."""
+    floor: float
+    """The recall of the farther half of the neighbours, less its standard error. The nearer ones may be copies of one
+    picture, which queries that are not among the rows have none of."""
     rows: float
     """Mean rows whose distance is estimated for a query."""
 
@@ -86,10 +88,9 @@ class Tuning:
         if not measured:
             return None
         at = next((known for known in measured if known >= k), measured[-1])
-        wanted = recall + (1 - recall) * HELD_BACK
         growth = max(1.0, k / at)
         for setting in self.settings:
-            if setting.k == at and setting.recall - setting.error >= wanted:
+            if setting.k == at and setting.floor >= recall:
                 return replace(
                     setting,
                     k=k,
@@ -109,20 +110,10 @@ class Tuning:
     @classmethod
     def from_json(cls, parts: Mapping[str, Any]) -> Self:
         """Return what `to_json` was taken of. Raises OptionError where it is something else."""
-        try:
-            settings = tuple(
-                Setting(int(k), int(probes), float(reach), int(rerank), float(margin), *map(float, measured))
-                for k, probes, reach, rerank, margin, *measured in parts["settings"]
-            )
-            queries = int(parts["queries"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise OptionError(f"measurements are damaged ({error}); build the index again") from None
-        if not all(
-            min(s.k, s.probes, s.rerank) >= 1 and s.reach >= 0 and s.margin >= 0 and 0 <= s.recall <= 1
-            for s in settings
-        ):
+        queries = parts.get("queries")
+        if type(queries) is not int or queries < 0:
             raise OptionError("measurements are damaged; build the index again")
-        return cls(queries, settings)
+        return cls(queries, restored(Setting, parts.get("settings")))
 
 
 def measured(partition: Partition, seed: int, threads: int = 1) -> Tuning:
@@ -212,7 +203,8 @@ def _levels(partition: Partition, queries: Float32, wanted: Int32) -> tuple[Int6
         levels.append(min(most, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
     probes = np.array(levels, dtype=np.int64)
     nearest = np.take_along_axis(nearness, order[:, : probes[-1]], axis=1)
-    beyond = (nearest - nearest[:, :1]) / np.maximum(units, np.finfo(np.float32).tiny)[:, np.newaxis]
+    beyond = nearest - nearest[:, :1]
+    np.divide(beyond, units[:, np.newaxis], out=beyond, where=units[:, np.newaxis] > 0)
     reaches: Float32 = np.median(beyond, axis=0)[probes - 1].astype(np.float32)
     return probes, reaches
 
@@ -271,17 +263,25 @@ def _frontier(
         for depth, margin in zip(depths, _margins(depths, seen.ahead[level], beyond), strict=True):
             deep = (seen.ahead[level] < 2 * depth) & (beyond <= margin)
             compared = probed & (deep | (seen.ahead[level] < max(k, (depth + 1) // 2)))
-            found = compared[:, :k].mean(axis=1)
-            recall, error = float(found.mean()), float(found.std()) / math.sqrt(len(found))
-            setting = Setting(k, probes, float(reaches[level]), depth, margin, recall, error, rows)
+            recall, error = _mean(compared[:, :k])
+            floor = float(np.subtract(*_mean(compared[:, k // 2 : k])))
+            setting = Setting(
+                k, probes, float(reaches[level]), depth, margin, recall, error, max(0.0, floor), rows
+            )
             tried.append((_cost(partition, setting), setting))
             if depth > rows:
                 break
     kept: list[Setting] = []
     for _, setting in sorted(tried, key=lambda pair: (pair[0], pair[1].probes)):
-        if not kept or setting.recall > kept[-1].recall:
+        if not kept or setting.floor > kept[-1].floor:
             kept.append(setting)
     return kept
+
+
+def _mean(found: Bool) -> tuple[float, float]:
+    """Return the mean over the queries of the share of each one's rows (q, w) that are found, and its error."""
+    shares = found.mean(axis=1)
+    return float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
 
 
 def _beyond(seen: _Trace, level: int, number: int, *, own_unit: bool) -> Float64:

@@ -12,7 +12,6 @@ from numba.extending import intrinsic
 
 from lookalike.kernels.compiled_vector import (
     BYTES,
-    ELEMENTS,
     F32,
     FLOATS,
     I1,
@@ -30,19 +29,21 @@ from lookalike.kernels.compiled_vector import (
     fused,
     load,
     looked_up,
+    masked,
     ones,
     products,
+    rest_of,
     shuffled,
     splat,
     store,
-    total,
-    widened,
 )
 
 CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES = 64, 256, 512
 """A unit is 128 signs of 16 rows: four chunks of 64 bytes, with 128 bytes of tables each."""
 
 INT, FLOAT = types.int64, types.float32
+TOGETHER = 4
+"""Queries that a centroid is multiplied with at once."""
 
 
 @intrinsic
@@ -257,6 +258,38 @@ def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, o
 
 
 @intrinsic
+def byte_products_together(
+    typing: Any, block: Any, queries: Any, stride: Any, words: Any, scales: Any, out: Any, out_stride: Any
+) -> Any:
+    """Do what `byte_products` does for `TOGETHER` queries, of which each and its result are a stride further."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, queries, stride, words, scales, out, out_stride = arguments
+        biases = builder.add(block, builder.mul(words, I64(64)))
+        asked = [builder.add(queries, builder.mul(stride, I64(query))) for query in range(TOGETHER)]
+        sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in asked]
+        for place in sums:
+            builder.store(load(builder, biases, 0, ROWS32), place)
+        with cgutils.for_range(builder, builder.udiv(words, I64(2)), intp=I64) as loop:
+            row = builder.add(block, builder.mul(loop.index, I64(128)))
+            for part in range(2):
+                codes = load(builder, row, 64 * part, BYTES)
+                for query, place in zip(asked, sums, strict=True):
+                    at = builder.add(query, builder.mul(loop.index, I64(8)))
+                    word = builder.bitcast(broadcast(builder, load(builder, at, 4 * part, I32)), BYTES)
+                    builder.store(products(context, builder, builder.load(place), word, codes), place)
+        constant = load(builder, biases, 64, FLOATS)
+        for query, place in enumerate(sums):
+            product = builder.sitofp(builder.load(place), FLOATS)
+            scale = broadcast(builder, load(builder, scales, 4 * query, F32))
+            found = fused(builder, product, scale, constant)
+            store(builder, found, builder.add(out, builder.mul(out_stride, I64(query))))
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT, INT, INT, INT, INT), generate
+
+
+@intrinsic
 def make_table(typing: Any, values: Any, inverse: Any, out: Any) -> Any:
     """Store the 16-byte table of four values: entry v sums 2 |value| * inverse over the signs that v has right."""
 
@@ -288,8 +321,8 @@ def difference(typing: Any, first: Any, second: Any, dimension: Any, out: Any) -
             both = (load(builder, builder.add(whole, offset), 0, FLOATS) for whole in (first, second))
             store(builder, builder.fsub(*both), builder.add(out, offset))
         with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
-            offset, mask = builder.mul(even, I64(4)), _rest(builder, even, dimension)
-            both = (_masked(builder, builder.add(whole, offset), FLOATS, mask) for whole in (first, second))
+            offset, mask = builder.mul(even, I64(4)), rest_of(builder, even, dimension)
+            both = (masked(builder, builder.add(whole, offset), FLOATS, mask) for whole in (first, second))
             store(builder, builder.fsub(*both), builder.add(out, offset))
         return context.get_dummy_value()
 
@@ -365,63 +398,3 @@ def ones_of(typing: Any, bits: Any) -> Any:
         return ones(builder, arguments[0])
 
     return INT(INT), generate
-
-
-def _comparison(element: str, product: bool) -> Any:
-    """Return the kernel that compares a float32 query with a row of one type."""
-    kind, size = ELEMENTS[element]
-    rows = ir.VectorType(kind, LANES)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        query, row, dimension = arguments
-        sums = [cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(4)]
-
-        def step(at: Any, part: int, mask: Any = None) -> None:
-            asked_at = builder.add(query, builder.mul(at, I64(4)))
-            row_at = builder.add(row, builder.mul(at, I64(size)))
-            if mask is None:
-                asked = load(builder, asked_at, part * 64, FLOATS)
-                values = load(builder, row_at, part * LANES * size, rows)
-            else:
-                asked, values = _masked(builder, asked_at, FLOATS, mask), _masked(builder, row_at, rows, mask)
-            values = widened(context, builder, values, element)
-            first = asked if product else builder.fsub(asked, values)
-            second = values if product else first
-            builder.store(fused(builder, first, second, builder.load(sums[part])), sums[part])
-
-        wide = builder.and_(dimension, I64(-64))
-        with cgutils.for_range_slice(builder, I64(0), wide, I64(64), intp=I64) as (at, _):
-            for part in range(4):
-                step(at, part)
-        even = builder.and_(dimension, I64(-LANES))
-        with cgutils.for_range_slice(builder, wide, even, I64(LANES), intp=I64) as (at, _):
-            step(at, 0)
-        with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
-            step(even, 0, _rest(builder, even, dimension))
-        first, second, third, fourth = (builder.load(place) for place in sums)
-        return total(builder, builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth)))
-
-    def compare(typing: Any, query: Any, row: Any, dimension: Any) -> Any:
-        return FLOAT(INT, INT, INT), generate
-
-    return intrinsic(compare)
-
-
-def _rest(builder: Any, start: Any, end: Any) -> Any:
-    """Return the mask of the lanes from `start` that are before `end`."""
-    left = builder.trunc(builder.sub(end, start), I32)
-    return builder.icmp_unsigned("<", ir.Constant(ROWS32, list(range(LANES))), broadcast(builder, left))
-
-
-def _masked(builder: Any, address: Any, kind: Any, mask: Any) -> Any:
-    """Return a vector of which only the elements under `mask` are read; the others are 0."""
-    pointer = builder.inttoptr(address, ir.PointerType())
-    name = {"i8": "v16i8", "i16": "v16i16", "float": "v16f32"}[str(kind.element)]
-    zero = ir.Constant(kind, [0 if isinstance(kind.element, ir.IntType) else 0.0] * LANES)
-    signature = ir.FunctionType(kind, [pointer.type, I32, mask.type, kind])
-    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.masked.load.{name}.p0")
-    return builder.call(function, (pointer, I32(1), mask, zero))
-
-
-square_uint8, square_int8, square_float16, square_float32 = (_comparison(e, False) for e in ELEMENTS)
-product_uint8, product_int8, product_float16, product_float32 = (_comparison(e, True) for e in ELEMENTS)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.kernels.compiled_search import INFINITY, aligned, begin, choose, parts, select, threshold
+from lookalike.kernels.compiled_begin import begin, choose, parts, scratch
+from lookalike.kernels.compiled_select import INFINITY, select, threshold
 
 
 @njit(
@@ -49,20 +50,14 @@ def trace(
 
     `wanted_buckets` (q, w) are the buckets of the wanted rows; levels, reaches and ks grow.
     """
-    buckets, dimension, signs, metric = plan[0], plan[1], plan[2], plan[4]
+    buckets, signs = plan[0], plan[2]
     offsets, starts, blocks = plan[7], plan[8], plan[9]
     signs_units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     width, nearest = wanted.shape[1], ks[-1]
     largest = np.int64(0)
     for bucket in range(buckets):
         largest = max(largest, parts.int64_at(offsets, bucket + 1) - parts.int64_at(offsets, bucket))
-    moved = aligned(np.empty(dimension * 5 + 160, dtype=np.uint8), (dimension + 15) // 16 * 80)
-    turned = aligned(np.empty(signs * 4 + 64, dtype=np.uint8), signs * 4).view(np.float32)
-    tables = aligned(np.empty(signs * 5 + 64, dtype=np.uint8), signs * 5)
-    nearness = aligned(np.empty(groups * 64 + 64, dtype=np.uint8), groups * 64).view(np.float32)
-    lowest = np.empty(groups * 2 + 32, dtype=np.float32)
-    chosen = np.empty(groups * 16 + 16, dtype=np.float32)
-    chosen_buckets = np.empty(groups * 16 + 16, dtype=np.int32)
+    moved, turned, tables, nearness, lowest, told, chosen, chosen_buckets = scratch(plan)
     estimates = np.empty(largest + 64, dtype=np.float32)
     places = np.empty(largest + 64, dtype=np.int32)
     best = np.empty(largest + nearest * 2 + 64, dtype=np.float32)
@@ -72,12 +67,11 @@ def trace(
     tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        origin, unit, table_step, table_shift = begin(
-            plan, steps, query, moved, turned, tables, nearness, lowest
-        )
+        begin(plan, steps, query, 1, moved, turned, tables, nearness, lowest, told)
+        origin, unit, table_step, table_shift = told[0, 0], told[0, 1], told[0, 2], told[0, 3]
         units[q] = unit
         most = min(2 * levels[-1], buckets)
-        last = choose(nearness, lowest, groups, most, most, np.float32(0), chosen, chosen_buckets)
+        last = choose(nearness[0], lowest[0], groups, most, most, np.float32(0), chosen, chosen_buckets)
         within = 0
         for level in range(len(levels)):
             while within < last and chosen[within] <= chosen[0] + reaches[level] * unit:

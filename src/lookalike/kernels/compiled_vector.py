@@ -156,3 +156,19 @@ def bits_of(builder: ir.IRBuilder, mask: Any) -> Any:
 def ones(builder: ir.IRBuilder, bits: Any) -> Any:
     """Return how many bits of an int64 are set."""
     return call(builder, "llvm.ctpop.i64", I64, (bits,))
+
+
+def rest_of(builder: ir.IRBuilder, start: Any, end: Any) -> Any:
+    """Return the mask of the lanes from `start` that are before `end`."""
+    left = builder.trunc(builder.sub(end, start), I32)
+    return builder.icmp_unsigned("<", ir.Constant(ROWS32, list(range(LANES))), broadcast(builder, left))
+
+
+def masked(builder: ir.IRBuilder, address: Any, kind: Any, mask: Any) -> Any:
+    """Return a vector of which only the elements under `mask` are read; the others are 0."""
+    pointer = builder.inttoptr(address, ir.PointerType())
+    name = {"i8": "v16i8", "i16": "v16i16", "float": "v16f32"}[str(kind.element)]
+    zero = ir.Constant(kind, [0 if isinstance(kind.element, ir.IntType) else 0.0] * LANES)
+    signature = ir.FunctionType(kind, [pointer.type, I32, mask.type, kind])
+    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.masked.load.{name}.p0")
+    return builder.call(function, (pointer, I32(1), mask, zero))
