@@ -119,6 +119,88 @@ def test_the_least_are_selected(seed: Any, count: Any, want: Any, slack: Any, re
         assert kept <= max(want + slack, 0) or count <= want
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    SEEDS,
+    st.integers(1, 300),
+    st.integers(1, 20),
+    st.integers(0, 60),
+    st.floats(0, 2),
+    st.sampled_from([-1, 3]),
+)
+def test_estimates_near_the_kth_are_kept(
+    seed: Any, count: Any, k: Any, more: Any, margin: Any, unit: Any
+) -> None:
+    random = np.random.default_rng(seed)
+    values = np.full(count + 32, 7, dtype=np.float32)
+    values[:count] = random.standard_normal(count) + random.integers(0, 3)
+    given, places = values[:count].copy(), np.arange(count + 32, dtype=np.int32)
+    least, most = k + more, 2 * (k + more)
+    expected = reference_partition.kept(given, k, least, most, margin, unit)
+    size, limit = compiled_select.keep_near(
+        values, places, count, k, least, most, np.float32(margin), np.float32(unit)
+    )
+    found = places[:size]
+    assert np.array_equal(given[found], values[:size])
+    assert set(expected.tolist()) <= set(found.tolist())
+    # The k-th is known to be less than the one after it; and where numbers decide, some more are kept.
+    further = reference_partition.kept(given, k + 1, least, most, margin, unit)
+    assert size <= max(len(further), least + (least >> 3), min(len(further), most) + (most >> 3))
+    assert size == count or (values[:size] <= limit).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS, st.integers(1, 400), st.integers(1, 50), st.integers(0, 50), st.floats(0, 2))
+def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, more: Any, reach: Any) -> None:
+    random = np.random.default_rng(seed)
+    least, groups = min(least, buckets), -(-buckets // 16)
+    most = min(least + more, buckets)
+    nearness = np.full(16 * groups, np.inf, dtype=np.float32)
+    nearness[:buckets] = random.standard_normal(buckets)
+    step = compiled_begin.LOWEST_OF
+    padded = np.full((-(-groups // step) * step, 16), np.inf, dtype=np.float32)
+    padded[:groups] = nearness.reshape(groups, 16)
+    lowest = padded.reshape(-1, step, 16).min(axis=1).reshape(-1)
+    chosen = np.empty(16 * groups + 16, dtype=np.float32)
+    numbers = np.empty(16 * groups + 16, dtype=np.int32)
+    size = compiled_begin.choose(nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers)
+    expected = reference_partition.chosen(nearness[:buckets], least, most, reach)
+    assert numbers[:size].tolist() == expected.tolist()
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.sampled_from([1, 15, 100, 130]), st.sampled_from(list(METRICS)))
+def test_queries_begun_together_are_as_if_alone(seed: Any, dimension: Any, metric: Any) -> None:
+    random = np.random.default_rng(seed)
+    partition = parts_of(random, dimension, "float32", metric, 20, 300)
+    queries = partition.rows_as_hashed(np.arange(compiled_begin.TOGETHER)) + np.float32(0.01)
+    together = _begun(partition.plan, partition.steps, queries, len(queries))
+    for number, query in enumerate(queries):
+        alone = _begun(partition.plan, partition.steps, query[np.newaxis].copy(), 1)
+        for many, one in zip(together, alone, strict=True):
+            assert np.array_equal(many[number], one[0])
+    turned, nearness, told = together
+    exact = partition.projection.turned(queries)
+    lengths = np.linalg.norm(queries - partition.projection.mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(turned / lengths, exact / lengths, atol=0.05)
+    distances = -(queries @ partition.centroids.T)
+    if metric != "dot":
+        distances = ((queries[:, np.newaxis] - partition.centroids) ** 2).sum(axis=2)
+    size = np.abs(distances).max() + (lengths**2).max()
+    np.testing.assert_allclose(told[:, :1] + nearness[:, :20], distances, atol=0.05 * size)
+
+
+@njit
+def _begun(plan: Any, steps: Any, queries: Any, count: Any) -> Any:
+    moved, turned, tables, nearness, lowest, told, _, _ = _scratch(plan)
+    _begin(plan, steps, queries.ctypes.data, count, moved, turned, tables, nearness, lowest, told)
+    return turned, nearness, told
+
+
+_begin: Any = compiled_begin.begin
+_scratch: Any = compiled_begin.scratch
+
+
 @settings(deadline=None, max_examples=40)
 @given(SEEDS, st.one_of(st.integers(0, 100), st.integers(500, 700)), st.booleans())
 def test_pairs_are_sorted(seed: Any, count: Any, repeated: Any) -> None:
@@ -199,15 +281,18 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
 
 
 @settings(deadline=None, max_examples=30)
-@given(SEEDS, st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)))
-def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any) -> None:
+@given(SEEDS, st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)), st.sampled_from([None, 50.0]))
+def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any, reach: Any) -> None:
     random = np.random.default_rng(seed)
     partition = parts_of(random, 20, element, metric, 6, 150)
     queries = partition.rows_as_hashed(np.arange(3)) + np.float32(0.01)
     if metric == "cosine":
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    ids, distances = partition.search(queries, 5, 6, 40)
-    slow_ids, slow = reference_partition.search(partition, queries, 5, 6, 40, METRICS[metric])
+    probes = 6 if reach is None else 3
+    ids, distances = partition.search(queries, 5, probes, 40, reach=reach, margin=reach)
+    slow_ids, slow = reference_partition.search(
+        partition, queries, 5, probes, 40, METRICS[metric], reach, reach
+    )
     # Rows whose estimates are about equal may be compared by one and not by the other.
     assert (ids == slow_ids).mean() >= 0.8
     same = ids == slow_ids

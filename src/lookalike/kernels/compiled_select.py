@@ -58,7 +58,8 @@ def keep_near(
 ) -> Any:
     """Keep the values not far beyond the k-th least, but at least `least` and about `most`; see `select`.
 
-    Far is `margin` times `unit`, or times the k-th value itself where `unit` is negative.
+    Far is `margin` times `unit`, or times the k-th value itself where `unit` is negative. The k-th is only known to be
+    less than the one after it.
     """
     vectors = (count + 15) >> 4
     for i in range(count, vectors << 4):

@@ -112,25 +112,53 @@ def comparisons(query: Float32, rows: npt.NDArray[Any], metric: int) -> Float32:
     return distances
 
 
+def chosen(nearness: Float32, least: int, most: int, reach: float) -> Int64:
+    """Return the numbers of the nearest buckets, nearest first: those within `reach` of the nearest."""
+    within = int(np.count_nonzero(nearness <= nearness.min() + np.float32(reach)))
+    return np.argsort(nearness, kind="stable")[: min(max(within, least), most)]
+
+
+def kept(estimates: Float32, k: int, least: int, most: int, margin: float, unit: float) -> Int64:
+    """Return the numbers of the least estimates, in order: those not `margin` beyond the k-th.
+
+    The margin is in units of `unit`, or of the k-th estimate where `unit` is negative.
+    """
+    order = np.argsort(estimates, kind="stable")
+    kth = float(estimates[order[min(k, len(order)) - 1]])
+    limit = kth + margin * (unit if unit >= 0 else max(kth, 0.0))
+    within = int(np.count_nonzero(estimates <= limit))
+    return order[: min(max(within, least), most)]
+
+
 def search(
-    partition: Any, queries: Float32, k: int, probes: int, depth: int, metric: int
+    partition: Any,
+    queries: Float32,
+    k: int,
+    probes: int,
+    depth: int,
+    metric: int,
+    reach: float | None = None,
+    margin: float | None = None,
 ) -> tuple[Int64, Float32]:
     """Return what the compiled search returns, but for rounding and for rows whose estimates are about equal.
 
-    `partition` is a `lookalike.index.partition.Partition`.
+    `partition` is a `lookalike.index.partition.Partition`, whose `search` says what reach and margin are.
     """
     ids = np.full((len(queries), k), -1, dtype=np.int64)
     distances = np.full((len(queries), k), np.inf, dtype=np.float32)
     projection, offsets = partition.projection, partition.offsets
     starts = np.append(0, np.cumsum(-(-np.diff(offsets) // 16)))
+    least, most = (probes, probes) if reach is None else ((probes + 1) // 2, 2 * probes)
+    shallow, deep = (depth, depth) if margin is None else ((depth + 1) // 2, 2 * depth)
     for q, query in enumerate(queries):
         turned = projection.turned(query[np.newaxis])[0]
         entries, step, shift = tables(turned)
         nearness = ((partition.centroids - query) ** 2).sum(axis=1)
+        unit = np.sqrt(nearness.min())
         if metric == DOT:
-            nearness = -(partition.centroids @ query)
+            nearness, unit = -(partition.centroids @ query), np.linalg.norm(query)
         positions, estimates = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
-        for bucket in np.argsort(nearness, kind="stable")[:probes]:
+        for bucket in chosen(nearness, least, most, (reach or 0) * unit):
             for block in range(starts[bucket], starts[bucket + 1]):
                 first = offsets[bucket] + 16 * (block - starts[bucket])
                 count = min(16, offsets[bucket + 1] - first)
@@ -140,7 +168,8 @@ def search(
                 positions.append(np.arange(first, first + count))
                 estimates.append(found[:count])
         position, estimate = np.concatenate(positions), np.concatenate(estimates)
-        position = position[np.argsort(estimate, kind="stable")[:depth]]
+        far = float(unit) if metric == DOT else -1.0
+        position = position[kept(estimate, k, max(shallow, k), max(deep, k), margin or 0, far)]
         exact = comparisons(query, partition.vectors[position], metric)
         order = np.lexsort((partition.ids[position], exact))[:k]
         ids[q, : len(order)], distances[q, : len(order)] = partition.ids[position[order]], exact[order]
