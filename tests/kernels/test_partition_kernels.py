@@ -288,10 +288,10 @@ def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any,
     queries = partition.rows_as_hashed(np.arange(3)) + np.float32(0.01)
     if metric == "cosine":
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    probes = 6 if reach is None else 3
-    ids, distances = partition.search(queries, 5, probes, 40, reach=reach, margin=reach)
+    probes, depth = (6, 40) if reach is None else (3, 75)  # up to twice as many: all
+    ids, distances = partition.search(queries, 5, probes, depth, reach=reach, margin=reach)
     slow_ids, slow = reference_partition.search(
-        partition, queries, 5, probes, 40, METRICS[metric], reach, reach
+        partition, queries, 5, probes, depth, METRICS[metric], reach, reach
     )
     # Rows whose estimates are about equal may be compared by one and not by the other.
     assert (ids == slow_ids).mean() >= 0.8
