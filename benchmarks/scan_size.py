@@ -1,6 +1,6 @@
-"""Where buckets overtake the exact scan: the figures behind `SCAN_BELOW` in lookalike.index.settings.
+"""Where buckets overtake the exact scan: the figures behind `scan_size` in lookalike.index.settings.
 
-    python benchmarks/scan_size.py [--dimension 128 512] [--rows 5000 10000 20000 40000]
+    python benchmarks/scan_size.py [--dimension 32 128 1280] [--rows 1000 2000 5000 10000]
 
 Clustered random rows; prints the time of one query and of a query in a batch of 256, by scan and by buckets at
 a recall of 0.95, in microseconds.
@@ -49,8 +49,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dimension", type=int, nargs="+", default=[128, 512])
-    parser.add_argument("--rows", type=int, nargs="+", default=[5000, 10000, 20000, 40000])
+    parser.add_argument("--dimension", type=int, nargs="+", default=[32, 128, 1280])
+    parser.add_argument("--rows", type=int, nargs="+", default=[1000, 2000, 5000, 10000])
     options = parser.parse_args()
     print("dimension   rows  single scan  single buckets  batch scan  batch buckets  build s")
     for dimension in options.dimension:
