@@ -19,6 +19,8 @@ Int64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[Any]
 """Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8."""
 
+SMALLEST_SQUARE, LARGEST_SQUARE = 1e-37, 3e38
+"""Squared lengths between these are ordinary float32 numbers, however they are added up."""
 UNIT_BLOCK = 1 << 16
 """Rows are brought to length one so many numbers at a time, which stay in the processor's cache."""
 
@@ -87,9 +89,13 @@ def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric) -> Flo
         if query.dtype != np.float32 or not query.flags.c_contiguous:
             with np.errstate(over="ignore"):
                 query = np.ascontiguousarray(query, dtype=np.float32)
-        square = float(np.vdot(query, query))  # which, unlike dot, does not warn when it overflows
-        if square < np.inf and (square > 0 or metric != "cosine"):
-            return (_unit(query) if metric == "cosine" else query).reshape(1, dimension)
+        if metric == "cosine":
+            wide = query.astype(np.float64)
+            square = float(wide.dot(wide))
+            if SMALLEST_SQUARE < square < LARGEST_SQUARE:
+                return _scaled(wide, square).reshape(1, dimension)
+        elif np.vdot(query, query) < np.inf:  # vdot does not warn when it overflows, unlike dot
+            return query.reshape(1, dimension)
     vectors = as_vectors(queries, dimension=dimension, metric=metric, name="queries")
     return unit_rows(vectors) if metric == "cosine" else vectors
 
@@ -176,8 +182,9 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
 
 def unit_rows(vectors: Float32) -> Float32:
     """Return the rows of `vectors` (n, d), none of them zero, at length one: made in float64, and rounded once."""
-    if len(vectors) == 1:
-        return _unit(vectors[0]).reshape(vectors.shape)
+    if len(vectors) == 1:  # without what NumPy takes to begin a loop over rows
+        wide = vectors[0].astype(np.float64)
+        return _scaled(wide, float(wide.dot(wide))).reshape(vectors.shape)
     unit = np.empty_like(vectors)
     step = max(1, UNIT_BLOCK // vectors.shape[1])
     for start in range(0, len(vectors), step):
@@ -187,9 +194,8 @@ def unit_rows(vectors: Float32) -> Float32:
     return unit
 
 
-def _unit(vector: Float32) -> Float32:
-    """Do what `unit_rows` does to one (d,), without what NumPy takes to begin a loop over rows."""
-    wide = vector.astype(np.float64)
-    wide *= 1 / math.sqrt(wide.dot(wide))
+def _scaled(wide: npt.NDArray[np.float64], square: float) -> Float32:
+    """Return one vector (d,) of that squared length at length one, as `unit_rows` does; `wide` is changed."""
+    wide *= 1 / math.sqrt(square)
     unit: Float32 = wide.astype(np.float32)
     return unit

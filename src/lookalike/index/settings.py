@@ -82,7 +82,8 @@ def thread_count(n_jobs: int) -> int:
 
 def checked_recall(recall: float) -> float:
     """Return `recall` if it can be aimed at; raise OptionError otherwise."""
-    if isinstance(recall, bool) or not isinstance(recall, Real) or not 0 < recall <= 1:
+    number = type(recall) is float or (isinstance(recall, Real) and not isinstance(recall, bool))
+    if not number or not 0 < recall <= 1:
         raise OptionError(f"recall is {recall!r}; give a share above 0 and up to 1, such as 0.95")
     return float(recall)
 
