@@ -95,8 +95,10 @@ def _shown(state: State, allow: npt.NDArray[Any] | Sequence[int]) -> Bool:
     if array.dtype == np.bool_ and array.ndim == 1:
         if not len(array):
             return np.zeros(len(state.alive), dtype=np.bool_)
-        ids: Int64 = state.row_ids()
-        allowed: Bool = array[np.minimum(ids, len(array) - 1)] & (ids < len(array)) & state.alive
+        ids: Int64 = state.row_ids() if len(state.tail_ids) else state.base.ids
+        allowed: Bool = array.take(ids, mode="clip")
+        allowed &= ids < len(array)
+        allowed &= state.alive
         return allowed
     rows = state.find(as_ids(array, name="allow"))
     shown = np.zeros(len(state.alive), dtype=np.bool_)

@@ -102,6 +102,7 @@ class Partition:
         self.projection = projection
         self.blocks = aligned(blocks)
         self._dimension = dimension
+        self._row_slots: npt.NDArray[np.uint32] | None = None
         self._deepest = min(max(1, rows), LARGEST_DEPTH)
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
         self._centroid_blocks, step = _centroid_blocks(metric, centroids, projection)
@@ -207,7 +208,9 @@ class Partition:
     def mask(self, rows: Bool) -> UInt16:
         """Return the form of `rows` (n,), by position, that `search` takes: a word of 16 bits a block."""
         slots = np.zeros(len(self.blocks) * BLOCK_ROWS, dtype=np.bool_)
-        slots[_slots(self.offsets, 0, len(self.centroids))] = rows
+        if self._row_slots is None:  # whoever comes first finds the same
+            self._row_slots = _slots(self.offsets, 0, len(self.centroids)).astype(np.uint32)
+        slots[self._row_slots] = rows
         words: UInt16 = np.packbits(slots, bitorder="little").view("<u2").astype(np.uint16, copy=False)
         return words
 
