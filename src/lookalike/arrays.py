@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -76,28 +75,6 @@ def as_vectors(
                 "which has no direction under cosine; remove it or use euclidean"
             )
     return array
-
-
-def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric) -> Float32:
-    """Return `queries` as `as_vectors` does, under "cosine" at length one: one array (d,) or (1, d) in no time."""
-    if (
-        isinstance(queries, np.ndarray)
-        and queries.dtype.kind in "fiub"
-        and queries.shape in ((dimension,), (1, dimension))
-    ):
-        query = queries.reshape(dimension)
-        if query.dtype != np.float32 or not query.flags.c_contiguous:
-            with np.errstate(over="ignore"):
-                query = np.ascontiguousarray(query, dtype=np.float32)
-        if metric == "cosine":
-            wide = query.astype(np.float64)
-            square = float(wide.dot(wide))
-            if SMALLEST_SQUARE < square < LARGEST_SQUARE:
-                return _scaled(wide, square).reshape(1, dimension)
-        elif np.vdot(query, query) < np.inf:  # vdot does not warn when it overflows, unlike dot
-            return query.reshape(1, dimension)
-    vectors = as_vectors(queries, dimension=dimension, metric=metric, name="queries")
-    return unit_rows(vectors) if metric == "cosine" else vectors
 
 
 def kept_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -182,20 +159,10 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
 
 def unit_rows(vectors: Float32) -> Float32:
     """Return the rows of `vectors` (n, d), none of them zero, at length one: made in float64, and rounded once."""
-    if len(vectors) == 1:  # without what NumPy takes to begin a loop over rows
-        wide = vectors[0].astype(np.float64)
-        return _scaled(wide, float(wide.dot(wide))).reshape(vectors.shape)
     unit = np.empty_like(vectors)
     step = max(1, UNIT_BLOCK // vectors.shape[1])
     for start in range(0, len(vectors), step):
         block = vectors[start : start + step].astype(np.float64)
         block *= (1 / np.sqrt(np.vecdot(block, block)))[:, np.newaxis]
         unit[start : start + step] = block
-    return unit
-
-
-def _scaled(wide: npt.NDArray[np.float64], square: float) -> Float32:
-    """Return one vector (d,) of that squared length at length one, as `unit_rows` does; `wide` is changed."""
-    wide *= 1 / math.sqrt(square)
-    unit: Float32 = wide.astype(np.float32)
     return unit

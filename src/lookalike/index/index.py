@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_queries, as_rows, as_vectors
+from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows, as_vectors
 from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError, VectorError
 from lookalike.hashing import Family
 from lookalike.index import storage
@@ -21,6 +21,7 @@ from lookalike.index.answers import Explanation, IndexStats
 from lookalike.index.building import build_base
 from lookalike.index.explaining import explain, stats
 from lookalike.index.folding import folded, is_due, place_for
+from lookalike.index.queries import as_queries
 from lookalike.index.rows import ArrayRows
 from lookalike.index.settings import Settings, checked_generation, checked_recall, thread_count
 from lookalike.index.state import State, Tail, prepared
@@ -259,7 +260,8 @@ class Index:
             VectorError, OptionError, DuplicateIdError (in `allow`).
         """
         state, settings = self._state, self._settings
-        block = as_queries(queries, dimension=settings.dimension, metric=settings.metric)
+        compiled = state.base.buckets is not None
+        block = as_queries(queries, dimension=settings.dimension, metric=settings.metric, compiled=compiled)
         if not isinstance(k, int | np.integer) or k < 1:
             raise OptionError(f"k is {k!r}; give a whole number from 1")
         wanted = settings.recall if recall is None else checked_recall(recall)

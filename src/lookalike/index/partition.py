@@ -36,7 +36,6 @@ ENCODED_ROWS = 8192
 ELEMENTS = ("uint8", "int8", "float16", "float32")
 METRICS: dict[Metric, int] = {"euclidean": EUCLIDEAN, "cosine": COSINE, "dot": DOT}
 QUERIES_A_THREAD = 16
-LARGEST_DEPTH = 1 << 20
 
 Bool = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
@@ -103,7 +102,6 @@ class Partition:
         self.blocks = aligned(blocks)
         self._dimension = dimension
         self._row_slots: npt.NDArray[np.uint32] | None = None
-        self._deepest = min(max(1, rows), LARGEST_DEPTH)
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
         self._centroid_blocks, step = _centroid_blocks(metric, centroids, projection)
         self.steps: Float32 = np.array([projection.step, step], dtype=np.float32)
@@ -179,18 +177,12 @@ class Partition:
         if queries.shape[1] != self._dimension:
             raise OptionError(f"queries have {queries.shape[1]} dimensions, the rows {self._dimension}")
         ids, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
-        least, most = (probes, probes) if reach is None else ((probes + 1) // 2, 2 * probes)
-        shallow, deep = (rerank, rerank) if margin is None else ((rerank + 1) // 2, 2 * rerank)
-        shallow, deep = min(max(shallow, k), self._deepest), min(max(deep, k), self._deepest)
-        enough = 0
         if visible is None:
             visible = _EVERY_ROW
         elif visible.shape != (len(self.blocks),):
             raise OptionError("the mask is of another partition")
-        elif beyond:
-            enough = -(-probes * len(self.ids) // max(1, len(self.centroids)))
         search = _search or _load()
-        common = (least, most, reach or 0.0, shallow, deep, margin or 0.0, visible, enough, max_distance)
+        common = (probes, _or_none(reach), rerank, _or_none(margin), visible, beyond, max_distance)
         if threads <= 1 or count < 2 * QUERIES_A_THREAD:
             search(self.plan, self.steps, queries, *common, ids, distances)
             return ids, distances
@@ -217,6 +209,11 @@ class Partition:
     def rows_as_hashed(self, positions: Int64) -> Float32:
         """Return the rows at `positions` as float32, under "cosine" at length one."""
         return as_hashed(self.vectors[positions], self.metric)
+
+
+def _or_none(bound: float | None) -> float:
+    """Return a bound as kernels take it, to which a negative one is none."""
+    return -1.0 if bound is None else bound
 
 
 _search: Any = None

@@ -19,12 +19,14 @@ from lookalike.kernels.compiled_compare import FLOAT32, product, square
 from lookalike.kernels.compiled_select import INFINITY, keep_near, select, sort
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
+LARGEST_DEPTH = 1 << 20
+
 parts: Any = compiled_parts  # intrinsics are called without their first argument
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64, int64, float32, int64, int64, float32, uint16[::1], int64,"
-    " float32, int64[:, ::1], float32[:, ::1])",
+    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], boolean, float32,"
+    " int64[:, ::1], float32[:, ::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -33,31 +35,38 @@ def search(
     plan: Any,
     steps: Any,
     queries: Any,
-    least: Any,
-    most: Any,
+    probes: Any,
     reach: Any,
-    shallow: Any,
-    deep: Any,
+    rerank: Any,
     margin: Any,
     visible: Any,
-    enough: Any,
+    beyond: Any,
     max_distance: Any,
     found_ids: Any,
     found_distances: Any,
 ) -> None:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
-    The buckets within `reach` of the nearest are looked into, at least `least` and at most `most`; and the rows
-    compared whose estimates are within `margin` of the k-th, at least `shallow` and about `deep` at most. `visible`
-    has a word a block, or no element where all rows are visible. More buckets are looked into until k visible rows were
-    seen; and, where `enough` is above 0, until so many were, in `most` buckets: where the filter goes with place, the
-    nearest that it leaves fill few buckets, and are no nearer for it.
+    The arguments are those of `Partition.search`, where a negative `reach` or `margin` is none; `visible` has a word
+    a block, or no element where all rows are visible. More buckets are looked into until k visible rows were seen;
+    and, if `beyond`, until as many were as without a filter, in as many buckets: where the filter goes with place,
+    the nearest that it leaves fill few buckets, and are no nearer for it.
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
     row_bytes = plan[13]
     k = found_ids.shape[1]
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
+    rows = parts.int64_at(offsets, buckets)
+    least, most = ((probes + 1) >> 1, 2 * probes) if reach >= 0 else (probes, probes)
+    shallow, deep = ((rerank + 1) >> 1, 2 * rerank) if margin >= 0 else (rerank, rerank)
+    deepest = min(max(np.int64(1), rows), LARGEST_DEPTH)
+    shallow, deep = min(max(shallow, k), deepest), min(max(deep, k), deepest)
+    reach, margin = max(reach, np.float32(0)), max(margin, np.float32(0))
+    filtered = len(visible) > 0
+    enough = (
+        (probes * rows + buckets - 1) // max(np.int64(1), buckets) if filtered and beyond else np.int64(0)
+    )
     room = 2 * deep + 64
     moved, turned, tables, nearness, lowest, told, chosen, chosen_buckets = scratch(plan)
     estimates = np.empty(room + 32, dtype=np.float32)
@@ -67,7 +76,6 @@ def search(
     zeros = np.zeros(dimension, dtype=np.float32)
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     whole = len(queries) // TOGETHER * TOGETHER
-    filtered = len(visible) > 0
     divided = metric == COSINE and element != FLOAT32
     for q in range(len(queries)):
         query = queries[q].ctypes.data

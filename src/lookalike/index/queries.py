@@ -1,0 +1,52 @@
+"""The gate of queries: checked, and under "cosine" brought to length one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, Metric, as_vectors, unit_rows
+
+QUICK_TYPES = "feBb"
+"""float32, float16, uint8 and int8, none of which float32 changes."""
+
+
+def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compiled: bool) -> Float32:
+    """Return `queries` (q, d), or one (d,), as `as_vectors` does, writable and under "cosine" at length one.
+
+    Args:
+        compiled: whether kernels answer the queries; then they ready ordinary ones too, which takes less time.
+
+    Raises:
+        VectorError: see `as_vectors`.
+    """
+    if (
+        compiled
+        and isinstance(queries, np.ndarray)
+        and queries.dtype.char in QUICK_TYPES
+        and queries.ndim in (1, 2)
+        and queries.shape[-1] == dimension
+    ):
+        block = np.ascontiguousarray(queries, dtype=np.float32).reshape(-1, dimension)
+        if not block.flags.writeable:  # compiled code is typed for arrays that are
+            block = block.copy()
+        cosine = metric == "cosine"
+        unit = np.empty_like(block) if cosine else block
+        if (_ready or _load())(block, cosine, unit):
+            return unit
+    vectors = as_vectors(queries, dimension=dimension, metric=metric, name="queries")
+    return unit_rows(vectors) if metric == "cosine" else np.require(vectors, requirements="W")
+
+
+_ready: Any = None
+
+
+def _load() -> Any:
+    """Load the compiled kernel, and with it Numba, when it is needed first."""
+    global _ready
+    from lookalike.kernels import compiled_query
+
+    _ready = compiled_query.ready
+    return _ready
