@@ -15,8 +15,8 @@ from lookalike.kernels.compiled_compare import product_float32
 def _square(vector: Any) -> Any:
     """Return the squared length in float64, added up in any order."""
     square = 0.0
-    for value in vector:
-        square += np.float64(value) * np.float64(value)
+    for i in range(len(vector)):  # by number: Numba does not make vectors of the other loop
+        square += np.float64(vector[i]) * np.float64(vector[i])
     return square
 
 
