@@ -187,3 +187,32 @@ def test_a_projection_keeps_lengths(dimension: Any, signs: Any) -> None:
     assert np.array_equal(again.turned(sample.astype(np.float32)), turned)
     with pytest.raises(OptionError, match="projection"):
         Projection(projection.mean[:-1], projection.matrix)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("count", [1, 6])
+def test_hidden_rows_that_are_nearer_are_counted(metric: Any, count: Any) -> None:
+    random = np.random.default_rng(8)
+    partition = partition_of(clustered(random, 4000, 128), metric, 20)
+    queries = asked(partition, random, count)
+    allowed = random.random(4000) < 0.7
+    allowed[np.argsort(exact(partition, queries[:1])[0][partition.ids])[:300]] = False
+    hidden = np.empty(count, np.int64)
+    for most in (10, 100, 1000):
+        _, found = partition.search(
+            queries, 5, 20, 4000, visible=partition.mask(allowed), most_hidden=most, hidden=hidden
+        )
+        assert hidden[0] > min(most, 60)  # 300 are, but estimates of rows about as far are not sure
+        by_chance = (exact(partition, queries, ~allowed) <= found[:, -1:]).sum(axis=1)[1:]
+        assert (hidden[1:] <= by_chance + 12).all()
+        assert (hidden[1:] > 0).any() or count == 1
+
+
+def test_where_all_that_is_visible_was_seen_nothing_is_hidden() -> None:
+    random = np.random.default_rng(9)
+    partition = partition_of(clustered(random, 2000, 16), "euclidean", 20)
+    allowed = np.arange(2000) % 500 == 0
+    hidden = np.empty(3, np.int64)
+    queries = asked(partition, random, 3)
+    partition.search(queries, 5, 3, 40, visible=partition.mask(allowed), most_hidden=50, hidden=hidden)
+    assert (hidden == 0).all()

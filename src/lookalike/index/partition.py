@@ -42,6 +42,7 @@ UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
 
 _EVERY_ROW: UInt16 = np.empty(0, dtype=np.uint16)
+_NOT_COUNTED: Int64 = np.empty(0, dtype=np.int64)
 
 
 class Partition:
@@ -151,6 +152,8 @@ class Partition:
         margin: float | None = None,
         visible: UInt16 | None = None,
         beyond: bool = True,
+        most_hidden: int = 0,
+        hidden: Int64 | None = None,
         max_distance: float = np.inf,
         threads: int = 1,
     ) -> tuple[Int64, Float32]:
@@ -170,6 +173,9 @@ class Partition:
             visible: what `mask` gave for the rows that may be found; None for all.
             beyond: whether buckets are then looked into until as many visible rows were seen as the same probes show
                 without a mask, and visible rows of as many buckets.
+            most_hidden: so many hidden rows are told apart from more.
+            hidden: (q,), where given and `visible` is, is filled: how many hidden rows of the buckets are estimated
+                nearer than the k-th of the others, and within `max_distance`; 0 where all visible rows were seen.
             max_distance: rows farther than this are left out.
             threads: at most so many, each with queries of its own; the interpreter's lock is not held.
         """
@@ -182,16 +188,27 @@ class Partition:
         elif visible.shape != (len(self.blocks),):
             raise OptionError("the mask is of another partition")
         search = _search or _load()
-        common = (probes, _or_none(reach), rerank, _or_none(margin), visible, beyond, max_distance)
+        common = (
+            probes,
+            _or_none(reach),
+            rerank,
+            _or_none(margin),
+            visible,
+            beyond,
+            most_hidden,
+            max_distance,
+        )
+        if hidden is None:
+            hidden = _NOT_COUNTED
         if threads <= 1 or count < 2 * QUERIES_A_THREAD:
-            search(self.plan, self.steps, queries, *common, ids, distances)
+            search(self.plan, self.steps, queries, *common, ids, distances, hidden)
             return ids, distances
         pieces = min(threads, count // QUERIES_A_THREAD)
         bounds = [count * i // pieces for i in range(pieces + 1)]
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, self.steps, queries[part], *common, ids[part], distances[part])
+            search(self.plan, self.steps, queries[part], *common, ids[part], distances[part], hidden[part])
 
         with ThreadPoolExecutor(pieces) as pool:
             list(pool.map(run, bounds[:-1], bounds[1:]))

@@ -6,7 +6,7 @@ import hashlib
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,14 +22,10 @@ from lookalike.index.probing import Setting, Tuning, measured
 from lookalike.index.scan import scan
 from lookalike.index.settings import LARGEST_SHARE
 
-FARTHER = 3
-"""The nearest visible rows are taken to be among so many times as many of all as their share says."""
-LARGEST_AROUND = 1024
-"""Where that is more than this, all visible rows are compared."""
+MOST_HIDDEN = 1024
+"""Where more hidden rows are to be expected nearer than the k-th visible one, all visible ones are compared."""
 MOSTLY = 0.9
-"""Where more than this share is visible, as after rows were removed, the partition's own way is enough."""
-
-MOST_CHOSEN = 1024
+"""Where more than this share is visible, as after rows were removed, no more buckets are looked into for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +37,6 @@ class Partitioned(Buckets):
     partition: Partition
     tuning: Tuning
     trained_rows: int
-    _chosen: dict[tuple[int, float], Setting | None] = field(default_factory=dict, init=False, repr=False)
-    """What was chosen before: choosing takes as long as a quick query."""
 
     def search(
         self,
@@ -55,23 +49,35 @@ class Partitioned(Buckets):
     ) -> Answer | None:
         """See `Buckets`.
 
-        Where only some rows are visible, the k nearest of them should be among the k / share nearest of all. The
-        partition looks so much farther by itself. Where they turn out to lie much farther off, the filter hides just
-        what is near the query, and all visible rows are compared.
+        Rows that are hidden by chance lie among the visible ones as their shares say. Where many more of them are
+        nearer to a query than what was found, the filter hides just what is near it: the nearest visible rows may be
+        in buckets that were not looked into, and all visible rows are compared.
         """
-        if visible is None:
-            return self._search(queries, k, recall, None, max_distance, threads)
-        if visible.share > MOSTLY:
-            return self._search(queries, k, recall, visible, max_distance, threads)
-        around = math.ceil(FARTHER * k / max(visible.share, 1e-9))
-        if around > LARGEST_AROUND:
+        chosen = self._choose(k, recall)
+        if chosen is None:
             return None
-        found = self._search(queries, k, recall, visible, max_distance, threads)
-        near = self._search(queries, around, recall, None, np.inf, threads)
-        if found is None or near is None:
+        share = 1.0 if visible is None else visible.share
+        most_hidden = k + math.ceil(2 * k * (1 - share) / max(share, 1e-9))
+        if most_hidden > MOST_HIDDEN + k:
             return None
-        ids, distances = found
-        unsure = np.flatnonzero(~(distances[:, -1] <= near[1][:, -1]) & (near[1][:, -1] < max_distance))
+        hidden = None if visible is None else np.empty(len(queries), np.int64)
+        ids, distances = self.partition.search(
+            queries,
+            k,
+            chosen.probes,
+            chosen.rerank,
+            reach=chosen.reach,
+            margin=chosen.margin,
+            visible=None if visible is None else visible.mask,
+            beyond=share <= MOSTLY,
+            most_hidden=most_hidden,
+            hidden=hidden,
+            max_distance=max_distance,
+            threads=threads,
+        )
+        if visible is None or hidden is None:
+            return ids, distances
+        unsure = np.flatnonzero(hidden > most_hidden)
         if len(unsure):
             partition, rows = self.partition, np.flatnonzero(visible.rows)
             exact = scan(queries[unsure], partition.vectors, partition.ids, k, partition.metric, rows)
@@ -80,34 +86,9 @@ class Partitioned(Buckets):
             ids[unsure], distances[unsure] = exact
         return ids, distances
 
-    def _search(
-        self,
-        queries: Float32,
-        k: int,
-        recall: float,
-        visible: Visible | None,
-        max_distance: float,
-        threads: int,
-    ) -> Answer | None:
-        chosen = self._choose(k, recall)
-        if chosen is None:
-            return None
-        return self.partition.search(
-            queries,
-            k,
-            chosen.probes,
-            chosen.rerank,
-            reach=chosen.reach,
-            margin=chosen.margin,
-            visible=None if visible is None else visible.mask,
-            beyond=visible is not None and visible.share <= MOSTLY,
-            max_distance=max_distance,
-            threads=threads,
-        )
-
     def tuned(self, seed: int, threads: int) -> Self:
         """See `Buckets`."""
-        return replace(self, tuning=measured(self.partition, seed, threads))
+        return replace(self, tuning=measured(self.partition, seed))
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
         """See `Buckets`."""
@@ -158,15 +139,8 @@ class Partitioned(Buckets):
 
     def _choose(self, k: int, recall: float) -> Setting | None:
         """Return the setting to use; None where comparing every row is better."""
-        try:
-            return self._chosen[k, recall]
-        except KeyError:
-            chosen = self.tuning.choose(k, recall)
-            if chosen is not None and chosen.rows > LARGEST_SHARE * len(self.partition.ids):
-                chosen = None
-            if len(self._chosen) < MOST_CHOSEN:
-                self._chosen[k, recall] = chosen
-            return chosen
+        chosen = self.tuning.choose(k, recall)
+        return None if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids) else chosen
 
 
 def _told(setting: Setting) -> RecallMeasurement:

@@ -16,7 +16,7 @@ from numba import njit
 from lookalike.kernels import compiled_parts
 from lookalike.kernels.compiled_begin import TOGETHER, begin, choose, scratch
 from lookalike.kernels.compiled_compare import FLOAT32, product, square
-from lookalike.kernels.compiled_select import INFINITY, keep_near, select, sort
+from lookalike.kernels.compiled_select import INFINITY, LARGEST, filled, keep_near, select, sort, threshold
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 LARGEST_DEPTH = 1 << 20
@@ -25,8 +25,8 @@ parts: Any = compiled_parts  # intrinsics are called without their first argumen
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], boolean, float32,"
-    " int64[:, ::1], float32[:, ::1])",
+    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], boolean, int64,"
+    " float32, int64[:, ::1], float32[:, ::1], int64[::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -41,16 +41,19 @@ def search(
     margin: Any,
     visible: Any,
     beyond: Any,
+    most_hidden: Any,
     max_distance: Any,
     found_ids: Any,
     found_distances: Any,
+    hidden: Any,
 ) -> None:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
     The arguments are those of `Partition.search`, where a negative `reach` or `margin` is none; `visible` has a word
     a block, or no element where all rows are visible. More buckets are looked into until k visible rows were seen;
     and, if `beyond`, until as many were as without a filter, in as many buckets: where the filter goes with place,
-    the nearest that it leaves fill few buckets, and are no nearer for it.
+    the nearest that it leaves fill few buckets, and are no nearer for it. `hidden` (q,), where it has elements, is
+    filled too.
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
@@ -75,6 +78,11 @@ def search(
     scaled = np.zeros(dimension, dtype=np.float32)
     zeros = np.zeros(dimension, dtype=np.float32)
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
+    counted = filtered and len(hidden) > 0
+    hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
+    others = np.empty(hidden_room + 32, dtype=np.float32)
+    other_places = np.empty(hidden_room + 32, dtype=np.int32)
+    others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
     whole = len(queries) // TOGETHER * TOGETHER
     divided = metric == COSINE and element != FLOAT32
     for q in range(len(queries)):
@@ -93,6 +101,8 @@ def search(
         buckets_seen = np.int64(0)
         size = np.int64(0)
         limit = INFINITY
+        other_size = np.int64(0)
+        other_limit = INFINITY
         while True:
             last = choose(nearness[own], lowest[own], groups, fewest, want, farther, chosen, chosen_buckets)
             for i in range(done, last):
@@ -116,8 +126,29 @@ def search(
                     if end - position < 16:
                         bits = (np.int64(1) << (end - position)) - 1
                     if filtered:
+                        other_bits = bits & ~np.int64(visible[block])
                         bits &= np.int64(visible[block])
                         rows_seen += parts.ones_of(bits)
+                        if counted and other_bits != 0:
+                            other_size += parts.scan_block(
+                                blocks + block * block_bytes,
+                                tables_at,
+                                units,
+                                table_step,
+                                table_shift,
+                                base,
+                                min(limit, other_limit),
+                                other_bits,
+                                others_at + 4 * other_size,
+                                other_places_at + 4 * other_size,
+                                position,
+                            )
+                            if other_size >= hidden_room:
+                                other_size, other_limit = select(
+                                    others, other_places, other_size, most_hidden + 1, most_hidden >> 1
+                                )
+                                if other_size >= hidden_room:  # as many estimates are equal
+                                    other_size = most_hidden + 1
                     if bits != 0:
                         size += parts.scan_block(
                             blocks + block * block_bytes,
@@ -136,7 +167,9 @@ def search(
                             size, limit = keep_near(
                                 estimates, places, size, k, shallow, deep, margin, far_unit
                             )
-                            if size >= room:  # as many estimates are equal
+                            if (
+                                size >= room
+                            ):  # as many estimates are equal, or an outlier hides how they differ
                                 size = deep
                     position += 16
                 buckets_seen += rows_seen > seen_before
@@ -145,6 +178,13 @@ def search(
                 break
             done = last
             fewest = want = min(buckets, 2 * last)
+        if counted:
+            hidden[q] = 0
+            if size >= k:  # else all visible rows were seen
+                far = max_distance * max_distance if metric == EUCLIDEAN else max_distance
+                far = min(far + far if metric == COSINE else far, LARGEST)
+                far = min(far, threshold(estimates_at, filled(estimates, size), k, 0))
+                hidden[q] = parts.count_at_most(others_at, filled(others, other_size), far)
         size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
         for i in range(size):
             row = vectors + places[i] * row_bytes
