@@ -18,8 +18,8 @@ Int64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[Any]
 """Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8."""
 
-SMALLEST_SQUARE, LARGEST_SQUARE = 1e-37, 3e38
-"""Squared lengths between these are ordinary float32 numbers, however they are added up."""
+SMALLEST_SQUARE, LARGEST_SQUARE = 1e-37, 1e37
+"""Squared lengths between these are ordinary float32 numbers, however they are added up, and squared distances too."""
 UNIT_BLOCK = 1 << 16
 """Rows are brought to length one so many numbers at a time, which stay in the processor's cache."""
 
@@ -61,7 +61,7 @@ def as_vectors(
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below with its row
         array = np.ascontiguousarray(array, dtype=np.float32)
     squares = np.einsum("ij,ij->i", array, array)
-    suspect = np.flatnonzero(~np.isfinite(squares))
+    suspect = np.flatnonzero(~(squares < LARGEST_SQUARE))
     if suspect.size:
         finite = np.isfinite(array[suspect]).all(axis=1)
         row = int(suspect[np.argmin(finite)])
@@ -108,6 +108,8 @@ def as_rows(
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)
         held = (cast == array).all(axis=1) if dtype.kind in "iu" else np.isfinite(cast).all(axis=1)
+    if metric == "cosine":
+        held &= (cast != 0).any(axis=1)
     if not held.all():
         raise VectorError(
             f"{name}: row {int(np.argmin(held)) + first_row} has numbers that {dtype}, which this index keeps, "

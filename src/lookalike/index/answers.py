@@ -24,7 +24,8 @@ class TableExplanation:
     row_token: str
     """The row's bucket."""
     probed_tokens: tuple[str, ...]
-    """The buckets that are looked into for the query, likeliest first."""
+    """The buckets that are looked into for the query, likeliest first; a search, which tells centroids by bytes, may
+    take another for the last of them."""
     shared: bool
     """Whether the row's bucket is among them."""
     rank: int | None
@@ -40,7 +41,8 @@ class Explanation:
     """How the row is reached: "scan" (the index is small and compares every row), "tail" (the row was added
     lately and is compared always) or "buckets"."""
     candidate: bool
-    """Whether the row is compared with the query at all; always so by "scan" and "tail"."""
+    """Whether the row's estimate is looked at, at least: its bucket is among those probed; always so by "scan" and
+    "tail"."""
     distance: float
     """Exact, in the index's metric."""
     estimated_distance: float | None
@@ -59,8 +61,9 @@ class RecallMeasurement:
 
     k: int
     probes: int
+    """Buckets a query looks into, a table; of a learned partition from half to twice as many."""
     rerank: int
-    """Rows a query that are compared exactly, at most."""
+    """Rows a query that are compared exactly, at most; by a learned partition from half to twice as many."""
     recall: float
     """Mean over the sampled queries."""
     error: float
@@ -90,9 +93,9 @@ class IndexStats:
     recall: float
     """The recall@10 that is aimed at."""
     probes: int | None
-    """Probes a table for that recall at k = 10."""
+    """Probes a table for that recall at k = 10; see `RecallMeasurement`."""
     rerank: int | None
-    """Rows a query that are then compared exactly, at most."""
+    """Rows a query that are then compared exactly."""
     measured_recall: float | None
     """Recall@10 at that number of probes, measured when the family was fitted."""
     measurements: tuple[RecallMeasurement, ...]

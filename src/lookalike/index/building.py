@@ -106,7 +106,7 @@ def _partitioned(
     if isinstance(before, Partitioned):
         buckets = Partitioned(partition, before.tuning, before.trained_rows)
     else:
-        buckets = Partitioned(partition, measured(partition, settings.seed, threads), source.count)
+        buckets = Partitioned(partition, measured(partition, settings.seed), source.count)
     release(partition.vectors)
     return Base(partition.vectors, ids, order_of(ids), buckets)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.arrays import Float32, Metric
-from lookalike.index.answers import Explanation, IndexStats, Path, TableExplanation
+from lookalike.index.answers import Explanation, IndexStats, Path, RecallMeasurement, TableExplanation
 from lookalike.index.scan import DISTANCES, pair_distances
 from lookalike.index.settings import Settings
 from lookalike.index.state import State, block_rows, comparable
@@ -19,7 +19,7 @@ def explain(state: State, settings: Settings, query: Float32, id: int, row: int)
     base = state.base
     vector = comparable(state.gather(np.array([row])), settings.metric)
     distance = pair_distances(query, vector, np.array([0]), np.array([0]), settings.metric)[0]
-    chosen = None if base.buckets is None else base.buckets.measurement(MEASURED_AT, settings.recall)
+    chosen = _chosen(state, settings)
     path: Path = "tail" if row >= len(base.ids) else "scan" if chosen is None else "buckets"
     tables: tuple[TableExplanation, ...] = ()
     estimated: tuple[float, float] | None = None
@@ -41,7 +41,7 @@ def explain(state: State, settings: Settings, query: Float32, id: int, row: int)
 def stats(state: State, settings: Settings, generation: int) -> IndexStats:
     """Return the stats of an index in `state`."""
     base = state.base
-    chosen = None if base.buckets is None else base.buckets.measurement(MEASURED_AT, settings.recall)
+    chosen = _chosen(state, settings)
     family, tables, sizes = (None, 0, np.empty(0)) if base.buckets is None else base.buckets.sizes()
     if settings.recall == 1:
         reason = "a recall of 1 is asked for"
@@ -80,6 +80,14 @@ def stats(state: State, settings: Settings, generation: int) -> IndexStats:
         vector_bytes=vectors,
         index_bytes=sum(array.nbytes for array in arrays),
     )
+
+
+def _chosen(state: State, settings: Settings) -> RecallMeasurement | None:
+    """Return what a search goes by, None where it compares every row."""
+    buckets = state.base.buckets
+    if buckets is None or settings.recall == 1:
+        return None
+    return buckets.measurement(MEASURED_AT, settings.recall)
 
 
 def _rank(state: State, metric: Metric, query: Float32, distance: float, id: int) -> int:  # noqa: A002

@@ -35,7 +35,7 @@ from lookalike.errors import IndexFormatError
 
 MAGIC = "lookalike index"
 VERSION = 3
-"""Version 1 kept rows as float32 in the order given, with separate buckets."""
+"""Version 1 kept rows as float32 in the order given, with separate buckets; version 2 measured no reach and margin."""
 MANIFEST = "manifest.json"
 LOCK = "writer.lock"
 CHUNK_BYTES = 16 << 20

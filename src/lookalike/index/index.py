@@ -27,6 +27,8 @@ from lookalike.index.settings import Settings, checked_generation, checked_recal
 from lookalike.index.state import State, Tail, prepared
 from lookalike.index.threads import limited
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 class Index:
     """Finds the nearest of many vectors.
@@ -265,7 +267,7 @@ class Index:
         if not isinstance(k, int | np.integer) or k < 1:
             raise OptionError(f"k is {k!r}; give a whole number from 1")
         wanted = settings.recall if recall is None else checked_recall(recall)
-        limit = np.inf if max_distance is None else float(max_distance)
+        limit = np.inf if max_distance is None else min(max(float(max_distance), -LARGEST), LARGEST)
         if limit != limit:
             raise OptionError("max_distance is not a number; give a distance, or None for no limit")
         threads = 1 if n_jobs == 1 else thread_count(n_jobs)

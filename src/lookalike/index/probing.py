@@ -34,6 +34,7 @@ ENOUGH = 0.999
 GROWTH = 2 ** (1 / 3)
 BLOCK_BYTES = 8 << 20
 KEPT_CHOICES = 1024
+LARGEST_REACH = 1e30
 LEAST_DEPTH = 2
 """At least so many times k rows are compared: how near ones differ, sketches can hardly tell."""
 
@@ -77,11 +78,13 @@ class Tuning:
         What was measured for the next larger k is used. Beyond the largest, probes and rows grow with k.
         """
         asked = (k, recall)
-        if asked not in self._chosen:  # looking through the settings would take longer than a search
+        try:
+            return self._chosen[asked]  # looking through the settings would take as long as a quick search
+        except KeyError:
             if len(self._chosen) >= KEPT_CHOICES:
                 self._chosen.clear()
-            self._chosen[asked] = self._choose(k, recall)
-        return self._chosen[asked]
+            chosen = self._chosen[asked] = self._choose(k, recall)
+            return chosen
 
     def _choose(self, k: int, recall: float) -> Setting | None:
         measured = sorted({setting.k for setting in self.settings})
@@ -116,7 +119,7 @@ class Tuning:
         return cls(queries, restored(Setting, parts.get("settings")))
 
 
-def measured(partition: Partition, seed: int, threads: int = 1) -> Tuning:
+def measured(partition: Partition, seed: int) -> Tuning:
     """Return the measurements of `partition`, from rows drawn by `seed`."""
     from lookalike.kernels.compiled_trace import trace
 
@@ -205,7 +208,7 @@ def _levels(partition: Partition, queries: Float32, wanted: Int32) -> tuple[Int6
     nearest = np.take_along_axis(nearness, order[:, : probes[-1]], axis=1)
     beyond = nearest - nearest[:, :1]
     np.divide(beyond, units[:, np.newaxis], out=beyond, where=units[:, np.newaxis] > 0)
-    reaches: Float32 = np.median(beyond, axis=0)[probes - 1].astype(np.float32)
+    reaches: Float32 = np.minimum(np.median(beyond, axis=0)[probes - 1], LARGEST_REACH).astype(np.float32)
     return probes, reaches
 
 

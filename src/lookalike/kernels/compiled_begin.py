@@ -12,7 +12,7 @@ from numba import njit
 
 from lookalike.kernels import compiled_parts
 from lookalike.kernels.compiled_compare import product_float32
-from lookalike.kernels.compiled_select import INFINITY, select, sort, threshold
+from lookalike.kernels.compiled_select import LARGEST, select, sort, threshold
 from lookalike.kernels.reference import DOT
 
 LOWEST_OF = 8
@@ -99,10 +99,10 @@ def choose(
     few = (groups + LOWEST_OF - 1) // LOWEST_OF
     bounds = np.empty(2, dtype=np.float32)
     parts.bounds_of(lowest.ctypes.data, few, bounds.ctypes.data)
-    limit, want = bounds[0] + reach, most
+    limit, want = min(bounds[0] + reach, LARGEST), most
     within = parts.count_at_most(address, groups, limit)
     if within < least:
-        limit, want = INFINITY, least
+        limit, want = LARGEST, least
     if not least <= within <= most and 16 * few >= 2 * want:
         limit = min(limit, threshold(lowest.ctypes.data, few, want, want >> 3))
     size = parts.keep_at_most(address, 0, groups, limit, at, buckets_at)

@@ -31,7 +31,7 @@ def ready(queries: Any, cosine: Any, out: Any) -> bool:
     for q in range(len(queries)):
         if not cosine:
             address = queries[q].ctypes.data
-            if not product_float32(address, address, dimension) < np.inf:
+            if not product_float32(address, address, dimension) < LARGEST_SQUARE:
                 return False
             continue
         square = _square(queries[q])

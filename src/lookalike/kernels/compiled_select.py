@@ -10,10 +10,21 @@ from numba import njit
 from lookalike.kernels import compiled_parts
 
 INFINITY = np.float32(np.inf)
+LARGEST = np.finfo(np.float32).max
+"""No limit, but for what fills up the last 16 values: that is infinite, and is nothing's."""
 MOST_RANKED = 512
 
 parts: Any = compiled_parts  # intrinsics are called without their first argument
 inner: Any = njit(nogil=True, error_model="numpy")
+
+
+@inner
+def filled(values: Any, count: int) -> Any:
+    """Put infinity after `count` values, up to a whole number of 16; return how many times 16 there are."""
+    vectors = (count + 15) >> 4
+    for i in range(count, vectors << 4):
+        values[i] = INFINITY
+    return vectors
 
 
 @inner
@@ -42,9 +53,7 @@ def threshold(address: int, vectors: int, want: int, slack: int) -> Any:
 @inner
 def select(values: Any, places: Any, count: int, want: int, slack: int) -> Any:
     """Keep the `want` least of `count` values, or up to `slack` more, in front; return how many, and the limit."""
-    vectors = (count + 15) >> 4
-    for i in range(count, vectors << 4):
-        values[i] = INFINITY
+    vectors = filled(values, count)
     if count <= want:
         return count, INFINITY
     address, at = values.ctypes.data, places.ctypes.data
@@ -61,14 +70,12 @@ def keep_near(
     Far is `margin` times `unit`, or times the k-th value itself where `unit` is negative. The k-th is only known to be
     less than the one after it.
     """
-    vectors = (count + 15) >> 4
-    for i in range(count, vectors << 4):
-        values[i] = INFINITY
+    vectors = filled(values, count)
     if count <= least:
         return count, INFINITY
     address, at = values.ctypes.data, places.ctypes.data
     nearest = threshold(address, vectors, k, 0)
-    limit = nearest + margin * (unit if unit >= 0 else max(nearest, np.float32(0)))
+    limit = min(nearest + margin * (unit if unit >= 0 else max(nearest, np.float32(0))), LARGEST)
     within = parts.count_at_most(address, vectors, limit)
     if within < least:
         limit = threshold(address, vectors, least, least >> 3)
@@ -89,9 +96,7 @@ def sort(values: Any, numbers: Any, count: int) -> None:
         while gap < count // 3:
             gap = 3 * gap + 1
     elif count > 2:
-        vectors = (count + 15) >> 4
-        for i in range(count, vectors << 4):
-            values[i] = INFINITY
+        vectors = filled(values, count)
         before, numbers_before = values[:count].copy(), numbers[:count].copy()
         taken = np.zeros(count, dtype=np.bool_)
         address = values.ctypes.data
