@@ -22,7 +22,7 @@ from lookalike.index.probing import Setting, Tuning, measured
 from lookalike.index.scan import scan
 from lookalike.index.settings import LARGEST_SHARE
 
-MOST_HIDDEN = 1024
+MOST_HIDDEN = 512
 """Where more hidden rows are to be expected nearer than the k-th visible one, all visible ones are compared."""
 MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, no more buckets are looked into for it."""
