@@ -70,7 +70,11 @@ def grouped(rows: Iterable[Row]) -> dict[str, dict[str, list[Row]]]:
 
 
 def speed_table(peers: dict[str, list[Row]], kind: str) -> list[str]:
-    """Return a Markdown table of one data set: rates at each recall, and Lookalike's rate in that of each peer."""
+    """Return a Markdown table of one data set: rates at each recall, and Lookalike's rate in that of each peer.
+
+    A peer that does not reach a recall is shown once with its best recall, beside which Lookalike's rate is the
+    column's all the same.
+    """
     lines = [
         f"| {kind} queries/s at recall | " + " | ".join(f"{recall:.2f}" for recall in RECALLS) + " |",
         "| --- |" + " --- |" * len(RECALLS),
@@ -84,9 +88,14 @@ def speed_table(peers: dict[str, list[Row]], kind: str) -> list[str]:
         return max((rate for rate in rates[peer] if rate), default=0.0)
 
     for peer in sorted(rates, key=lambda peer: (peer != OWN, -strength(peer))):
-        cells = []
-        for rate, mine in zip(rates[peer], own, strict=True):
-            cell = "" if rate is None else f"{rate:,.0f}"
+        cells: list[str] = []
+        reached = frontier(peers[peer], kind)[-1:]
+        for known, mine in zip(rates[peer], own, strict=True):
+            rate, short = known, ""
+            if rate is None and reached:
+                best, rate = reached.pop()
+                short = f" at {best:.2f}"
+            cell = "" if rate is None else f"{rate:,.0f}{short}"
             if rate and mine and peer != OWN:
                 cell += f" ({mine / rate:.1f} x)" if mine / rate < 100 else f" ({mine / rate:.0f} x)"
             cells.append(cell)

@@ -72,14 +72,17 @@ def test_rates_are_interpolated_by_their_logarithm() -> None:
 
 
 def test_the_report_gives_ratios_to_the_fastest_peer() -> None:
-    def row(peer: str, rate: float) -> dict[str, object]:
+    def row(peer: str, rate: float, found: float = 0.995) -> dict[str, object]:
         setting = {"recall": 0.95} if peer == "lookalike" else {}
         common = {"dataset": "some", "peer": peer, "options": {}}
-        return common | {"setting": setting, "recall": 0.995, "single": rate, "batch": rate}
+        return common | {"setting": setting, "recall": found, "single": rate, "batch": rate}
 
-    text = report([row("lookalike", 3000), row("faiss-ivf", 1500), row("scann", 1000)])
+    text = report(
+        [row("lookalike", 3000), row("faiss-ivf", 1500), row("scann", 1000), row("nearpy", 20, 0.93)]
+    )
     assert "| times the fastest peer | **2.00** | **2.00** | **2.00** |" in text
     assert "1,000 (3.0 x)" in text
+    assert "| nearpy | 20 (150 x) | 20 at 0.93 (150 x) |  |" in text  # once, where it falls short
 
 
 def test_made_vectors_depend_on_the_seed_alone() -> None:
