@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from partitions import clustered, partition_of  # type: ignore[import-not-found]
 
 from lookalike.errors import OptionError
 from lookalike.index.partition import METRICS
-from lookalike.index.probing import Tuning, measured
+from lookalike.index.probing import Tuning, _margins, measured
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -84,3 +86,23 @@ def test_few_rows_are_measured() -> None:
 def test_damaged_measurements_are_refused(damaged: Any) -> None:
     with pytest.raises(OptionError, match="measurements"):
         Tuning.from_json(damaged)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 30), st.sampled_from([0.0, 0.5, 1.0]))
+def test_margins_are_medians_of_what_each_query_shows(
+    seed: Any, queries: Any, width: Any, unseen: Any
+) -> None:
+    random = np.random.default_rng(seed)
+    ahead = np.array([random.permutation(80)[:width] for _ in range(queries)], dtype=np.int32)
+    beyond = random.random((queries, width))
+    beyond[random.random(beyond.shape) < unseen] = np.inf
+    depths = [1, 2, 5, 20, 60, 200]
+    known = []
+    for before, farther in zip(ahead, beyond, strict=True):
+        seen = np.isfinite(farther)
+        if seen.any():
+            order = np.argsort(before[seen])
+            known.append(np.interp(depths, before[seen][order] + 1, farther[seen][order]))
+    want = np.median(known, axis=0) if known else np.zeros(len(depths))
+    np.testing.assert_allclose(_margins(depths, ahead, beyond), want, rtol=1e-12, atol=1e-12)

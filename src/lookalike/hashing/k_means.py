@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -165,9 +166,10 @@ def _round(sample: Float32, centroids: Float32, labels: Int64, random: np.random
     sums = np.zeros(centroids.shape, dtype=np.float32)
     for start, block in _blocks(sample):
         by_label = np.argsort(labels[start : start + len(block)], kind="stable")
-        ordered = labels[start + by_label]
-        firsts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-        sums[ordered[firsts]] += np.add.reduceat(block[by_label], firsts, axis=0, dtype=np.float32)
+        ordered, rows = labels[start + by_label], block[by_label]
+        ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, len(rows)).tolist()
+        for first, end in pairwise([0, *ends]):  # reduceat takes several times as long
+            sums[ordered[first]] += rows[first:end].sum(axis=0)
     used = np.flatnonzero(counts)
     moved = centroids.copy()
     moved[used] = sums[used] / counts[used, np.newaxis].astype(np.float32)

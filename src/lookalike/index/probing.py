@@ -307,13 +307,26 @@ def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float
     What is known of a query are its wanted rows: how many rows are estimated nearer than each, (q, w), and how much
     farther each is.
     """
-    known = []
-    for before, farther in zip(ahead, beyond, strict=True):
-        seen = np.isfinite(farther)
-        if seen.any():
-            order = np.argsort(before[seen])
-            known.append(np.interp(depths, before[seen][order] + 1, farther[seen][order]))
-    return [float(margin) for margin in np.median(known, axis=0)] if known else [0.0] * len(depths)
+    seen = np.isfinite(beyond)
+    known = np.flatnonzero(seen.any(axis=1))
+    if not len(known):
+        return [0.0] * len(depths)
+    places = np.where(seen, ahead + 1.0, np.inf)[known]
+    order = np.argsort(places, axis=1)
+    places = np.take_along_axis(places, order, axis=1)
+    farther = np.take_along_axis(beyond[known], order, axis=1)
+    last = seen[known].sum(axis=1, keepdims=True) - 1
+    margins = []
+    for depth in depths:  # what np.interp does for one query, for all of them
+        nearer = (places <= depth).sum(axis=1, keepdims=True)
+        left, right = np.clip(nearer - 1, 0, last), np.minimum(nearer, last)
+        (x, x_next), (y, y_next) = (
+            (np.take_along_axis(values, left, axis=1), np.take_along_axis(values, right, axis=1))
+            for values in (places, farther)
+        )
+        share = np.clip((depth - x) / np.where(x_next > x, x_next - x, np.inf), 0, 1)
+        margins.append(float(np.median(y + share * (y_next - y))))
+    return margins
 
 
 def _cost(partition: Partition, setting: Setting) -> float:
