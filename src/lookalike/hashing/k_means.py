@@ -96,7 +96,7 @@ def nearest_centroid(vectors: Float32, centroids: Float32) -> Int64:
     table = _with_halves(centroids - middle)
     labels = np.empty(len(vectors), dtype=np.int64)
     for start, block in _blocks(vectors):
-        labels[start : start + len(block)] = _largest(_with_ones(block - middle), table)[0]
+        labels[start : start + len(block)] = _largest(_with_ones(block, middle), table)[0]
     return labels
 
 
@@ -128,7 +128,7 @@ class Assigner:
 
         def take(item: tuple[int, Float32]) -> None:
             start, block = item
-            rows = _with_ones(block - self._middle)
+            rows = _with_ones(block, self._middle)
             labels[start : start + len(block)] = (
                 _largest(rows, self._groups)[0] if self._flat else self._within_groups(rows)
             )
@@ -206,8 +206,12 @@ def _blocks(vectors: Float32) -> Iterable[tuple[int, Float32]]:
         yield start, np.asarray(vectors[start : start + step])
 
 
-def _with_ones(vectors: Float32) -> Float32:
-    return np.append(vectors, np.ones((len(vectors), 1), dtype=np.float32), axis=1)
+def _with_ones(vectors: Float32, middle: Float32) -> Float32:
+    """Return `vectors` (n, d) about `middle`, and a column of ones, (n, d + 1)."""
+    rows: Float32 = np.empty((len(vectors), vectors.shape[1] + 1), dtype=np.float32)
+    np.subtract(vectors, middle, out=rows[:, :-1])
+    rows[:, -1] = 1
+    return rows
 
 
 def _with_halves(centroids: Float32) -> Float32:

@@ -318,7 +318,7 @@ def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float
     last = seen[known].sum(axis=1, keepdims=True) - 1
     margins = []
     for depth in depths:  # what np.interp does for one query, for all of them
-        nearer = (places <= depth).sum(axis=1, keepdims=True)
+        nearer = np.count_nonzero(places <= depth, axis=1, keepdims=True)
         left, right = np.clip(nearer - 1, 0, last), np.minimum(nearer, last)
         (x, x_next), (y, y_next) = (
             (np.take_along_axis(values, left, axis=1), np.take_along_axis(values, right, axis=1))
