@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Metric, as_vectors, unit_rows
+from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE, Float32, Metric, as_vectors, unit_rows
 
 QUICK_TYPES = "feBb"
 """float32, float16, uint8 and int8, none of which float32 changes."""
@@ -34,7 +34,7 @@ def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compil
             block = block.copy()
         cosine = metric == "cosine"
         unit = np.empty_like(block) if cosine else block
-        if (_ready or _load())(block, cosine, unit):
+        if (_ready or _load())(block, cosine, SMALLEST_SQUARE, LARGEST_SQUARE, unit):
             return unit
     vectors = as_vectors(queries, dimension=dimension, metric=metric, name="queries")
     return unit_rows(vectors) if metric == "cosine" else np.require(vectors, requirements="W")

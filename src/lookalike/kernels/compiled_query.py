@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE
 from lookalike.kernels.compiled_compare import product_float32
 
 
@@ -20,22 +19,27 @@ def _square(vector: Any) -> Any:
     return square
 
 
-@njit("boolean(float32[:, ::1], boolean, float32[:, ::1])", cache=True, nogil=True, error_model="numpy")
-def ready(queries: Any, cosine: Any, out: Any) -> bool:
-    """Return whether all of `queries` (q, d) are ordinary: finite, and squared lengths too.
+@njit(
+    "boolean(float32[:, ::1], boolean, float64, float64, float32[:, ::1])",
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def ready(queries: Any, cosine: Any, smallest: Any, largest: Any, out: Any) -> bool:
+    """Return whether the squared lengths of all `queries` (q, d) are below `largest`, and so finite.
 
-    Under `cosine` none is about zero either, and `out` (q, d) gets them at length one, made in float64 and rounded
-    once; else it is not touched.
+    Under `cosine` they are above `smallest` too, and `out` (q, d) gets the queries at length one, made in float64 and
+    rounded once; else it is not touched.
     """
     dimension = queries.shape[1]
     for q in range(len(queries)):
         if not cosine:
             address = queries[q].ctypes.data
-            if not product_float32(address, address, dimension) < LARGEST_SQUARE:
+            if not product_float32(address, address, dimension) < largest:
                 return False
             continue
         square = _square(queries[q])
-        if not SMALLEST_SQUARE < square < LARGEST_SQUARE:
+        if not smallest < square < largest:
             return False
         scale = 1 / np.sqrt(square)
         for i in range(dimension):
