@@ -158,7 +158,11 @@ def search(
         if metric == DOT:
             nearness, unit = -(partition.centroids @ query), np.linalg.norm(query)
         positions, estimates = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
-        for bucket in chosen(nearness, least, most, (reach or 0) * unit):
+        buckets = chosen(nearness, least, most, (reach or 0) * unit)
+        sizes = np.diff(offsets)
+        while sizes[buckets].sum() < k and len(buckets) < len(sizes):
+            buckets = chosen(nearness, 2 * len(buckets), 2 * len(buckets), 0)
+        for bucket in buckets:
             for block in range(starts[bucket], starts[bucket + 1]):
                 first = offsets[bucket] + 16 * (block - starts[bucket])
                 count = min(16, offsets[bucket + 1] - first)
