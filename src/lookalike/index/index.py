@@ -28,6 +28,8 @@ from lookalike.index.state import State, Tail, prepared
 from lookalike.index.threads import limited
 
 LARGEST = float(np.finfo(np.float32).max)
+WHOLE = (int, np.integer)
+"""Types of k; a union of them would take longer to make than the check."""
 
 
 class Index:
@@ -264,7 +266,7 @@ class Index:
         state, settings = self._state, self._settings
         compiled = state.base.buckets is not None
         block = as_queries(queries, dimension=settings.dimension, metric=settings.metric, compiled=compiled)
-        if not isinstance(k, int | np.integer) or k < 1:
+        if not isinstance(k, WHOLE) or k < 1:
             raise OptionError(f"k is {k!r}; give a whole number from 1")
         wanted = settings.recall if recall is None else checked_recall(recall)
         limit = np.inf if max_distance is None else min(max(float(max_distance), -LARGEST), LARGEST)

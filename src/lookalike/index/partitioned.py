@@ -7,7 +7,6 @@ import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -57,26 +56,28 @@ class Partitioned(Buckets):
         chosen = self._choose(k, recall)
         if chosen is None:
             return None
-        search = partial(
-            self.partition.search,
+        mask, beyond, most_hidden, hidden = None, True, 0, None
+        if visible is not None:
+            most_hidden = k + math.ceil(2 * k * (1 - visible.share) / max(visible.share, 1e-9))
+            if most_hidden > MOST_HIDDEN + k:
+                return None
+            mask, beyond, hidden = visible.mask, visible.share <= MOSTLY, np.empty(len(queries), np.int64)
+        ids, distances = self.partition.search(
             queries,
             k,
             chosen.probes,
             chosen.rerank,
             reach=chosen.reach,
             margin=chosen.margin,
+            visible=mask,
+            beyond=beyond,
+            most_hidden=most_hidden,
+            hidden=hidden,
             max_distance=max_distance,
             threads=threads,
         )
-        if visible is None:
-            return search()
-        most_hidden = k + math.ceil(2 * k * (1 - visible.share) / max(visible.share, 1e-9))
-        if most_hidden > MOST_HIDDEN + k:
-            return None
-        hidden = np.empty(len(queries), np.int64)
-        ids, distances = search(
-            visible=visible.mask, beyond=visible.share <= MOSTLY, most_hidden=most_hidden, hidden=hidden
-        )
+        if visible is None or hidden is None:
+            return ids, distances
         unsure = np.flatnonzero(hidden > most_hidden)
         if len(unsure):
             partition, rows = self.partition, np.flatnonzero(visible.rows)

@@ -29,7 +29,8 @@ def scratch(plan: Any) -> Any:
     """Return the arrays that `begin` and `choose` fill, a row for each query of `TOGETHER`, but for the last two.
 
     They are queries about the mean, as floats and as bytes; turned; their tables, and the turned values as bytes;
-    centroids' nearness, and the least of it; what `begin` tells; and chosen buckets' nearness and numbers.
+    centroids' nearness, and the least of it; what `begin` tells, and a last row of its own; and chosen buckets'
+    nearness and numbers.
     """
     buckets, dimension, signs = plan[0], plan[1], plan[2]
     width, groups = (dimension + 15) >> 4, (buckets + 15) >> 4
@@ -39,7 +40,7 @@ def scratch(plan: Any) -> Any:
         _aligned(5 * signs),
         _aligned(64 * groups).view(np.float32),
         np.empty((TOGETHER, groups * 2 + 32), dtype=np.float32),
-        np.empty((TOGETHER, 4), dtype=np.float32),
+        np.empty((TOGETHER + 1, 4), dtype=np.float32),
         np.empty(groups * 16 + 16, dtype=np.float32),
         np.empty(groups * 16 + 16, dtype=np.int32),
     )
@@ -65,15 +66,10 @@ def _quantised(values: int, vectors: int, out: int) -> Any:
 @inner
 def make_tables(turned: Any, out: Any) -> Any:
     """Store the tables of turned values; return the step of their entries and the sum of the values' lengths."""
-    widest = np.float32(0)
-    lengths = np.float32(0)
-    for i in range(0, len(turned), 4):
-        four = abs(turned[i]) + abs(turned[i + 1]) + abs(turned[i + 2]) + abs(turned[i + 3])
-        widest = max(widest, four)
-        lengths += four
+    values, tables = turned.ctypes.data, out.ctypes.data
+    widest, lengths = parts.lengths_of(values, len(turned) >> 4)
     step = np.float32(2) * widest / TABLE_LIMIT if widest > 0 else np.float32(1)
     inverse = np.float32(1) / step
-    values, tables = turned.ctypes.data, out.ctypes.data
     for group in range(len(turned) // 4):
         parts.make_table(values + 16 * group, inverse, tables + 16 * group)
     return step, lengths
@@ -97,9 +93,8 @@ def choose(
     """
     address, at, buckets_at = nearness.ctypes.data, chosen.ctypes.data, chosen_buckets.ctypes.data
     few = (groups + LOWEST_OF - 1) // LOWEST_OF
-    bounds = np.empty(2, dtype=np.float32)
-    parts.bounds_of(lowest.ctypes.data, few, bounds.ctypes.data)
-    limit, want = min(bounds[0] + reach, LARGEST), most
+    nearest, _ = parts.bounds_of(lowest.ctypes.data, few)
+    limit, want = min(nearest + reach, LARGEST), most
     within = parts.count_at_most(address, groups, limit)
     if within < least:
         limit, want = LARGEST, least
@@ -137,8 +132,7 @@ def begin(
     few = (groups + LOWEST_OF - 1) // LOWEST_OF
     moved_at, turned_at, tables_at = moved.ctypes.data, turned.ctypes.data, tables.ctypes.data
     near_at, low_at = nearness.ctypes.data, lowest.ctypes.data
-    scales = np.empty(TOGETHER, dtype=np.float32)
-    bounds = np.empty(2, dtype=np.float32)
+    scales = told[TOGETHER]
     for j in range(count):
         own = moved_at + 128 * width * j
         parts.difference(queries + 4 * dimension * j, mean, dimension, own)
@@ -170,8 +164,8 @@ def begin(
             query = queries + 4 * dimension * j
             told[j, 1] = np.sqrt(product_float32(query, query, dimension))
         else:
-            parts.bounds_of(low, few, bounds.ctypes.data)
-            told[j, 1] = np.sqrt(max(told[j, 0] + bounds[0], np.float32(0)))
+            nearest, _ = parts.bounds_of(low, few)
+            told[j, 1] = np.sqrt(max(told[j, 0] + nearest, np.float32(0)))
 
 
 @inner

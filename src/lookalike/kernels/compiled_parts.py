@@ -36,6 +36,7 @@ from lookalike.kernels.compiled_vector import (
     shuffled,
     splat,
     store,
+    total,
 )
 
 CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES = 64, 256, 512
@@ -176,11 +177,11 @@ def keep_at_most(
 
 
 @intrinsic
-def bounds_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
-    """Store at `out` the least and the greatest finite of 16 * `vectors` floats; inf and -inf where there is none."""
+def bounds_of(typing: Any, values: Any, vectors: Any) -> Any:
+    """Return the least and the greatest finite of 16 * `vectors` floats; inf and -inf where there is none."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values, vectors, out = arguments
+        values, vectors = arguments
         infinite = splat(F32, float("inf"))
         least = cgutils.alloca_once_value(builder, infinite)
         most = cgutils.alloca_once_value(builder, splat(F32, float("-inf")))
@@ -191,11 +192,10 @@ def bounds_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
             finite = builder.fcmp_ordered("<", part, infinite)
             larger = builder.and_(finite, builder.fcmp_ordered(">", part, high))
             builder.store(builder.select(larger, part, high), most)
-        for offset, sign, place in ((0, "<", least), (4, ">", most)):
-            store(builder, _extreme(builder, sign, builder.load(place)), out, offset)
-        return context.get_dummy_value()
+        bounds = [_extreme(builder, sign, builder.load(place)) for sign, place in (("<", least), (">", most))]
+        return context.make_tuple(builder, signature.return_type, bounds)
 
-    return types.void(INT, INT, INT), generate
+    return types.UniTuple(FLOAT, 2)(INT, INT), generate
 
 
 def _extreme(builder: Any, sign: str, value: Any) -> Any:
@@ -287,6 +287,27 @@ def byte_products_together(
         return context.get_dummy_value()
 
     return types.void(INT, INT, INT, INT, INT, INT, INT), generate
+
+
+@intrinsic
+def lengths_of(typing: Any, values: Any, vectors: Any) -> Any:
+    """Return of 16 * `vectors` floats the greatest sum of four lengths beside one another, and the sum of all."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors = arguments
+        widest, total_of = (cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(2))
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            part = call(builder, "llvm.fabs.v16f32", FLOATS, (part,))
+            builder.store(builder.fadd(builder.load(total_of), part), total_of)
+            for step in (1, 2):  # then each of four holds their sum
+                part = builder.fadd(part, shuffled(builder, part, part, [i ^ step for i in range(LANES)]))
+            before = builder.load(widest)
+            builder.store(builder.select(builder.fcmp_ordered(">", part, before), part, before), widest)
+        found = _extreme(builder, ">", builder.load(widest)), total(builder, builder.load(total_of))
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return types.UniTuple(FLOAT, 2)(INT, INT), generate
 
 
 @intrinsic

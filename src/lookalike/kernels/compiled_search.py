@@ -75,8 +75,9 @@ def search(
     estimates = np.empty(room + 32, dtype=np.float32)
     places = np.empty(room + 32, dtype=np.int32)
     numbers = np.empty(room + 32, dtype=np.int64)
-    scaled = np.zeros(dimension, dtype=np.float32)
-    zeros = np.zeros(dimension, dtype=np.float32)
+    divided = metric == COSINE and element != FLOAT32
+    scaled = np.zeros(dimension if divided else 0, dtype=np.float32)
+    zeros = np.zeros(dimension if divided else 0, dtype=np.float32)
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     counted = filtered and len(hidden) > 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
@@ -84,7 +85,6 @@ def search(
     other_places = np.empty(hidden_room + 32, dtype=np.int32)
     others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
     whole = len(queries) // TOGETHER * TOGETHER
-    divided = metric == COSINE and element != FLOAT32
     for q in range(len(queries)):
         query = queries[q].ctypes.data
         own = q % TOGETHER if q < whole else 0
@@ -192,7 +192,7 @@ def search(
                 parts.prefetch(row + line)
         for i in range(size):
             row = vectors + places[i] * row_bytes
-            if metric == EUCLIDEAN:
+            if metric != DOT and not divided:
                 estimates[i] = square(element, query, row, dimension)
                 continue
             estimates[i] = -product(element, query, row, dimension)
@@ -211,7 +211,7 @@ def search(
                 difference = square(element, scaled.ctypes.data, row, dimension)
                 estimates[i] = difference / (length + length) if length > 0 else np.float32(1)
             elif metric == COSINE:  # half the squared difference is 0 for equal rows, as 1 - product is not
-                estimates[i] = square(element, query, row, dimension) * np.float32(0.5)
+                estimates[i] *= np.float32(0.5)
             numbers[i] = parts.int64_at(ids, places[i])
         sort(estimates, numbers, size)
         for i in range(k):

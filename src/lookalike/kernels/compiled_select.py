@@ -33,9 +33,7 @@ def threshold(address: int, vectors: int, want: int, slack: int) -> Any:
 
     No heap and no sort: it is found by bisection, each step of which counts 16 values an instruction.
     """
-    bounds = np.empty(2, dtype=np.float32)
-    parts.bounds_of(address, vectors, bounds.ctypes.data)
-    low, high = bounds[0], bounds[1]
+    low, high = parts.bounds_of(address, vectors)
     for _ in range(40):
         middle = low + (high - low) * np.float32(0.5)
         if not low < middle < high:
@@ -86,7 +84,7 @@ def keep_near(
 
 @inner
 def sort(values: Any, numbers: Any, count: int) -> None:
-    """Order by value, then number. Both arrays need room for 15 more.
+    """Order by value, then number, none of which is negative. Both arrays need room for 15 more.
 
     Up to `MOST_RANKED`, each is first put where the count of lesser values says, 16 at a time and without a branch
     to mispredict; Shell's method does the rest.
@@ -96,19 +94,15 @@ def sort(values: Any, numbers: Any, count: int) -> None:
         while gap < count // 3:
             gap = 3 * gap + 1
     elif count > 2:
-        vectors = filled(values, count)
-        before, numbers_before = values[:count].copy(), numbers[:count].copy()
-        taken = np.zeros(count, dtype=np.bool_)
-        address = values.ctypes.data
-        for i in range(count):  # `values` is counted in until all are ranked
-            numbers[i] = parts.count_at_most(address, vectors, before[i]) - 1
-        ranks = numbers[:count].copy()
+        vectors, address = filled(values, count), values.ctypes.data
+        ranked, numbers_ranked = np.empty(count, dtype=np.float32), np.full(count, -1, dtype=np.int64)
         for i in range(count):
-            rank = min(max(ranks[i], 0), count - 1)
-            while taken[rank]:
+            rank = min(max(parts.count_at_most(address, vectors, values[i]) - 1, 0), count - 1)
+            while numbers_ranked[rank] >= 0:  # an equal value is there
                 rank = rank - 1 if rank > 0 else count - 1
-            taken[rank] = True
-            values[rank], numbers[rank] = before[i], numbers_before[i]
+            ranked[rank], numbers_ranked[rank] = values[i], numbers[i]
+        for i in range(count):
+            values[i], numbers[i] = ranked[i], numbers_ranked[i]
     while gap > 0:
         for i in range(gap, count):
             value, number = values[i], numbers[i]
