@@ -20,10 +20,7 @@ from lookalike.kernels import (
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
-COMPARED = {
-    name: (getattr(compiled_compare, f"square_{name}"), getattr(compiled_compare, f"product_{name}"))
-    for name in ELEMENTS
-}
+_compare: Any = compiled_compare
 
 
 def address(array: Any) -> int:
@@ -32,19 +29,34 @@ def address(array: Any) -> int:
 
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_rows_of_every_length_are_compared(element: Any) -> None:
-    square, product = COMPARED[element]
+    number = ELEMENTS.index(element)
 
     @njit
-    def both(query: Any, row: Any, dimension: Any) -> Any:
-        return square(query, row, dimension), product(query, row, dimension)
+    def compared(query: Any, row: Any, other: Any, dimension: Any) -> Any:
+        squares = _compare.squares(number, query, row, other, dimension)
+        return *squares, *_compare.products(number, query, row, other, dimension)
+
+    @njit
+    def alone(query: Any, row: Any, dimension: Any) -> Any:
+        return _compare.square(number, query, row, dimension)
 
     random = np.random.default_rng(0)
     for dimension in (1, 3, 15, 16, 17, 63, 64, 65, 100, 128, 200):
         query = random.integers(-9, 10, dimension).astype(np.float32)
-        row = random.integers(0 if element == "uint8" else -9, 10, dimension).astype(element)
-        wide = row.astype(np.float32)
-        found = both(address(query), address(row), dimension)
-        assert found == (((query - wide) ** 2).sum(), (query * wide).sum())
+        rows = random.integers(0 if element == "uint8" else -9, 10, (2, dimension)).astype(element)
+        wide = rows.astype(np.float32)
+        squares, products = ((query - wide) ** 2).sum(axis=1), wide @ query
+        assert compared(address(query), address(rows[0]), address(rows[1]), dimension) == (
+            *squares,
+            *products,
+        )
+        assert alone(address(query), address(rows[0]), dimension) == squares[0]
+        assert _product(address(query), address(wide[0]), dimension) == products[0]
+
+
+@njit
+def _product(query: Any, row: Any, dimension: Any) -> Any:
+    return _compare.product_float32(query, row, dimension)
 
 
 @settings(deadline=None, max_examples=20)

@@ -30,27 +30,32 @@ UINT8, INT8, FLOAT16, FLOAT32 = range(len(ELEMENTS))
 inner: Any = njit(nogil=True, error_model="numpy")
 
 
-def _comparison(element: str, product: bool) -> Any:
-    """Return the kernel that compares a float32 query with a row of one type."""
+def _comparison(element: str, product: bool, count: int) -> Any:
+    """Return the kernel that compares a float32 query with `count` rows of one type, read side by side."""
     kind, size = ELEMENTS[element]
-    rows = ir.VectorType(kind, LANES)
+    values_type = ir.VectorType(kind, LANES)
+    result = FLOAT if count == 1 else types.UniTuple(FLOAT, count)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        query, row, dimension = arguments
-        sums = [cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(4)]
+        query, *rows, dimension = arguments
+        sums = [[cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(4)] for _ in rows]
 
         def step(at: Any, part: int, mask: Any = None) -> None:
             asked_at = builder.add(query, builder.mul(at, I64(4)))
-            row_at = builder.add(row, builder.mul(at, I64(size)))
             if mask is None:
                 asked = load(builder, asked_at, part * 64, FLOATS)
-                values = load(builder, row_at, part * LANES * size, rows)
             else:
-                asked, values = masked(builder, asked_at, FLOATS, mask), masked(builder, row_at, rows, mask)
-            values = widened(context, builder, values, element)
-            first = asked if product else builder.fsub(asked, values)
-            second = values if product else first
-            builder.store(fused(builder, first, second, builder.load(sums[part])), sums[part])
+                asked = masked(builder, asked_at, FLOATS, mask)
+            for row, places in zip(rows, sums, strict=True):
+                row_at = builder.add(row, builder.mul(at, I64(size)))
+                if mask is None:
+                    values = load(builder, row_at, part * LANES * size, values_type)
+                else:
+                    values = masked(builder, row_at, values_type, mask)
+                values = widened(context, builder, values, element)
+                first = asked if product else builder.fsub(asked, values)
+                second = values if product else first
+                builder.store(fused(builder, first, second, builder.load(places[part])), places[part])
 
         wide = builder.and_(dimension, I64(-64))
         with cgutils.for_range_slice(builder, I64(0), wide, I64(64), intp=I64) as (at, _):
@@ -61,17 +66,28 @@ def _comparison(element: str, product: bool) -> Any:
             step(at, 0)
         with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
             step(even, 0, rest_of(builder, even, dimension))
-        first, second, third, fourth = (builder.load(place) for place in sums)
-        return total(builder, builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth)))
+        found = []
+        for places in sums:
+            first, second, third, fourth = (builder.load(place) for place in places)
+            whole = builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth))
+            found.append(total(builder, whole))
+        return found[0] if count == 1 else context.make_tuple(builder, result, found)
 
     def compare(typing: Any, query: Any, row: Any, dimension: Any) -> Any:
-        return FLOAT(INT, INT, INT), generate
+        return result(INT, INT, INT), generate
 
-    return intrinsic(compare)
+    def compare_pair(typing: Any, query: Any, row: Any, other: Any, dimension: Any) -> Any:
+        return result(INT, INT, INT, INT), generate
+
+    return intrinsic(compare if count == 1 else compare_pair)
 
 
-square_uint8, square_int8, square_float16, square_float32 = (_comparison(e, False) for e in ELEMENTS)
-product_uint8, product_int8, product_float16, product_float32 = (_comparison(e, True) for e in ELEMENTS)
+square_uint8, square_int8, square_float16, square_float32 = (_comparison(e, False, 1) for e in ELEMENTS)
+product_float32 = _comparison("float32", True, 1)
+squares_uint8, squares_int8, squares_float16, squares_float32 = (_comparison(e, False, 2) for e in ELEMENTS)
+products_uint8, products_int8, products_float16, products_float32 = (
+    _comparison(e, True, 2) for e in ELEMENTS
+)
 
 
 @inner
@@ -87,12 +103,24 @@ def square(element: int, query: int, row: int, dimension: int) -> Any:
 
 
 @inner
-def product(element: int, query: int, row: int, dimension: int) -> Any:
-    """Return the inner product of a query and a row of the type of that number in `ELEMENTS`."""
+def squares(element: int, query: int, row: int, other: int, dimension: int) -> Any:
+    """Return what `square` does for two rows: memory gives two at once sooner than one after the other."""
     if element == UINT8:
-        return product_uint8(query, row, dimension)
+        return squares_uint8(query, row, other, dimension)
     if element == INT8:
-        return product_int8(query, row, dimension)
+        return squares_int8(query, row, other, dimension)
     if element == FLOAT16:
-        return product_float16(query, row, dimension)
-    return product_float32(query, row, dimension)
+        return squares_float16(query, row, other, dimension)
+    return squares_float32(query, row, other, dimension)
+
+
+@inner
+def products(element: int, query: int, row: int, other: int, dimension: int) -> Any:
+    """Return the inner products of a query with two rows of the type of that number in `ELEMENTS`."""
+    if element == UINT8:
+        return products_uint8(query, row, other, dimension)
+    if element == INT8:
+        return products_int8(query, row, other, dimension)
+    if element == FLOAT16:
+        return products_float16(query, row, other, dimension)
+    return products_float32(query, row, other, dimension)

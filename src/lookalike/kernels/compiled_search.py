@@ -15,7 +15,7 @@ from numba import njit
 
 from lookalike.kernels import compiled_parts
 from lookalike.kernels.compiled_begin import TOGETHER, begin, choose, scratch
-from lookalike.kernels.compiled_compare import FLOAT32, product, square
+from lookalike.kernels.compiled_compare import FLOAT32, products, square, squares
 from lookalike.kernels.compiled_select import INFINITY, LARGEST, filled, keep_near, select, sort, threshold
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
@@ -190,15 +190,17 @@ def search(
             row = vectors + places[i] * row_bytes
             for line in range(0, min(row_bytes, 256), 64):
                 parts.prefetch(row + line)
-        for i in range(size):
-            row = vectors + places[i] * row_bytes
+        for i in range(0, size, 2):
+            row, other = vectors + places[i] * row_bytes, vectors + places[min(i + 1, size - 1)] * row_bytes
             if metric != DOT and not divided:
-                estimates[i] = square(element, query, row, dimension)
+                estimates[i], estimates[i + 1] = squares(element, query, row, other, dimension)
                 continue
-            estimates[i] = -product(element, query, row, dimension)
+            first, second = products(element, query, row, other, dimension)
+            estimates[i], estimates[i + 1] = -first, -second
             if divided:
-                length = square(element, zeros.ctypes.data, row, dimension)
-                estimates[i] = estimates[i] / np.sqrt(length) if length > 0 else np.float32(0)
+                first, second = squares(element, zeros.ctypes.data, row, other, dimension)
+                for j, length in ((i, first), (i + 1, second)):
+                    estimates[j] = estimates[j] / np.sqrt(length) if length > 0 else np.float32(0)
         size, limit = select(estimates, places, size, k, k >> 1)
         for i in range(size):
             row = vectors + places[i] * row_bytes
