@@ -29,7 +29,7 @@ def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compil
         and queries.ndim in (1, 2)
         and queries.shape[-1] == dimension
     ):
-        block = np.ascontiguousarray(queries, dtype=np.float32).reshape(-1, dimension)
+        block = np.array(queries, dtype=np.float32, copy=None, order="C", ndmin=2)
         if not block.flags.writeable:  # compiled code is typed for arrays that are
             block = block.copy()
         cosine = metric == "cosine"
