@@ -315,15 +315,12 @@ def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float
     order = np.argsort(places, axis=1)
     places = np.take_along_axis(places, order, axis=1)
     farther = np.take_along_axis(beyond[known], order, axis=1)
-    last = seen[known].sum(axis=1, keepdims=True) - 1
+    own, last = np.arange(len(known)), seen[known].sum(axis=1) - 1
     margins = []
     for depth in depths:  # what np.interp does for one query, for all of them
-        nearer = np.count_nonzero(places <= depth, axis=1, keepdims=True)
+        nearer = np.count_nonzero(places <= depth, axis=1)
         left, right = np.clip(nearer - 1, 0, last), np.minimum(nearer, last)
-        (x, x_next), (y, y_next) = (
-            (np.take_along_axis(values, left, axis=1), np.take_along_axis(values, right, axis=1))
-            for values in (places, farther)
-        )
+        (x, x_next), (y, y_next) = ((values[own, left], values[own, right]) for values in (places, farther))
         share = np.clip((depth - x) / np.where(x_next > x, x_next - x, np.inf), 0, 1)
         margins.append(float(np.median(y + share * (y_next - y))))
     return margins
