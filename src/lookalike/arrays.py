@@ -153,9 +153,10 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
         raise VectorError(f"{name} must be from 0 to 2**63 - 1; found {array.min()} to {array.max()}")
     array = np.ascontiguousarray(array, dtype=np.int64)
-    values, counts = np.unique(array, return_counts=True)
-    if values.size != array.size:
-        raise DuplicateIdError(f"{name}: {int(values[np.argmax(counts > 1)])} is there more than once")
+    ordered = np.sort(array)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if again.size:
+        raise DuplicateIdError(f"{name}: {again[0]} is there more than once")
     return array
 
 

@@ -113,7 +113,7 @@ def test_an_allow_mask_is_by_id() -> None:
         mask = np.zeros(6500, dtype=bool)
         mask[allowed] = True
         truth, _ = index.search(queries, 10, allow=allowed, recall=1)
-        for allow in (mask, mask[: allowed[-1] + 1], allowed):
+        for allow in (mask, mask[: allowed[-1] + 1], allowed, [1, *allowed], [*allowed, 1 << 62]):
             found, _ = index.search(queries, 10, allow=allow)
             assert np.isin(found, allowed).all()
             assert recall(found, truth) > 0.93

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from lookalike.errors import OptionError
 from lookalike.hashing.projection import Projection
 from lookalike.index.partition import ELEMENTS, METRICS, Partition, block_count, encode
 from lookalike.kernels import (
@@ -241,6 +242,22 @@ def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: in
     return Partition.encoded(
         metric, centroids, offsets, vectors, random.permutation(rows) + 5, Projection.fitted(wide, 1)
     )
+
+
+@settings(deadline=None, max_examples=50)
+@given(SEEDS, st.lists(st.integers(0, 70), min_size=1, max_size=6).filter(any), st.floats(0, 1))
+def test_rows_that_may_be_found_are_packed(seed: Any, sizes: Any, share: Any) -> None:
+    random = np.random.default_rng(seed)
+    offsets, rows = np.append(0, np.cumsum(sizes)), sum(sizes)
+    vectors = random.standard_normal((rows, 2)).astype(np.float32)
+    centroids = np.zeros((len(sizes), 2), dtype=np.float32)
+    projection = Projection.fitted(vectors, 0)
+    partition = Partition.encoded("euclidean", centroids, offsets, vectors, np.arange(rows), projection)
+    there = random.random(rows) < share
+    there.flags.writeable = False
+    assert np.array_equal(partition.mask(there), reference_partition.packed(there, offsets))
+    with pytest.raises(OptionError, match="mask is of shape"):
+        partition.mask(there[1:])
 
 
 @settings(deadline=None, max_examples=30)

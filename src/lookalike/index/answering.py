@@ -13,12 +13,14 @@ from lookalike.index.buckets import Answer, Visible
 from lookalike.index.rows import is_mapped, release
 from lookalike.index.scan import merge, scan
 from lookalike.index.settings import Settings
-from lookalike.index.state import Bool, State
+from lookalike.index.state import WIDEN_SHARE, Bool, State
 
 RELEASED_BYTES = 256 << 20
 """A base of more bytes in a file is let go of whenever so much of it has been looked at."""
 PAGES_BYTES = 64 << 10
 """What the system maps around a row that is looked at."""
+SPREAD = 16
+"""Allowed ids are made a mask where the greatest is less than so many times the rows."""
 
 
 def answer(
@@ -91,16 +93,20 @@ def _from_buckets(
 
 def _shown(state: State, allow: npt.NDArray[Any] | Sequence[int]) -> Bool:
     """Return which rows of base and tail are there and allowed."""
-    array = np.asarray(allow)
-    if array.dtype == np.bool_ and array.ndim == 1:
-        if not len(array):
-            return np.zeros(len(state.alive), dtype=np.bool_)
-        ids: Int64 = state.row_ids() if len(state.tail_ids) else state.base.ids
-        allowed: Bool = array.take(ids, mode="clip")
-        allowed &= ids < len(array)
-        allowed &= state.alive
-        return allowed
-    rows = state.find(as_ids(array, name="allow"))
-    shown = np.zeros(len(state.alive), dtype=np.bool_)
-    shown[rows[rows >= 0]] = True
-    return shown
+    mask, rows = np.asarray(allow), len(state.alive)
+    if mask.dtype != np.bool_ or mask.ndim != 1:
+        allowed = as_ids(mask, name="allow")
+        if len(allowed) <= rows // WIDEN_SHARE or allowed.max() >= SPREAD * rows:
+            found = state.find(allowed)
+            shown = np.zeros(rows, dtype=np.bool_)
+            shown[found[found >= 0]] = True
+            return shown
+        mask = np.zeros(allowed.max() + 1, dtype=np.bool_)
+        mask[allowed] = True
+    if not len(mask):
+        return np.zeros(rows, dtype=np.bool_)
+    ids: Int64 = state.row_ids() if len(state.tail_ids) else state.base.ids
+    seen: Bool = mask.take(ids, mode="clip")
+    seen &= ids < len(mask)
+    seen &= state.alive
+    return seen

@@ -102,7 +102,6 @@ class Partition:
         self.projection = projection
         self.blocks = aligned(blocks)
         self._dimension = dimension
-        self._row_slots: npt.NDArray[np.uint32] | None = None
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
         self._centroid_blocks, step = _centroid_blocks(metric, centroids, projection)
         self.steps: Float32 = np.array([projection.step, step], dtype=np.float32)
@@ -216,11 +215,12 @@ class Partition:
 
     def mask(self, rows: Bool) -> UInt16:
         """Return the form of `rows` (n,), by position, that `search` takes: a word of 16 bits a block."""
-        slots = np.zeros(len(self.blocks) * BLOCK_ROWS, dtype=np.bool_)
-        if self._row_slots is None:  # whoever comes first finds the same
-            self._row_slots = _slots(self.offsets, 0, len(self.centroids)).astype(np.uint32)
-        slots[self._row_slots] = rows
-        words: UInt16 = np.packbits(slots, bitorder="little").view("<u2").astype(np.uint16, copy=False)
+        from lookalike.kernels.compiled_filter import pack
+
+        if rows.shape != self.ids.shape:
+            raise OptionError(f"the mask is of shape {rows.shape}, the rows of {self.ids.shape}")
+        words: UInt16 = np.empty(len(self.blocks), dtype=np.uint16)
+        pack(self.plan, np.require(rows, np.bool_, ["C", "W"]), words)
         return words
 
     def rows_as_hashed(self, positions: Int64) -> Float32:

@@ -412,6 +412,18 @@ def int64_at(typing: Any, address: Any, number: Any) -> Any:
 
 
 @intrinsic
+def truths_at(typing: Any, address: Any, count: Any) -> Any:
+    """Return the first `count` bytes from an address, 16 at most, as bits: 1 where a byte is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, count = arguments
+        values = masked(builder, address, ROWS8, rest_of(builder, I64(0), count))
+        return bits_of(builder, builder.icmp_unsigned("!=", values, splat(I8, 0)))
+
+    return INT(INT, INT), generate
+
+
+@intrinsic
 def ones_of(typing: Any, bits: Any) -> Any:
     """Return how many bits of an int64 are set."""
 

@@ -69,6 +69,15 @@ def encode_rows(
         factors[block, signs // 2 + 16 + row] = -gains[i] if metric == DOT else -2 * gains[i]
 
 
+def packed(rows: npt.NDArray[np.bool_], offsets: Int64) -> npt.NDArray[np.uint16]:
+    """Return `rows` (n,), by position, as bits: a word for each block of 16 rows of a bucket."""
+    words = []
+    for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        for first in range(start, end, 16):
+            words.append(sum(int(there) << i for i, there in enumerate(rows[first : min(first + 16, end)])))
+    return np.array(words, dtype=np.uint16)
+
+
 def tables(turned: Float32) -> tuple[UInt8, float, float]:
     """Return the tables (signs / 4, 16) of a query's turned values (signs,), and their step and shift.
 
