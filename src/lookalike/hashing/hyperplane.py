@@ -48,15 +48,9 @@ class Hyperplane(Family):
         """Return keys, shape (q, tables, min(probes, 2**bits))."""
         margins = self._margins(queries).reshape(-1, self.bits)
         own = pack_signs(margins)[:, 0]
-        probes = min(probes, 2**self.bits)
-        keys = np.empty((len(own), probes), dtype=np.uint64)
-        costs = np.abs(margins)
-        order = np.argsort(costs, axis=1, kind="stable")
-        for row, (key, ascending) in enumerate(zip(own, order, strict=True)):
-            masks = cheapest_subsets(costs[row, ascending], probes)
-            flips = (masks[:, np.newaxis] >> np.arange(self.bits) & 1) << ascending
-            keys[row] = key ^ flips.sum(axis=1).astype(np.uint64)
-        return keys.reshape(len(queries), self.tables, probes)
+        flips = cheapest_subsets(np.abs(margins), min(probes, 2**self.bits)).astype(np.uint64)
+        keys: UInt64 = own[:, np.newaxis] ^ flips
+        return keys.reshape(len(queries), self.tables, -1)
 
     def collision_probability(self, distance: float) -> float:
         """Return (1 - angle / pi) ** bits for two vectors at cosine distance `distance` (0..2)."""

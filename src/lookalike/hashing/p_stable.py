@@ -94,16 +94,11 @@ class PStable(Family):
         probes = min(probes, 3**self.floors)
         keys = np.empty((len(queries), self.tables, probes), dtype=np.uint64)
         costs = np.square(np.concatenate((below, 1 - below), axis=2)).astype(np.float32)
-        order = np.argsort(costs, axis=2, kind="stable")
-        place = np.argsort(order, axis=2, kind="stable")  # of each move in the order
         for query in range(len(queries)):
-            for table in range(self.tables):
-                ascending = order[query, table]
-                other = place[query, table, (ascending + self.floors) % (2 * self.floors)]
-                masks = cheapest_subsets(costs[query, table, ascending], probes, other)
-                chosen = masks[:, np.newaxis] >> place[query, table] & 1
-                moved = floors[query, table] - chosen[:, : self.floors] + chosen[:, self.floors :]
-                keys[query, table] = self._combined(moved[:, np.newaxis], slice(table, table + 1))[:, 0]
+            moves = cheapest_subsets(costs[query], probes, pairs=self.floors).T[:, :, np.newaxis]
+            chosen = moves >> np.arange(2 * self.floors) & 1
+            moved = floors[query] - chosen[:, :, : self.floors] + chosen[:, :, self.floors :]
+            keys[query] = self._combined(moved).T
         return keys
 
     def collision_probability(self, distance: float) -> float:
@@ -159,9 +154,9 @@ class PStable(Family):
         positions: Float64 = (projected.astype(np.float64) + self._arrays["offsets"]) / self.bucket_size
         return positions
 
-    def _combined(self, floors: Float64, tables: slice = slice(None)) -> UInt64:
+    def _combined(self, floors: Float64) -> UInt64:
         """Return (p . floors) mod table_size, floors (n, tables, floors) -> (n, tables)."""
         reduced = np.mod(floors, self.table_size).astype(np.int64)
-        products = reduced * self._arrays["multipliers"][tables] % self.table_size
+        products = reduced * self._arrays["multipliers"] % self.table_size
         keys: UInt64 = (products.sum(axis=2) % self.table_size).astype(np.uint64)
         return keys

@@ -1,6 +1,8 @@
-"""What is the same for every index, in NumPy: exact distances, packed signs."""
+"""What is the same for every index, in NumPy: exact distances, packed signs, cheapest subsets."""
 
 from __future__ import annotations
+
+import heapq
 
 import numpy as np
 import numpy.typing as npt
@@ -43,3 +45,27 @@ def pack_signs(values: Float32) -> UInt64:
     packed = np.zeros((rows, -(-bits // 64) * 8), dtype=np.uint8)
     packed[:, : -(-bits // 8)] = np.packbits(values > 0, axis=1, bitorder="little")
     return packed.view("<u8").astype(np.uint64, copy=False)
+
+
+def cheapest_subsets(costs: Float32, count: int, pairs: int = 0) -> Int64:
+    """Return the cheapest subsets for one row of costs (m,), as `hashing.perturbation` does for many.
+
+    By a heap of subsets of the members in ascending order, from each of which two follow: by adding the next member to
+    it, or putting the next in the place of its last.
+    """
+    order = np.argsort(costs, kind="stable")
+    ascending = costs[order].astype(np.float64).tolist()
+    subsets: list[int] = []
+    heap = [(0.0, 0)]
+    while heap and len(subsets) < count:
+        cost, mask = heapq.heappop(heap)
+        subset = sum(1 << int(order[i]) for i in range(len(costs)) if mask >> i & 1)
+        if not subset >> pairs & subset & (1 << pairs) - 1:
+            subsets.append(subset)
+        last = mask.bit_length() - 1
+        if last + 1 < len(costs):
+            after, added = ascending[last + 1], mask | 1 << (last + 1)
+            heapq.heappush(heap, (cost + after, added))
+            if last >= 0:
+                heapq.heappush(heap, (cost + after - ascending[last], added ^ 1 << last))
+    return np.array(subsets + [-1] * (count - len(subsets)), dtype=np.int64)
