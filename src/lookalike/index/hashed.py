@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -107,14 +107,17 @@ class Hashed(Buckets):
         drawn = np.sort(random.choice(rows, min(SAMPLED_QUERIES, rows), replace=False))
         return replace(self, measured=measured(self, drawn))
 
-    def trial(self, queries: Float32, k: int, probes: int) -> tuple[Int64, float]:
-        """Return the ids (q, k) that so many probes find, and the mean number of candidates a query."""
-        found_ids = np.full((len(queries), k), -1, dtype=np.int64)
-        found = np.full((len(queries), k), np.inf, dtype=np.float32)
+    def trial(self, queries: Float32, ks: Sequence[int], probes: int) -> tuple[list[Int64], float]:
+        """Return the ids (q, k) that so many probes find, for each k, and the mean number of candidates a query."""
         offsets, rows, _ = self.candidates(queries, probes, None)
-        for query in range(len(queries)):
-            self._answer(queries, query, k, rows[offsets[query] : offsets[query + 1]], found_ids, found)
-        return found_ids, len(rows) / len(queries)
+        answers = []
+        for k in ks:
+            found_ids = np.full((len(queries), k), -1, dtype=np.int64)
+            found = np.full((len(queries), k), np.inf, dtype=np.float32)
+            for query in range(len(queries)):
+                self._answer(queries, query, k, rows[offsets[query] : offsets[query + 1]], found_ids, found)
+            answers.append(found_ids)
+        return answers, len(rows) / len(queries)
 
     def probes_for(self, k: int, recall: float) -> int | None:
         """Return the fewest probes measured to reach `recall` at `k`; None where comparing every row is better."""
@@ -147,12 +150,14 @@ class Hashed(Buckets):
         """Return offsets (q + 1,) and visible rows, and how many there were of all, (q,)."""
         keys = self.family.probe_keys(self._lifted_queries(queries), probes)
         rows_of = len(self.partition.ids)
-        if self.family.tables == 1:
-            offsets, rows = self.store.members(keys)
-        else:
-            offsets, rows, _ = self.store.candidates(keys, limit=max(1, rows_of))
+        offsets, rows = self.store.members(keys)
         if len(rows) and (rows.min() < 0 or rows.max() >= rows_of):
             raise IndexFormatError("buckets name rows that are not there; verify the index, and rebuild it")
+        if self.family.tables > 1:  # a row may be met in several
+            met = np.sort(np.repeat(np.arange(len(queries)) * rows_of, np.diff(offsets)) + rows)
+            met = met[np.diff(met, prepend=-1) > 0]
+            offsets = np.searchsorted(met, np.arange(len(queries) + 1) * rows_of)
+            rows = met % max(1, rows_of)
         looked_at = np.diff(offsets)
         if visible is None:
             return offsets, rows, looked_at

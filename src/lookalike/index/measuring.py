@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -32,8 +33,8 @@ class Trial(Protocol):
         """The rows."""
         ...
 
-    def trial(self, queries: Float32, k: int, probes: int) -> tuple[Int64, float]:
-        """Return the ids (q, k) that so many probes find, and the mean number of candidates a query."""
+    def trial(self, queries: Float32, ks: Sequence[int], probes: int) -> tuple[list[Int64], float]:
+        """Return the ids (q, k) that so many probes find, for each k, and the mean number of candidates a query."""
         ...
 
 
@@ -48,18 +49,18 @@ def measured(hashed: Trial, drawn: Int64) -> tuple[RecallMeasurement, ...]:
     most = min(max(NEIGHBOURS), rows - 1)
     truth = _without(scan(queries, partition.vectors, partition.ids, most + 1, metric)[0], own)
     measurements = []
-    for k in sorted({min(k, most) for k in NEIGHBOURS if most}):
-        probes = 1
-        while True:
-            found, candidates = hashed.trial(queries, k + 1, probes)
+    ks, probes, candidates = sorted({min(k, most) for k in NEIGHBOURS if most}), 1, 0.0
+    while ks and candidates <= LARGEST_SHARE * rows:
+        answers, candidates = hashed.trial(queries, [k + 1 for k in ks], probes)
+        for k, found in zip(tuple(ks), answers, strict=True):
             shares = _recall(_without(found, own), truth[:, :k])
             error = float(shares.std()) / math.sqrt(len(shares))
             rerank = max(RERANKED, RERANKED_SHARE * k)
             measurements.append(RecallMeasurement(k, probes, rerank, float(shares.mean()), error, candidates))
-            if shares.mean() >= ENOUGH or candidates > LARGEST_SHARE * rows:
-                break
-            probes = max(probes + 1, math.ceil(probes * 1.25))
-    return tuple(measurements)
+            if shares.mean() >= ENOUGH:
+                ks.remove(k)
+        probes = max(probes + 1, math.ceil(probes * 1.25))
+    return tuple(sorted(measurements, key=lambda measurement: (measurement.k, measurement.probes)))
 
 
 def _without(found: Int64, own: Int64) -> Int64:
