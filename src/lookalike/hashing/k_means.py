@@ -22,12 +22,11 @@ BLOCK_BYTES = 16 << 20
 PRODUCT_BYTES = 4 << 20
 """A product of matrices is taken in blocks of this size, whose largest values are found while in cache."""
 ROUNDS = 10
+MANY_ROWS = 32
+"""Of a sample with so many rows a cluster and more, the first half of the rounds takes every second one."""
 
 FLAT_CLUSTERS = 1024
-"""More centroids than this are trained in two levels."""
-FLAT_SIZE = 1 << 17
-"""Centroids of more numbers than this in all are searched in two levels, if they are more than `FLAT_GROUPS`."""
-FLAT_GROUPS = 256
+"""More centroids than this are trained and searched in two levels: fewer take less time one by one."""
 LOOKS = 8
 """Groups of centroids, of about the square root of their number, that are looked into for a vector."""
 SPLIT_ROWS = 64
@@ -44,8 +43,10 @@ def k_means(sample: Float32, clusters: int, random: np.random.Generator) -> Floa
     """
     clusters = min(clusters, len(sample))
     centroids = sample[np.sort(random.choice(len(sample), clusters, replace=False))].copy()
-    for _ in range(ROUNDS):
-        centroids = _round(sample, centroids, nearest_centroid(sample, centroids), random)
+    for number in range(ROUNDS):
+        few = number < ROUNDS // 2 and len(sample) >= MANY_ROWS * clusters
+        part = sample[:: 2 if few else 1]
+        centroids = _round(part, centroids, nearest_centroid(part, centroids), random)
     return centroids
 
 
@@ -110,7 +111,7 @@ class Assigner:
         """Group `centroids` (m, d), m >= 1."""
         self._middle: Float32 = centroids.mean(axis=0)
         centred = centroids - self._middle
-        self._flat = len(centroids) <= FLAT_GROUPS or centroids.size <= FLAT_SIZE
+        self._flat = len(centroids) <= FLAT_CLUSTERS
         tables = _with_halves(centred)
         self._groups = tables
         if not self._flat:
