@@ -15,7 +15,7 @@ def cheapest_subsets(costs: Float32, count: int, pairs: int = 0) -> Int64:
     Lv, Josephson, Wang, Charikar and Li: Multi-Probe LSH, VLDB 2007, section 4.4.
 
     Args:
-        costs: (n, m), none negative, m <= 62.
+        costs: (n, m), none negative, m <= 63.
         pairs: where given, m = 2 * pairs, and members i and i + pairs may not be in a subset together.
 
     Returns:
