@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import lookalike
+from lookalike.index import partitioned
+from lookalike.index.scan import scan
 
 ROWS, DIMENSION, CLUSTERS, K = 20_000, 24, 200, 10
 
@@ -53,6 +55,26 @@ def test_hiding_the_querys_own_cluster_costs_no_recall(clustered: Any) -> None:
         for query, own, distances in zip(queries, asked, found, strict=True)
     ]
     assert np.mean(recalls) >= 0.94
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.parametrize("share", [0.15, 0.5, 0.85])
+def test_a_filter_by_chance_does_not_compare_all_visible_rows(
+    clustered: Any, k: int, share: float, monkeypatch: Any
+) -> None:
+    _, _, queries, _, index = clustered
+    random = np.random.default_rng(1)
+    compared = []
+
+    def noted(queries: Any, *rest: Any) -> Any:
+        compared.append(len(queries))
+        return scan(queries, *rest)
+
+    monkeypatch.setattr(partitioned, "scan", noted)
+    many = np.repeat(queries, 10, axis=0)
+    many += 0.1 * random.standard_normal(many.shape, dtype=np.float32)
+    index.search(many, k, allow=random.random(ROWS) < share)
+    assert sum(compared) <= 0.03 * len(many)
 
 
 def test_removing_whole_clusters_costs_no_recall(clustered: Any, tmp_path: Any) -> None:

@@ -22,6 +22,9 @@ from lookalike.index.probing import Setting, Tuning, measured
 from lookalike.index.scan import scan
 from lookalike.index.settings import LARGEST_SHARE
 
+DEVIATIONS = 5.0
+"""A filter is taken for one by chance while no more hidden rows are nearer than k, what is to be expected, and so many
+standard deviations."""
 MOST_HIDDEN = 512
 """Where more hidden rows are to be expected nearer than the k-th visible one, all visible ones are compared."""
 MOSTLY = 0.9
@@ -58,7 +61,8 @@ class Partitioned(Buckets):
             return None
         mask, beyond, most_hidden, hidden = None, True, 0, None
         if visible is not None:
-            most_hidden = k + math.ceil(2 * k * (1 - visible.share) / max(visible.share, 1e-9))
+            expected = k * (1 - visible.share) / max(visible.share, 1e-9)
+            most_hidden = k + math.ceil(expected * (1 + DEVIATIONS / math.sqrt(k)))
             if most_hidden > MOST_HIDDEN + k:
                 return None
             mask, beyond, hidden = visible.mask, visible.share <= MOSTLY, np.empty(len(queries), np.int64)
