@@ -42,6 +42,7 @@ def test_contract(family: Any) -> None:
     probed = family.probe_keys(rows, 6)
     assert probed.shape == (400, family.tables, 6)
     assert np.array_equal(probed[:, :, 0], keys)
+    assert family.probe_keys(rows[:0], 6).shape == (0, family.tables, 6)
     if family.name != "p-stable":
         assert all(len(set(row)) == 6 for row in probed.reshape(-1, 6).tolist())
     again = family_from_json(json.loads(json.dumps(family.to_json())))

@@ -109,6 +109,13 @@ def test_random_families_reach_it_too(tmp_path: Any, family: Any) -> None:
     assert np.array_equal(Index.open(tmp_path / "i", verify=True).search(queries, 10, recall=0.8)[0], found)
 
 
+def test_a_family_whose_buckets_find_nothing_is_left_to_the_scan() -> None:
+    rows = clustered(50)
+    index = Index.build(rows, scan_below=0, family=PStable(tables=1, floors=1, bucket_size=0.01))
+    assert index.stats().path == "scan"
+    assert (index.search(rows, 1)[0][:, 0] == np.arange(50)).all()
+
+
 @pytest.fixture(scope="module")
 def large() -> Any:
     return Index.build(clustered(6000), scan_below=300)

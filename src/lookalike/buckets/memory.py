@@ -83,7 +83,7 @@ class MemoryBuckets:
     def members(self, keys: UInt64) -> tuple[Int64, Int64]:
         """Return offsets (q + 1,) and ids of the buckets of `keys` (q, tables, probes), bucket by bucket.
 
-        An id is there once for each table in which it was met: the quick way where there is one table.
+        An id is there once for each table in which it was met.
         """
         queries, tables, probes = keys.shape
         if tables != len(self._tables):

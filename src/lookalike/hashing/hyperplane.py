@@ -50,7 +50,7 @@ class Hyperplane(Family):
         own = pack_signs(margins)[:, 0]
         flips = cheapest_subsets(np.abs(margins), min(probes, 2**self.bits)).astype(np.uint64)
         keys: UInt64 = own[:, np.newaxis] ^ flips
-        return keys.reshape(len(queries), self.tables, -1)
+        return keys.reshape(len(queries), self.tables, flips.shape[1])
 
     def collision_probability(self, distance: float) -> float:
         """Return (1 - angle / pi) ** bits for two vectors at cosine distance `distance` (0..2)."""

@@ -20,7 +20,7 @@ RELEASED_BYTES = 256 << 20
 PAGES_BYTES = 64 << 10
 """What the system maps around a row that is looked at."""
 SPREAD = 16
-"""Allowed ids are made a mask where the greatest is less than so many times the rows."""
+"""Many allowed ids are made a mask where the greatest is less than so many times the rows."""
 
 
 def answer(

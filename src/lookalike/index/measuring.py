@@ -23,6 +23,8 @@ SAMPLED_QUERIES = 256
 NEIGHBOURS = (1, 10, 100)
 ENOUGH = 0.997
 """More probes are not tried after this recall; a higher one is left to the scan."""
+MOST_PROBES = 4096
+"""Buckets that hold so little, or of which there are so few, that more are asked for, are left to the scan too."""
 
 
 class Trial(Protocol):
@@ -50,7 +52,7 @@ def measured(hashed: Trial, drawn: Int64) -> tuple[RecallMeasurement, ...]:
     truth = _without(scan(queries, partition.vectors, partition.ids, most + 1, metric)[0], own)
     measurements = []
     ks, probes, candidates = sorted({min(k, most) for k in NEIGHBOURS if most}), 1, 0.0
-    while ks and candidates <= LARGEST_SHARE * rows:
+    while ks and candidates <= LARGEST_SHARE * rows and probes <= MOST_PROBES:
         answers, candidates = hashed.trial(queries, [k + 1 for k in ks], probes)
         for k, found in zip(tuple(ks), answers, strict=True):
             shares = _recall(_without(found, own), truth[:, :k])
