@@ -89,3 +89,31 @@ def test_removing_whole_clusters_costs_no_recall(clustered: Any, tmp_path: Any) 
     concerned = np.isin(asked, np.unique(asked)[:14])
     assert np.mean(np.array(recalls)[concerned]) >= 0.94
     assert np.mean(recalls) >= 0.94
+
+
+@pytest.fixture(scope="module", params=[14, 30])
+def grouped(request: Any) -> Any:
+    """An index of small groups of alike rows, the group of each, and the groups' centres."""
+    random = np.random.default_rng(2)
+    size = request.param
+    centres = random.standard_normal((ROWS // size, 64)).astype(np.float32)
+    group = np.repeat(np.arange(len(centres)), size)
+    rows = centres[group] + 0.15 * random.standard_normal((len(group), 64), dtype=np.float32)
+    return lookalike.Index.build(rows, scan_below=0, n_jobs=1), group, centres
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+@pytest.mark.parametrize("by_group", [True, False])
+def test_a_filter_that_leaves_none_of_a_querys_group_costs_no_recall(
+    grouped: Any, share: float, by_group: bool
+) -> None:
+    index, group, centres = grouped
+    random = np.random.default_rng(3)
+    groups = random.random(len(centres)) < share
+    hidden = np.flatnonzero(~groups)[:300]
+    queries = centres[hidden] + 0.15 * random.standard_normal((len(hidden), 64), dtype=np.float32)
+    allow = groups[group] if by_group else random.random(len(group)) < share
+    for k in (1, 3, 10):
+        _, exact = index.search(queries, k, allow=allow, recall=1)
+        _, found = index.search(queries, k, allow=allow)
+        assert (found <= exact[:, -1:] * (1 + 1e-5)).mean() >= 0.94

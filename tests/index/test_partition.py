@@ -118,7 +118,7 @@ def test_a_filter_keeps_the_recall(share: Any, near: Any) -> None:
         allowed = side > np.quantile(side, 1 - share)
     every = exact(partition, queries)
     free, _ = partition.search(queries, 10, 12, 80)
-    bound, _ = partition.search(queries, 10, 12, 80, visible=partition.mask(allowed))
+    bound, _ = partition.search(queries, 10, 12, 80, visible=partition.mask(allowed), beyond=12)
 
     def recall(found: Any, truth: Any) -> float:
         wanted = np.argsort(truth, axis=1)[:, :10]

@@ -150,7 +150,7 @@ class Partition:
         reach: float | None = None,
         margin: float | None = None,
         visible: UInt16 | None = None,
-        beyond: bool = True,
+        beyond: int = 0,
         most_hidden: int = 0,
         hidden: Int64 | None = None,
         max_distance: float = np.inf,
@@ -170,8 +170,8 @@ class Partition:
                 half to twice as many as `rerank`. Squared distances are compared, in units of the k-th; under
                 "dot", inner products in units of the query's length.
             visible: what `mask` gave for the rows that may be found; None for all.
-            beyond: whether buckets are then looked into until as many visible rows were seen as the same probes show
-                without a mask, and visible rows of as many buckets.
+            beyond: where given, buckets are then looked into until as many visible rows were seen as so many buckets
+                have rows, and visible rows of as many buckets as are looked into without a mask.
             most_hidden: so many hidden rows are told apart from more.
             hidden: (q,), where given and `visible` is, is filled: how many hidden rows of the buckets are estimated
                 nearer than the k-th of the others, and within `max_distance`; 0 where all visible rows were seen.

@@ -18,15 +18,15 @@ from lookalike.index.answers import RecallMeasurement, TableExplanation
 from lookalike.index.buckets import Answer, Array, Buckets, Visible
 from lookalike.index.estimating import estimate, probed
 from lookalike.index.partition import Partition
-from lookalike.index.probing import Setting, Tuning, measured
+from lookalike.index.probing import NEIGHBOURS, Setting, Tuning, measured
 from lookalike.index.scan import scan
 from lookalike.index.settings import LARGEST_SHARE
 
-DEVIATIONS = 5.0
-"""A filter is taken for one by chance while no more hidden rows are nearer than k, what is to be expected, and so many
-standard deviations."""
+DEVIATIONS = 3
+"""The k nearest visible rows are looked for among so many nearest ones as are expected to hold them, and so many
+standard deviations of that more."""
 MOST_HIDDEN = 512
-"""Where more hidden rows are to be expected nearer than the k-th visible one, all visible ones are compared."""
+"""Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
 MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, no more buckets are looked into for it."""
 
@@ -50,38 +50,65 @@ class Partitioned(Buckets):
         max_distance: float,
         threads: int,
     ) -> Answer | None:
-        """See `Buckets`.
+        """See `Buckets`."""
+        usual = self._choose(k, recall)
+        if usual is None:
+            return None
+        if visible is not None:
+            return self._among_visible(queries, k, recall, usual, visible, max_distance, threads)
+        return self.partition.search(
+            queries,
+            k,
+            usual.probes,
+            usual.rerank,
+            reach=usual.reach,
+            margin=usual.margin,
+            max_distance=max_distance,
+            threads=threads,
+        )
 
-        Rows that are hidden by chance lie among the visible ones as their shares say. Where many more of them are
-        nearer to a query than what was found, the filter hides just what is near it: the nearest visible rows may be
-        in buckets that were not looked into, and all visible rows are compared.
+    def _among_visible(
+        self,
+        queries: Float32,
+        k: int,
+        recall: float,
+        usual: Setting,
+        visible: Visible,
+        max_distance: float,
+        threads: int,
+    ) -> Answer | None:
+        """Search under a filter, given the setting for a search without one.
+
+        Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
+        are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
+        query than what was found, the filter hides just what is near it: the nearest visible rows may be in buckets
+        that were not looked into, and all visible rows are compared.
         """
-        chosen = self._choose(k, recall)
+        share = max(visible.share, 1e-9)
+        likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
+        chosen = self._choose(min(likely, max(k, *NEIGHBOURS)), recall)
         if chosen is None:
             return None
-        mask, beyond, most_hidden, hidden = None, True, 0, None
-        if visible is not None:
-            expected = k * (1 - visible.share) / max(visible.share, 1e-9)
-            most_hidden = k + math.ceil(expected * (1 + DEVIATIONS / math.sqrt(k)))
-            if most_hidden > MOST_HIDDEN + k:
-                return None
-            mask, beyond, hidden = visible.mask, visible.share <= MOSTLY, np.empty(len(queries), np.int64)
+        most_hidden = chosen.k - k
+        if not k < likely <= chosen.k:
+            most_hidden = max(most_hidden, k + math.ceil(2 * k * (1 - share) / share))
+        if most_hidden > MOST_HIDDEN + k:
+            return None
+        hidden = np.empty(len(queries), np.int64)
         ids, distances = self.partition.search(
             queries,
             k,
             chosen.probes,
-            chosen.rerank,
+            max(usual.rerank, math.ceil(share * chosen.rerank)),
             reach=chosen.reach,
-            margin=chosen.margin,
-            visible=mask,
-            beyond=beyond,
+            margin=max(usual.margin, chosen.margin),
+            visible=visible.mask,
+            beyond=usual.probes if share <= MOSTLY else 0,
             most_hidden=most_hidden,
             hidden=hidden,
             max_distance=max_distance,
             threads=threads,
         )
-        if visible is None or hidden is None:
-            return ids, distances
         unsure = np.flatnonzero(hidden > most_hidden)
         if len(unsure):
             partition, rows = self.partition, np.flatnonzero(visible.rows)

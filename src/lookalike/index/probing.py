@@ -75,7 +75,7 @@ class Tuning:
     def choose(self, k: int, recall: float) -> Setting | None:
         """Return the cheapest setting that should reach `recall` at `k`; None where none does, and a scan is due.
 
-        What was measured for the next larger k is used. Beyond the largest, probes and rows grow with k.
+        It is what was measured for the next larger k, which it says. Beyond the largest, probes and rows grow with k.
         """
         asked = (k, recall)
         try:
@@ -96,7 +96,7 @@ class Tuning:
             if setting.k == at and setting.floor >= recall:
                 return replace(
                     setting,
-                    k=k,
+                    k=max(k, at),
                     probes=math.ceil(setting.probes * growth),
                     rerank=math.ceil(setting.rerank * growth),
                     rows=setting.rows * growth,

@@ -25,7 +25,7 @@ parts: Any = compiled_parts  # intrinsics are called without their first argumen
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], boolean, int64,"
+    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
     " float32, int64[:, ::1], float32[:, ::1], int64[::1])",
     cache=True,
     nogil=True,
@@ -51,9 +51,9 @@ def search(
 
     The arguments are those of `Partition.search`, where a negative `reach` or `margin` is none; `visible` has a word
     a block, or no element where all rows are visible. More buckets are looked into until k visible rows were seen;
-    and, if `beyond`, until as many were as without a filter, in as many buckets: where the filter goes with place,
-    the nearest that it leaves fill few buckets, and are no nearer for it. `hidden` (q,), where it has elements, is
-    filled too.
+    and until as many were as so many buckets as `beyond` have without a filter, in as many buckets as are looked into
+    without one: where the filter goes with place, the nearest that it leaves fill few buckets, and are no nearer for
+    it. `hidden` (q,), where it has elements, is filled too.
     """
     buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
     vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
@@ -67,9 +67,7 @@ def search(
     shallow, deep = min(max(shallow, k), deepest), min(max(deep, k), deepest)
     reach, margin = max(reach, np.float32(0)), max(margin, np.float32(0))
     filtered = len(visible) > 0
-    enough = (
-        (probes * rows + buckets - 1) // max(np.int64(1), buckets) if filtered and beyond else np.int64(0)
-    )
+    enough = (beyond * rows + buckets - 1) // max(np.int64(1), buckets) if filtered else np.int64(0)
     room = 2 * deep + 64
     moved, turned, tables, nearness, lowest, told, chosen, chosen_buckets = scratch(plan)
     estimates = np.empty(room + 32, dtype=np.float32)
