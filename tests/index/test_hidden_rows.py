@@ -57,6 +57,18 @@ def test_hiding_the_querys_own_cluster_costs_no_recall(clustered: Any) -> None:
     assert np.mean(recalls) >= 0.94
 
 
+def scans(monkeypatch: Any) -> list[int]:
+    """Return the list that will hold how many queries each comparison with all visible rows is for."""
+    compared: list[int] = []
+
+    def noted(queries: Any, *rest: Any) -> Any:
+        compared.append(len(queries))
+        return scan(queries, *rest)
+
+    monkeypatch.setattr(partitioned, "scan", noted)
+    return compared
+
+
 @pytest.mark.parametrize("k", [1, 3, 10])
 @pytest.mark.parametrize("share", [0.15, 0.5, 0.85])
 def test_a_filter_by_chance_does_not_compare_all_visible_rows(
@@ -64,13 +76,7 @@ def test_a_filter_by_chance_does_not_compare_all_visible_rows(
 ) -> None:
     _, _, queries, _, index = clustered
     random = np.random.default_rng(1)
-    compared = []
-
-    def noted(queries: Any, *rest: Any) -> Any:
-        compared.append(len(queries))
-        return scan(queries, *rest)
-
-    monkeypatch.setattr(partitioned, "scan", noted)
+    compared = scans(monkeypatch)
     many = np.repeat(queries, 10, axis=0)
     many += 0.1 * random.standard_normal(many.shape, dtype=np.float32)
     index.search(many, k, allow=random.random(ROWS) < share)
@@ -117,3 +123,13 @@ def test_a_filter_that_leaves_none_of_a_querys_group_costs_no_recall(
         _, exact = index.search(queries, k, allow=allow, recall=1)
         _, found = index.search(queries, k, allow=allow)
         assert (found <= exact[:, -1:] * (1 + 1e-5)).mean() >= 0.94
+
+
+def test_hiding_few_near_rows_does_not_compare_all_others(clustered: Any, monkeypatch: Any) -> None:
+    rows, _, queries, _, index = clustered
+    compared = scans(monkeypatch)
+    for query in queries:
+        allow = np.ones(ROWS, dtype=np.bool_)
+        allow[np.argsort(np.linalg.norm(rows - query, axis=1))[:40]] = False
+        assert near_enough(rows[allow], query, index.search(query, K, allow=allow)[1][0]) > 0.5
+    assert sum(compared) <= 3

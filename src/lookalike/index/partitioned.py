@@ -81,41 +81,46 @@ class Partitioned(Buckets):
 
         Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
         are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
-        query than what was found, the filter hides just what is near it: the nearest visible rows may be in buckets
-        that were not looked into, and all visible rows are compared.
+        query than what was found, the filter hides just what is near it, and the setting for the most that were
+        measured is tried. Beyond these the nearest visible rows may be anywhere, and all visible rows are compared.
         """
         share = max(visible.share, 1e-9)
+        expected = k + math.ceil(2 * k * (1 - share) / share)
+        if expected > MOST_HIDDEN + k:
+            return None
         likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
-        chosen = self._choose(min(likely, max(k, *NEIGHBOURS)), recall)
-        if chosen is None:
+        widest = max(k, *NEIGHBOURS)
+        choices = [self._choose(min(likely, widest), recall), self._choose(widest, recall)]
+        if choices[0] is None:
             return None
-        most_hidden = chosen.k - k
-        if not k < likely <= chosen.k:
-            most_hidden = max(most_hidden, k + math.ceil(2 * k * (1 - share) / share))
-        if most_hidden > MOST_HIDDEN + k:
-            return None
-        hidden = np.empty(len(queries), np.int64)
-        ids, distances = self.partition.search(
-            queries,
-            k,
-            chosen.probes,
-            max(usual.rerank, math.ceil(share * chosen.rerank)),
-            reach=chosen.reach,
-            margin=max(usual.margin, chosen.margin),
-            visible=visible.mask,
-            beyond=usual.probes if share <= MOSTLY else 0,
-            most_hidden=most_hidden,
-            hidden=hidden,
-            max_distance=max_distance,
-            threads=threads,
-        )
-        unsure = np.flatnonzero(hidden > most_hidden)
-        if len(unsure):
+        ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+        left = np.arange(len(queries))
+        for chosen in dict.fromkeys(choices):
+            if chosen is None or not len(left):
+                break
+            most_hidden = chosen.k - k if chosen.k > k and chosen.k >= likely else expected
+            hidden = np.empty(len(left), np.int64)
+            ids[left], distances[left] = self.partition.search(
+                queries[left],
+                k,
+                chosen.probes,
+                max(usual.rerank, math.ceil(share * chosen.rerank)),
+                reach=chosen.reach,
+                margin=max(usual.margin, chosen.margin),
+                visible=visible.mask,
+                beyond=usual.probes if share <= MOSTLY else 0,
+                most_hidden=most_hidden,
+                hidden=hidden,
+                max_distance=max_distance,
+                threads=threads,
+            )
+            left = left[hidden > most_hidden]
+        if len(left):
             partition, rows = self.partition, np.flatnonzero(visible.rows)
-            exact = scan(queries[unsure], partition.vectors, partition.ids, k, partition.metric, rows)
+            exact = scan(queries[left], partition.vectors, partition.ids, k, partition.metric, rows)
             far = ~(exact[1] <= max_distance)
             exact[0][far], exact[1][far] = -1, np.inf
-            ids[unsure], distances[unsure] = exact
+            ids[left], distances[left] = exact
         return ids, distances
 
     def tuned(self, seed: int, threads: int) -> Self:
