@@ -141,3 +141,19 @@ def test_a_filter_costs_no_recall(searched: Searched, chosen: Any, share: float)
         had[recall] = recalls(found, distances, truth)
     too_low = missed(had)
     assert not too_low
+
+
+def test_rows_of_another_kind_are_found_once_they_are_folded_in() -> None:
+    random = np.random.default_rng(5)
+    centres = random.standard_normal((100, 32)).astype(np.float32)
+    kind = centres[random.integers(0, 100, 8800)] + 0.3 * random.standard_normal((8800, 32), dtype=np.float32)
+    other = 0.2 * random.standard_normal((2200, 32), dtype=np.float32) + 3
+    queries = np.concatenate((kind[8000:], other[2000:]))
+    index = Index.build(kind[:8000], scan_below=1000, n_jobs=1)
+    index.add(np.arange(8000, 10_000), other[:2000])
+    assert index.stats().tail_rows == 0
+    exact = index.search(queries, K, recall=1)[1]
+    found = index.search(queries, K)[1]
+    near = found <= exact[:, -1:] * (1 + 1e-5)
+    assert near.mean() >= 0.94
+    assert near[800:].mean() >= 0.6

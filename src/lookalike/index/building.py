@@ -15,19 +15,15 @@ from lookalike.buckets import MemoryBuckets
 from lookalike.hashing import Clusters, Family, family_from_parts
 from lookalike.hashing.k_means import Assigner, many_means
 from lookalike.hashing.projection import Projection
-from lookalike.index.buckets import Buckets
 from lookalike.index.hashed import Hashed, lifted
 from lookalike.index.partition import Partition, block_count, encode
 from lookalike.index.partitioned import Partitioned
 from lookalike.index.placing import Place, Placed
 from lookalike.index.probing import measured
-from lookalike.index.rows import RowSource, StateRows, blocks, release
+from lookalike.index.rows import RowSource, blocks, release
 from lookalike.index.settings import Settings
 from lookalike.index.state import Base, comparable, order_of
 
-REFIT_GROWTH = 2
-"""When a base has this many times the rows that its buckets were learned from, or so many times fewer, they are
-learned anew."""
 SAMPLE_ROWS_A_BUCKET = 40
 SAMPLE_BYTES = 192 << 20
 """A sample is no larger than this; of long vectors there are fewer a bucket."""
@@ -43,24 +39,15 @@ def build_base(
     settings: Settings,
     place: Place,
     threads: int,
-    before: Buckets | None = None,
 ) -> Base:
-    """Return the base of all rows of `source`, whose ids are `ids` (n,), with buckets where it is large enough.
-
-    Args:
-        before: the buckets of the base that this one grew from.
-    """
+    """Return the base of all rows of `source`, whose ids are `ids` (n,), with buckets where it is large enough."""
     rows = source.count
     vectors = place.array("vectors", source.dtype, (rows, source.dimension))
     if rows < max(1, settings.scan_below) or settings.recall == 1:
         _copy(source, vectors)
         return Base.of(vectors.finish(), ids)
-    keeps = (
-        before is not None and before.trained_rows / REFIT_GROWTH < rows < before.trained_rows * REFIT_GROWTH
-    )
-    if settings.family is not None:
-        return _hashed(source, ids, settings, vectors, place, threads, before if keeps else None)
-    return _partitioned(source, ids, settings, vectors, place, threads, before if keeps else None)
+    build = _partitioned if settings.family is None else _hashed
+    return build(source, ids, settings, vectors, place, threads)
 
 
 def bucket_count(rows: int) -> int:
@@ -75,24 +62,16 @@ def _partitioned(
     vectors: Placed,
     place: Place,
     threads: int,
-    before: Buckets | None,
 ) -> Base:
     random = np.random.default_rng([settings.seed, source.count])
-    if isinstance(before, Partitioned):
-        centroids, projection = before.partition.centroids, before.partition.projection
-    else:
-        wanted = bucket_count(source.count)
-        sample = _sample(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
-        centroids = many_means(sample, wanted, random, threads)
-        projection = Projection.fitted(sample, settings.seed)
-        del sample
+    wanted = bucket_count(source.count)
+    sample = _sample(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
+    centroids = many_means(sample, wanted, random, threads)
+    projection = Projection.fitted(sample, settings.seed)
+    del sample
     assigner = Assigner(centroids, random)
     labels = np.empty(source.count, dtype=np.int32)
-    known = 0
-    if isinstance(before, Partitioned) and isinstance(source, StateRows):
-        known = source.base_count
-        labels[:known] = np.searchsorted(before.partition.offsets, source.rows[:known], side="right") - 1
-    for start, block in blocks(source, first=known):
+    for start, block in blocks(source):
         labels[start : start + len(block)] = assigner.nearest(comparable(block, settings.metric), threads)
     offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
     order = np.argsort(labels, kind="stable")
@@ -103,10 +82,7 @@ def _partitioned(
     del position, labels
     ids = ids[order]
     partition = _sketched(settings, centroids, offsets, vectors, ids, projection, place, threads)
-    if isinstance(before, Partitioned):
-        buckets = Partitioned(partition, before.tuning, before.trained_rows)
-    else:
-        buckets = Partitioned(partition, measured(partition, settings.seed), source.count)
+    buckets = Partitioned(partition, measured(partition, settings.seed), source.count)
     release(partition.vectors)
     return Base(partition.vectors, ids, order_of(ids), buckets)
 
@@ -118,22 +94,17 @@ def _hashed(
     vectors: Placed,
     place: Place,
     threads: int,
-    before: Buckets | None,
 ) -> Base:
     random = np.random.default_rng([settings.seed, source.count])
     longest = _copy(source, vectors)
     radius = longest if settings.metric == "dot" else 0.0
-    if isinstance(before, Hashed):
-        family, projection = before.family, before.partition.projection
-        middle, radius = before.partition.centroids[:1], max(radius, before.radius)
-    else:
-        family = _family(settings)
-        wanted = SAMPLE_ROWS_A_BUCKET * (family.clusters if isinstance(family, Clusters) else 250)
-        sample = _sample(source, settings, max(10_000, wanted), random)
-        family.fit(lifted(sample, radius, settings.metric))
-        projection = Projection.fitted(sample, settings.seed)
-        middle = projection.mean[np.newaxis]
-        del sample
+    family = _family(settings)
+    wanted = SAMPLE_ROWS_A_BUCKET * (family.clusters if isinstance(family, Clusters) else 250)
+    sample = _sample(source, settings, max(10_000, wanted), random)
+    family.fit(lifted(sample, radius, settings.metric))
+    projection = Projection.fitted(sample, settings.seed)
+    middle = projection.mean[np.newaxis]
+    del sample
     keys = np.empty((source.count, family.tables), dtype=np.uint64)
     for start, block in blocks(source):
         keys[start : start + len(block)] = family.keys(lifted(block, radius, settings.metric))
@@ -143,10 +114,7 @@ def _hashed(
     offsets = np.append(np.arange(0, source.count, PART_ROWS), source.count)
     middles = np.repeat(middle, len(offsets) - 1, axis=0)
     partition = _sketched(settings, middles, offsets, vectors, ids, projection, place, threads)
-    if isinstance(before, Hashed):
-        buckets = Hashed(family, store, partition, radius, before.trained_rows, before.measured)
-    else:
-        buckets = Hashed(family, store, partition, radius, source.count).tuned(settings.seed, threads)
+    buckets = Hashed(family, store, partition, radius, source.count).tuned(settings.seed, threads)
     release(partition.vectors)
     return Base(partition.vectors, ids, order_of(ids), buckets)
 

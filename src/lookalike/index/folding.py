@@ -1,4 +1,7 @@
-"""When tail and removed rows are folded into a new base."""
+"""When tail and removed rows are folded into a new base.
+
+It is learned and measured anew: rows that are added are often of other kinds than those that were there.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def folded(state: State, settings: Settings, threads: int) -> State:
     source = StateRows.of(state)
     place = place_for(source, in_memory=not is_mapped(state.base.vectors))
     ids = state.row_ids()[source.rows]
-    return State.of(build_base(source, ids, settings, place, threads, state.base.buckets))
+    return State.of(build_base(source, ids, settings, place, threads))
 
 
 def place_for(source: ArrayRows | StateRows, *, in_memory: bool) -> Place:

@@ -128,11 +128,6 @@ class StateRows:
         return len(self.rows)
 
     @property
-    def base_count(self) -> int:
-        """Number of those that lie in the base."""
-        return int(np.searchsorted(self.rows, len(self.state.base.ids)))
-
-    @property
     def dimension(self) -> int:
         """Length of a row."""
         return int(self.state.base.vectors.shape[1])
@@ -156,10 +151,10 @@ class StateRows:
         return rows
 
 
-def blocks(source: RowSource, block_bytes: int | None = None, first: int = 0) -> Iterator[tuple[int, Rows]]:
-    """Yield first row and rows of each block of about `block_bytes` (`BLOCK_BYTES` by default), from row `first`."""
+def blocks(source: RowSource, block_bytes: int | None = None) -> Iterator[tuple[int, Rows]]:
+    """Yield first row and rows of each block of about `block_bytes` (`BLOCK_BYTES` by default)."""
     step = max(1, (block_bytes or BLOCK_BYTES) // (source.dtype.itemsize * source.dimension))
-    for start in range(first, source.count, step):
+    for start in range(0, source.count, step):
         yield start, source.read(start, min(start + step, source.count))
 
 
