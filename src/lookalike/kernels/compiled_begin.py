@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.kernels import compiled_parts
+from lookalike.kernels import compiled_parts, compiled_turning
 from lookalike.kernels.compiled_compare import product_float32
 from lookalike.kernels.compiled_select import LARGEST, select, sort, threshold
 from lookalike.kernels.reference import DOT
@@ -18,9 +18,10 @@ from lookalike.kernels.reference import DOT
 LOWEST_OF = 8
 TABLE_LIMIT = np.float32(31)
 """Eight entries of a table are added in a byte."""
-TOGETHER = compiled_parts.TOGETHER
+TOGETHER = compiled_turning.TOGETHER
 
 parts: Any = compiled_parts  # intrinsics are called without their first argument
+turning: Any = compiled_turning
 inner: Any = njit(nogil=True, error_model="numpy")
 
 
@@ -57,9 +58,9 @@ def _aligned(size: int) -> Any:
 @inner
 def _quantised(values: int, vectors: int, out: int) -> Any:
     """Store so many times 16 floats as bytes around 128; return the step."""
-    longest = parts.longest_of(values, vectors)
+    longest = turning.longest_of(values, vectors)
     step = longest / np.float32(127) if longest > 0 else np.float32(1)
-    parts.put_bytes(values, vectors, np.float32(1) / step, out)
+    turning.put_bytes(values, vectors, np.float32(1) / step, out)
     return step
 
 
@@ -67,11 +68,11 @@ def _quantised(values: int, vectors: int, out: int) -> Any:
 def make_tables(turned: Any, out: Any) -> Any:
     """Store the tables of turned values; return the step of their entries and the sum of the values' lengths."""
     values, tables = turned.ctypes.data, out.ctypes.data
-    widest, lengths = parts.lengths_of(values, len(turned) >> 4)
+    widest, lengths = turning.lengths_of(values, len(turned) >> 4)
     step = np.float32(2) * widest / TABLE_LIMIT if widest > 0 else np.float32(1)
     inverse = np.float32(1) / step
     for group in range(len(turned) // 4):
-        parts.make_table(values + 16 * group, inverse, tables + 16 * group)
+        turning.make_table(values + 16 * group, inverse, tables + 16 * group)
     return step, lengths
 
 
@@ -135,7 +136,7 @@ def begin(
     scales = told[TOGETHER]
     for j in range(count):
         own = moved_at + 128 * width * j
-        parts.difference(queries + 4 * dimension * j, mean, dimension, own)
+        turning.difference(queries + 4 * dimension * j, mean, dimension, own)
         scales[j] = _quantised(own, width, own + 64 * width) * steps[0]
     _multiply(
         turn, signs >> 4, moved_at + 64 * width, 128 * width, width, scales, turned_at, 4 * signs, count
@@ -184,8 +185,8 @@ def _multiply(
     for group in range(groups):
         block = blocks + group * (256 * width + 128)
         if count == TOGETHER:
-            parts.byte_products_together(
+            turning.byte_products_together(
                 block, queries, stride, 4 * width, scales.ctypes.data, out + 64 * group, out_stride
             )
         else:
-            parts.byte_products(block, queries, 4 * width, scales[0], out + 64 * group)
+            turning.byte_products(block, queries, 4 * width, scales[0], out + 64 * group)
