@@ -37,9 +37,6 @@ class Buckets(ABC):
     kind: ClassVar[str]
     """What the manifest calls it."""
 
-    trained_rows: int
-    """Rows of the base when this was learned."""
-
     partition: Partition
     """The rows and their sketches."""
 

@@ -82,7 +82,7 @@ def _partitioned(
     del position, labels
     ids = ids[order]
     partition = _sketched(settings, centroids, offsets, vectors, ids, projection, place, threads)
-    buckets = Partitioned(partition, measured(partition, settings.seed), source.count)
+    buckets = Partitioned(partition, measured(partition, settings.seed))
     release(partition.vectors)
     return Base(partition.vectors, ids, order_of(ids), buckets)
 
@@ -114,7 +114,7 @@ def _hashed(
     offsets = np.append(np.arange(0, source.count, PART_ROWS), source.count)
     middles = np.repeat(middle, len(offsets) - 1, axis=0)
     partition = _sketched(settings, middles, offsets, vectors, ids, projection, place, threads)
-    buckets = Hashed(family, store, partition, radius, source.count).tuned(settings.seed, threads)
+    buckets = Hashed(family, store, partition, radius).tuned(settings.seed, threads)
     release(partition.vectors)
     return Base(partition.vectors, ids, order_of(ids), buckets)
 

@@ -43,7 +43,6 @@ class Hashed(Buckets):
     """In parts about one middle, all of which are looked into: what it is used for are sketches and rerank."""
     radius: float
     """Length of the longest row, under "dot"."""
-    trained_rows: int
     measured: tuple[RecallMeasurement, ...] = ()
     """At growing probes for each k."""
 
@@ -213,7 +212,6 @@ class Hashed(Buckets):
     def restored(
         cls,
         partition: Partition,
-        trained_rows: int,
         properties: Mapping[str, Any],
         arrays: Mapping[str, Array],
         *,
@@ -232,7 +230,7 @@ class Hashed(Buckets):
         radius, measured = properties["radius"], restored(RecallMeasurement, properties["measured"])
         if type(radius) is not float or not 0 <= radius < math.inf:
             raise OptionError(f"a radius is {radius!r}; build the index again")
-        return cls(family, store, partition, radius, trained_rows, measured)
+        return cls(family, store, partition, radius, measured)
 
     def _needed(self, seen: int, looked_at: int, k: int, recall: float, probes: int) -> int | None:
         """Return how many probes a query needs, given what it has seen; None for every visible row."""

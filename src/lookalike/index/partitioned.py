@@ -39,7 +39,6 @@ class Partitioned(Buckets):
 
     partition: Partition
     tuning: Tuning
-    trained_rows: int
 
     def search(
         self,
@@ -170,9 +169,9 @@ class Partitioned(Buckets):
         return {"tuning": self.tuning.to_json()}, {}
 
     @classmethod
-    def restored(cls, partition: Partition, trained_rows: int, properties: Mapping[str, Any]) -> Self:
+    def restored(cls, partition: Partition, properties: Mapping[str, Any]) -> Self:
         """Return what `parts` was taken of. Raises KeyError, TypeError, ValueError where it does not fit."""
-        return cls(partition, Tuning.from_json(properties["tuning"]), trained_rows)
+        return cls(partition, Tuning.from_json(properties["tuning"]))
 
     def _choose(self, k: int, recall: float) -> Setting | None:
         """Return the setting to use; None where comparing every row is better."""

@@ -162,11 +162,7 @@ def _parts(base: Base) -> tuple[dict[str, Any] | None, dict[str, Array]]:
     if buckets is None:
         return None, arrays
     properties, more = buckets.parts()
-    return {
-        "kind": buckets.kind,
-        "trained_rows": buckets.trained_rows,
-        **properties,
-    }, arrays | buckets.arrays() | more
+    return {"kind": buckets.kind, **properties}, arrays | buckets.arrays() | more
 
 
 def _base(path: Path, settings: Settings, properties: Any, arrays: dict[str, Array], verify: bool) -> Base:
@@ -180,9 +176,6 @@ def _base(path: Path, settings: Settings, properties: Any, arrays: dict[str, Arr
     base = Base(vectors, ids, order)
     if properties is None:
         return base
-    trained_rows = properties["trained_rows"]
-    if type(trained_rows) is not int or trained_rows < 1:
-        raise TypeError("trained_rows")
     projection = Projection.restored(
         {
             name.removeprefix("projection."): np.array(array)
@@ -203,8 +196,8 @@ def _base(path: Path, settings: Settings, properties: Any, arrays: dict[str, Arr
     if properties["kind"] != (Partitioned if asked is None else Hashed).kind:
         raise OptionError(f"kind {properties['kind']!r}")
     if asked is None:
-        return replace(base, buckets=Partitioned.restored(partition, trained_rows, properties))
-    buckets = Hashed.restored(partition, trained_rows, properties, arrays, verify=verify)
+        return replace(base, buckets=Partitioned.restored(partition, properties))
+    buckets = Hashed.restored(partition, properties, arrays, verify=verify)
     if (buckets.family.name, buckets.family.parameters()) != (asked.name, asked.parameters()):
         raise OptionError("a family of buckets that is not the one that was asked for")
     return replace(base, buckets=buckets)
