@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
-from lookalike.arrays import Float32, unit_rows
+from lookalike.arrays import Float32
 from lookalike.errors import PictureError
 from lookalike.features.base import DECODED_SIDE
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.images.decode import decode
+from lookalike.index.row_forms import unit_rows
 
 BATCH = 32
 

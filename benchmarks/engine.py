@@ -16,10 +16,10 @@ import numpy as np
 from numba import njit
 
 from lookalike.hashing.k_means import many_means, nearest_centroid
-from lookalike.hashing.projection import Projection
-from lookalike.index.partition import Partition
-from lookalike.index.probing import measured
-from lookalike.kernels import compiled_begin
+from lookalike.index.ivf.inverted_file import InvertedFile
+from lookalike.index.ivf.tuning import measured
+from lookalike.index.sketches.rotation import Rotation
+from lookalike.kernels.compiled import probe
 
 ROWS, DIMENSION, QUERIES = 100_000, 128, 1_000
 ROUNDS = 7
@@ -66,7 +66,7 @@ def main(paths: list[str]) -> None:
         )
 
 
-def made(vectors: Any) -> Partition:
+def made(vectors: Any) -> InvertedFile:
     """Return the partition of `vectors` by 4 * sqrt(n) centroids."""
     random = np.random.default_rng(0)
     count = len(vectors)
@@ -75,13 +75,13 @@ def made(vectors: Any) -> Partition:
     labels = nearest_centroid(vectors, centroids)
     order = np.argsort(labels, kind="stable")
     offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
-    projection = Projection.fitted(sample, 0)
-    return Partition.encoded("euclidean", centroids, offsets, vectors[order], order, projection)
+    projection = Rotation.fitted(sample, 0)
+    return InvertedFile.encoded("euclidean", centroids, offsets, vectors[order], order, projection)
 
 
-def parts(partition: Partition, queries: Any) -> dict[str, float]:
+def parts(partition: InvertedFile, queries: Any) -> dict[str, float]:
     """Return microseconds a query of what every search does, and of buckets and rows one more."""
-    begin, choose, scratch = compiled_begin.begin, compiled_begin.choose, compiled_begin.scratch
+    begin, choose, scratch = probe.begin, probe.choose, probe.scratch
     groups = -(-len(partition.centroids) // 16)
 
     @njit

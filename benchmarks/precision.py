@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.corpus import pictures_of
-from lookalike.arrays import Float32, Metric, unit_rows
+from lookalike.arrays import Float32, Metric
 from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec, create_extractor
+from lookalike.index.row_forms import unit_rows
 
 NEIGHBOURS = 10
 

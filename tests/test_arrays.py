@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.arrays import UNIT_BLOCK, unit_rows
+from lookalike.index.row_forms import UNIT_BLOCK, unit_rows
 
 
 @settings(deadline=None, max_examples=100)

@@ -20,8 +20,6 @@ Rows = npt.NDArray[Any]
 
 SMALLEST_SQUARE, LARGEST_SQUARE = 1e-37, 1e37
 """Squared lengths between these are ordinary float32 numbers, however they are added up, and squared distances too."""
-UNIT_BLOCK = 1 << 16
-"""Rows are brought to length one so many numbers at a time, which stay in the processor's cache."""
 
 KEPT_DTYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8))
 
@@ -158,14 +156,3 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
     if again.size:
         raise DuplicateIdError(f"{name}: {again[0]} is there more than once")
     return array
-
-
-def unit_rows(vectors: Float32) -> Float32:
-    """Return the rows of `vectors` (n, d), none of them zero, at length one: made in float64, and rounded once."""
-    unit = np.empty_like(vectors)
-    step = max(1, UNIT_BLOCK // vectors.shape[1])
-    for start in range(0, len(vectors), step):
-        block = vectors[start : start + step].astype(np.float64)
-        block *= (1 / np.sqrt(np.vecdot(block, block)))[:, np.newaxis]
-        unit[start : start + step] = block
-    return unit

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.catalogue.records import NewSource, Place
+from lookalike.catalogue.records import Location, NewSource
 
 
 def new(i: int, **more: object) -> NewSource:
     vectors = {"look": np.full(4, i + 1, np.float32)}
     fields = {
         "metadata": {"title": f"red {i}"},
-        "places": (Place(f"/p/{i}", 1, 2),),
+        "places": (Location(f"/p/{i}", 1, 2),),
         "vectors": vectors,
         **more,
     }

@@ -15,7 +15,7 @@ from filled_catalogue import new, tamper  # type: ignore[import-not-found]
 
 from lookalike.catalogue import sqlite
 from lookalike.catalogue.catalogue import Catalogue
-from lookalike.catalogue.records import FeatureRecord, NewSource, Place
+from lookalike.catalogue.records import FeatureRecord, Location, NewSource
 from lookalike.catalogue.where import Where
 from lookalike.errors import (
     CollectionDamagedError,
@@ -130,7 +130,11 @@ def test_verify_finds(filled: Catalogue, statement: str, where: str, what: str) 
 
 
 def test_the_advice_names_the_commands(catalogue: Catalogue) -> None:
-    where = {"a b": (Place("/p/it's.png", 1, 2), Place("/q", 1, 2)), "-x": (Place("/f.npy#3"),), "y": ()}
+    where = {
+        "a b": (Location("/p/it's.png", 1, 2), Location("/q", 1, 2)),
+        "-x": (Location("/f.npy#3"),),
+        "y": (),
+    }
     with catalogue.write() as writer:
         writer.add_feature(FeatureRecord("look", "look", 4, "cosine"))
         writer.add_sources(
@@ -232,7 +236,7 @@ def test_errors_of_the_driver(error: str, name: str, expected: type[CollectionEr
         ([new(30, metadata={"a": "\ud800"})], MetadataError, "id30"),
         ([new(30, metadata={"a": np.float32(1)})], MetadataError, "id30"),
         ([new(30, metadata={1: "a"})], MetadataError, "field name 1"),
-        ([new(30, places=(Place("/\udcff.jpg"),))], InputError, "not valid Unicode"),
+        ([new(30, places=(Location("/\udcff.jpg"),))], InputError, "not valid Unicode"),
         ([NewSource("", "0" * 64, "picture", 1)], InputError, "is empty"),
     ],
 )
@@ -251,7 +255,7 @@ def test_unknown_numbers_and_features(filled: Catalogue) -> None:
         for refused in (
             lambda: writer.remove([1, 77]),
             lambda: writer.update_metadata({77: {}}),
-            lambda: writer.add_places([(77, Place("/x"))]),
+            lambda: writer.add_places([(77, Location("/x"))]),
             lambda: writer.add_vectors("look", [77], np.ones((1, 4), np.float32)),
             lambda: filled.sources([1, 77]),
         ):

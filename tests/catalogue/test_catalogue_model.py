@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lookalike.arrays import Float32
 from lookalike.catalogue.catalogue import Catalogue
-from lookalike.catalogue.records import FeatureRecord, NewSource, Place
+from lookalike.catalogue.records import FeatureRecord, Location, NewSource
 from lookalike.errors import DuplicateIdError, UnknownIdError
 
 WORDS = ["red", "blue", "shoe", "jean", "dog"]  # the stemmer leaves them alone
@@ -61,7 +61,7 @@ class Model(RuleBasedStateMachine):
     def add(self, metadata: dict[str, Any], path: str | None, seed: int, roll_back: bool) -> None:
         number, id_ = self.next_number, f"id{self.next_number}"
         vectors = {"look": vector(seed)} if seed % 3 else {}
-        places = (Place(path, 5, 6),) if path else ()
+        places = (Location(path, 5, 6),) if path else ()
         new = NewSource(id_, f"{number:064x}", "picture", 9, 2, 3, metadata, places, vectors)
         try:
             with self.catalogue.write() as writer:
@@ -100,7 +100,7 @@ class Model(RuleBasedStateMachine):
         with self.catalogue.write() as writer:
             writer.add_vectors("look", [number], vector(seed)[np.newaxis])
             writer.update_metadata({number: metadata})
-            writer.add_places([(number, Place(path, 7, 8))])
+            writer.add_places([(number, Location(path, 7, 8))])
         self.generation += 1
         self.vectors[number] = (vector(seed), self.generation)
         self.metadata[number] = metadata

@@ -29,14 +29,14 @@ WRITE_FOREVER = f"""
 import sys
 import numpy as np
 from lookalike.catalogue.catalogue import Catalogue
-from lookalike.catalogue.records import NewSource, Place
+from lookalike.catalogue.records import NewSource, Location
 with Catalogue.open(sys.argv[1]) as catalogue:
     start = catalogue.count()
     while True:
         with catalogue.write() as writer:
             writer.add_sources([
                 NewSource(f"id{{i}}", f"{{i:064x}}", "picture", 9, metadata={{"title": f"red {{i}}"}},
-                          places=(Place(f"/p/{{i}}", 1, 2),), vectors={{"look": np.full(600, i, np.float32)}})
+                          places=(Location(f"/p/{{i}}", 1, 2),), vectors={{"look": np.full(600, i, np.float32)}})
                 for i in range(start, start + {BATCH})
             ])
         start += {BATCH}

@@ -262,7 +262,10 @@ def test_the_second_writer_is_told_in_one_line(folder: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
 def test_ctrl_c_stops_with_one_line_and_keeps_what_was_told(tmp_path: Path) -> None:
     draw(tmp_path / "pictures", [f"{number:03}.png" for number in range(200)])
-    code = "from lookalike.collection import ingest; ingest.COMMIT_FILES = 4; from lookalike.cli import main; main()"
+    code = (
+        "from lookalike.collection import add_pictures; add_pictures.COMMIT_FILES = 4; "
+        "from lookalike.cli import main; main()"
+    )
     command = ["add", "pictures", "--jsonl", "--jobs", "2"]
     with subprocess.Popen(
         [sys.executable, "-c", code, *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE

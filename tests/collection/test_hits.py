@@ -151,7 +151,7 @@ def test_pictures_above_the_usual_limit_have_thumbnails_once_they_were_let_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = draw(tmp_path / "pictures", ["a.png", "b.png"])  # of 1,600 pixels each
-    monkeypatch.setattr("lookalike.collection.page.MAX_PIXELS", 1000)
+    monkeypatch.setattr("lookalike.pages.hits.MAX_PIXELS", 1000)
 
     def thumbnails(hits: Hits) -> int:
         return sum(tag == "img" for tag, _ in Page(hits.to_html()).tags)

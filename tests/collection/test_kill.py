@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this sys
 # The command line itself, but with small batches, so that there is much to interrupt.
 COMMAND = """
 import sys
-from lookalike.collection import ingest
-ingest.COMMIT_FILES = int(sys.argv.pop(1))
+from lookalike.collection import add_pictures
+add_pictures.COMMIT_FILES = int(sys.argv.pop(1))
 from lookalike.cli import main
 main(prog_name="lookalike")
 """

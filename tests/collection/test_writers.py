@@ -254,7 +254,10 @@ def test_an_index_of_another_collection_is_not_used(folder: Path, tmp_path: Path
 
 def test_one_may_search_while_another_adds(tmp_path: Path) -> None:
     draw(tmp_path / "pictures", [f"{number:02}.png" for number in range(60)])
-    code = "from lookalike.collection import ingest; ingest.COMMIT_FILES = 4; from lookalike.cli import main; main()"
+    code = (
+        "from lookalike.collection import add_pictures; add_pictures.COMMIT_FILES = 4; "
+        "from lookalike.cli import main; main()"
+    )
     with Collection.create(tmp_path / "c") as collection:
         first = tmp_path / "pictures" / "00.png"
         collection.add(first, jobs=1)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lookalike.errors import FeatureError, ModelError, OptionError, PictureError
-from lookalike.features import parallel, pool
+from lookalike.features import parallel, worker_pool
 from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec
 
@@ -135,14 +135,14 @@ def test_a_worker_killed_from_outside_loses_nothing(
 
 
 def test_workers_that_always_die_end_the_run(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_DEATHS_IN_A_ROW", 2)
+    monkeypatch.setattr(worker_pool, "_DEATHS_IN_A_ROW", 2)
     items = [(i, str(i), png(size=(13, 16))) for i in range(40)]
     with pytest.raises(FeatureError, match=r"die one after another \(the last ended by SIGKILL\)"):
         list(extract_stream(items, spec("crashing"), jobs=2))
 
 
 def test_workers_that_do_not_start_end_the_run(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_START", "import sys; sys.exit(5)")
+    monkeypatch.setattr(worker_pool, "_START", "import sys; sys.exit(5)")
     with pytest.raises(FeatureError, match=r"do not start \(exit status 5\); use one job"):
         list(extract_stream([(i, str(i), png()) for i in range(40)], spec("mean"), jobs=2))
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lookalike.index import format as disk
+from lookalike.index.io import array_directory as disk
 
 Way = tuple[Any, ...]
 GONE = object()

@@ -23,7 +23,7 @@ GROUP = 12
 SPOT = np.full(DIMENSION, 30, dtype=np.float32)
 """Far from all other rows."""
 
-State = frozenset[int]
+Snapshot = frozenset[int]
 
 
 def background() -> Any:
@@ -44,7 +44,7 @@ def members(group: int) -> Any:
     return BACKGROUND + group * GROUP + np.arange(GROUP)
 
 
-def groups(ids: Any) -> State:
+def groups(ids: Any) -> Snapshot:
     """Return the groups that `ids` are of; each must be there whole."""
     numbers, counts = np.unique((ids[ids >= BACKGROUND] - BACKGROUND) // GROUP, return_counts=True)
     assert (counts == GROUP).all(), f"a group was seen in part: {dict(zip(numbers, counts, strict=True))}"
@@ -56,7 +56,7 @@ class Script:
 
     def __init__(self, steps: list[int]) -> None:
         self.steps = steps
-        self.states: list[State] = [frozenset()]
+        self.states: list[Snapshot] = [frozenset()]
         for step in steps:
             now = self.states[-1]
             self.states.append(now | {step} if step >= 0 else now - {-1 - step})

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from partitions import clustered, partition_of  # type: ignore[import-not-found]
+from inverted_files import clustered, partition_of  # type: ignore[import-not-found]
 
 from lookalike import Index
 from lookalike.errors import VectorError
-from lookalike.index.partition import METRICS
+from lookalike.kernels.reference import METRICS
 
 
 @settings(deadline=None, max_examples=60)

@@ -9,7 +9,7 @@ from damaged import GONE, altered, body_of, fields, files_of, forged  # type: ig
 
 from lookalike.errors import IndexFormatError
 from lookalike.index import Index
-from lookalike.index import format as disk
+from lookalike.index.io import array_directory as disk
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from damaged import files_of  # type: ignore[import-not-found]
 
 from lookalike.errors import IndexFormatError, LookalikeError, OptionError, VectorError
 from lookalike.index import Index
-from lookalike.index import format as disk
+from lookalike.index.io import array_directory as disk
 
 
 def rows(count: Any = 3000, dimension: Any = 8, seed: Any = 0) -> Any:

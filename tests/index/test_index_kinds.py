@@ -167,11 +167,12 @@ BUILD = """
 import resource, sys
 import h5py
 import numpy as np
-from lookalike.index import Index, answering, building, folding, rows as reading
+from lookalike.index import Index, build, compaction, search
+from lookalike.index.io import sources
 
 # As with a base fifty times as large.
-building.SAMPLE_BYTES = building.PLACED_BYTES = building.ENCODED_BYTES = reading.BLOCK_BYTES = 4 << 20
-answering.RELEASED_BYTES = folding.SPILL_BYTES = 4 << 20
+build.SAMPLE_BYTES = build.PLACED_BYTES = build.ENCODED_BYTES = sources.BLOCK_BYTES = 4 << 20
+search.RELEASED_BYTES = compaction.SPILL_BYTES = 4 << 20
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

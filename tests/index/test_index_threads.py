@@ -16,7 +16,9 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from lookalike import Index
 from lookalike.errors import OptionError
 from lookalike.hashing import Hyperplane
-from lookalike.index import building, hashed, partitioned
+from lookalike.index import build
+from lookalike.index.ivf import search as ivf_search
+from lookalike.index.lsh import search as lsh_search
 from lookalike.index.threads import limited
 
 ROWS = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
@@ -42,6 +44,8 @@ def four_threads() -> Any:
 
 Seen = dict[str, set[int]]
 
+BUILD_PARTS = tuple(f"lookalike.index.build {name}" for name in ("many_means", "encode", "measured"))
+
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
@@ -56,13 +60,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         return spy
 
     for module, name in (
-        (building, "many_means"),
-        (building, "encode"),
-        (building, "measured"),
-        (partitioned, "measured"),
-        (hashed, "measured"),
+        (build, "many_means"),
+        (build, "encode"),
+        (build, "measured"),
+        (ivf_search, "measured"),
+        (lsh_search, "measured"),
     ):
-        part = f"{module.__name__.rpartition('.')[2]} {name}"
+        part = f"{module.__name__} {name}"
         monkeypatch.setattr(module, name, spied(part, getattr(module, name)))
     return found
 
@@ -72,7 +76,7 @@ def test_a_build_takes_no_more_threads_than_it_may(
     tmp_path: Path, seen: Seen, n_jobs: int, threads: int
 ) -> None:
     """Nor more than BLAS had before."""
-    parts = {name: {threads} for name in ("building many_means", "building encode", "building measured")}
+    parts = {key: {threads} for key in BUILD_PARTS}
     Index.build(ROWS, scan_below=50, n_jobs=n_jobs)
     assert seen == parts
     seen.clear()
@@ -84,19 +88,22 @@ def test_a_build_takes_no_more_threads_than_it_may(
     assert seen == parts
     seen.clear()
     Index.build(ROWS, scan_below=50, n_jobs=n_jobs, family=Hyperplane(tables=2, bits=3))
-    assert seen == {"building encode": {threads}, "hashed measured": {threads}}
+    assert seen == {
+        "lookalike.index.build encode": {threads},
+        "lookalike.index.lsh.search measured": {threads},
+    }
 
 
 def test_tuning_and_its_fold_take_no_more_threads_than_they_may(seen: Seen) -> None:
     index = Index.build(ROWS, scan_below=50, n_jobs=1)
     seen.clear()
     index.tune(0.9, n_jobs=1)
-    assert seen == {"partitioned measured": {1}}
+    assert seen == {"lookalike.index.ivf.search measured": {1}}
     seen.clear()
     exact = Index.build(ROWS, scan_below=50, recall=1)  # it gets its buckets when less is asked of it
     assert not seen
     exact.tune(0.9, n_jobs=1)
-    assert seen == {"building many_means": {1}, "building encode": {1}, "building measured": {1}}
+    assert seen == {key: {1} for key in BUILD_PARTS}
 
 
 def test_a_build_that_fails_lets_go(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from damaged import GONE, altered, body_of, fields, files_of, forged, kept  # ty
 from lookalike import Index
 from lookalike.errors import IndexFormatError
 from lookalike.hashing import Hyperplane, PStable
-from lookalike.index import format as disk
+from lookalike.index.io import array_directory as disk
 
 QUERIES = np.random.default_rng(1).integers(1, 200, (6, 2)).astype(np.float32)
 KINDS: dict[str, dict[str, Any]] = {

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import lookalike
-from lookalike.arrays import METRICS, as_vectors, unit_rows
+from lookalike.arrays import METRICS, as_vectors
 from lookalike.errors import VectorError
 from lookalike.index.queries import as_queries
+from lookalike.index.row_forms import unit_rows
 
 DTYPES = ["float32", "float64", "float16", "uint8", "int8", "int64", "bool", ">f4", "longdouble"]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.index import Index, scan
-from lookalike.index.state import Squares
+from lookalike.index import Index, row_forms, scan
+from lookalike.index.snapshot import Squares
 
 METRICS = ["euclidean", "cosine", "dot"]
 
@@ -160,7 +160,7 @@ def test_every_float16_is_widened_as_numpy_does() -> None:
     every = np.arange(2**16, dtype=np.uint16).view(np.float16)
     halves = every[np.isfinite(every)].reshape(-1, 2)
     room = np.empty(halves.shape, dtype=np.float32)
-    got = scan.widened(halves, room)
+    got = row_forms.widened(halves, room)
     np.testing.assert_array_equal(got.view(np.uint32), halves.astype(np.float32).view(np.uint32))
 
 

@@ -101,7 +101,7 @@ class MemoryBuckets:
         offsets = np.concatenate(([0], np.cumsum(lengths.sum(axis=(1, 2)))))
         ids = np.empty(offsets[-1], dtype=np.int64)
         flat = lengths.reshape(-1)
-        # Place in `ids` of each span, and from it the place in the table's members of each of its ids.
+        # Location in `ids` of each span, and from it the place in the table's members of each of its ids.
         places = np.cumsum(flat) - flat
         for table, own in enumerate(self._tables):
             here = np.arange(table * probes, (table + 1) * probes)

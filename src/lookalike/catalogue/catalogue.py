@@ -15,7 +15,14 @@ from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import create as creation
 from lookalike.catalogue import queries, schema, sqlite, summaries
 from lookalike.catalogue import text as texts
-from lookalike.catalogue.records import FeatureRecord, FieldSummary, Placed, Problem, Source, Statistics
+from lookalike.catalogue.records import (
+    FeatureRecord,
+    FieldSummary,
+    Problem,
+    Source,
+    Statistics,
+    StoredLocation,
+)
 from lookalike.catalogue.verify import problems
 from lookalike.catalogue.where import Where
 from lookalike.catalogue.writer import Writer
@@ -166,7 +173,7 @@ class Catalogue:
         with self._engine.connect() as connection:
             return queries.numbers(connection, ids)
 
-    def places(self, paths: Iterable[str] | None = None) -> Iterator[Placed]:
+    def places(self, paths: Iterable[str] | None = None) -> Iterator[StoredLocation]:
         """All places, or those of `paths` that are known, streamed in order of path."""
         table = schema.places
         query = select(table.c.path, table.c.number, table.c.size, table.c.modified_ns).order_by(table.c.path)
@@ -174,7 +181,7 @@ class Catalogue:
             query = query.where(table.c.path.in_(sqlite.members(paths)))
         with self._engine.connect().execution_options(yield_per=10_000) as connection:
             for row in connection.execute(query):
-                yield Placed(*row)
+                yield StoredLocation(*row)
 
     def sources(self, numbers: Iterable[int] | Int64) -> list[Source]:
         """The sources of `numbers`, in the given order. Raises UnknownIdError for one that is not there."""

@@ -14,7 +14,7 @@ from sqlalchemy import Row as SqlRow
 
 from lookalike.arrays import Float32, Int64, as_metric
 from lookalike.catalogue import schema, sqlite
-from lookalike.catalogue.records import FeatureRecord, Place, Source
+from lookalike.catalogue.records import FeatureRecord, Location, Source
 from lookalike.errors import CollectionDamagedError, UnknownFeatureError
 
 
@@ -51,11 +51,11 @@ def sources(connection: Connection, wanted: Sequence[int]) -> dict[int, Source]:
 
     Raises: CollectionDamagedError when metadata are no JSON object.
     """
-    places: dict[int, list[Place]] = {}
+    places: dict[int, list[Location]] = {}
     table = schema.places
     query = select(table).where(table.c.number.in_(sqlite.members(wanted))).order_by(table.c.path)
     for path, number, size, modified_ns in connection.execute(query):
-        places.setdefault(number, []).append(Place(path, size, modified_ns))
+        places.setdefault(number, []).append(Location(path, size, modified_ns))
     rows = connection.execute(
         select(schema.sources).where(schema.sources.c.number.in_(sqlite.members(wanted)))
     )

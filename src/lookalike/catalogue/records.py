@@ -14,7 +14,7 @@ Metadata = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a source lies: a file's path, or `FILE#ROW`.
 
     `size` (bytes) and `modified_ns` are the file's as it was read, so that an unchanged file is not read
@@ -26,7 +26,7 @@ class Place:
     modified_ns: int | None = None
 
 
-class Placed(NamedTuple):
+class StoredLocation(NamedTuple):
     """A place and the number of the source that lies there."""
 
     path: str
@@ -68,7 +68,7 @@ class NewSource:
     width: int | None = None
     height: int | None = None
     metadata: Metadata = field(default_factory=dict)
-    places: tuple[Place, ...] = ()
+    places: tuple[Location, ...] = ()
     vectors: Mapping[str, Float32] = field(default_factory=dict)
 
 
@@ -86,7 +86,7 @@ class Source:
     added_at: str
     metadata: dict[str, Any]
     generation: int
-    places: tuple[Place, ...]
+    places: tuple[Location, ...]
 
 
 @dataclass(frozen=True, slots=True)

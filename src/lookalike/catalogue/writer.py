@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, sel
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
 from lookalike.catalogue import queries, sqlite
 from lookalike.catalogue.metadata import encoded
-from lookalike.catalogue.records import FeatureRecord, Metadata, NewSource, Place
+from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
 from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
 from lookalike.catalogue.text import PARTS, parts
 from lookalike.errors import DuplicateIdError, InputError, UnknownIdError, VectorError
@@ -121,7 +121,7 @@ class Writer:
         self._wrote = True
         return numbers
 
-    def add_places(self, placed: Iterable[tuple[int, Place]]) -> None:
+    def add_places(self, placed: Iterable[tuple[int, Location]]) -> None:
         """Put sources (by number) to places. A place that is known is replaced.
 
         Raises: UnknownIdError; InputError for a path that is no UTF-8.
@@ -254,7 +254,7 @@ class Writer:
         if rows:
             self._connection.execute(insert(sqlite.text_index), rows)
 
-    def _place(self, placed: Iterable[tuple[int, Place]]) -> None:
+    def _place(self, placed: Iterable[tuple[int, Location]]) -> None:
         rows = []
         for number, place in placed:
             _check_text(place.path, "path")

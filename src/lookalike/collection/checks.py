@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lookalike.collection.add_vectors import plan_feature
 from lookalike.collection.collection import Collection
 from lookalike.collection.extraction import plan_features
+from lookalike.collection.import_file import open_import
 from lookalike.collection.lock import writer_lock
+from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.reader import CATALOGUE
-from lookalike.collection.rows import plan_feature
-from lookalike.collection.vectorimport import open_import
-from lookalike.collection.walk import MetadataTable, find_pictures
+from lookalike.collection.walk import find_pictures
 from lookalike.errors import LookalikeError
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lookalike.arrays import as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.collection import rows
+from lookalike.collection import add_vectors as rows
 from lookalike.collection.extraction import plan_features
 from lookalike.collection.lock import writer_lock
 from lookalike.collection.reader import CATALOGUE, Reader
@@ -94,8 +94,9 @@ class Collection(Reader):
             PictureMissingError: one of `paths` does not exist.
             MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError, CollectionLockedError.
         """
-        from lookalike.collection.ingest import PictureIngest
-        from lookalike.collection.walk import MetadataTable, find_pictures
+        from lookalike.collection.add_pictures import PictureIngest
+        from lookalike.collection.metadata_table import MetadataTable
+        from lookalike.collection.walk import find_pictures
         from lookalike.features.parallel import usable_cores
 
         started = time.monotonic()
@@ -192,7 +193,7 @@ class Collection(Reader):
         Raises:
             VectorFileError: the file cannot be read; and what `add_vectors` raises.
         """
-        from lookalike.collection.vectorimport import file_blocks, open_import
+        from lookalike.collection.import_file import file_blocks, open_import
 
         listener = listener or Listener()
         with (

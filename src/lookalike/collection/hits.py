@@ -44,8 +44,7 @@ class Hit:
         """The metadata's `title` or `name`, if there is one; those of exact copies side by side."""
         for name in TITLE_FIELDS:
             if name in self.metadata:
-                value = self.metadata[name]
-                return " / ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+                return one_line(self.metadata[name])
         return None
 
     def to_json(self) -> dict[str, Any]:
@@ -115,11 +114,16 @@ class Hits(Sequence[Hit]):
 
     def to_html(self) -> str:
         """Return a page of its own, thumbnails included, that can be saved and sent."""
-        from lookalike.collection.page import hits_page
+        from lookalike.pages.hits import hits_page
 
         return hits_page(self)
 
     def _repr_html_(self) -> str:
-        from lookalike.collection.page import hits_fragment
+        from lookalike.pages.hits import hits_fragment
 
         return hits_fragment(self)
+
+
+def one_line(value: Any) -> str:
+    """Return a metadata value as text; those of a list, as exact copies have them, side by side."""
+    return " / ".join(str(part) for part in value) if isinstance(value, list) else str(value)

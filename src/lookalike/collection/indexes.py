@@ -17,7 +17,7 @@ from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.lock import writer_lock
 from lookalike.errors import CollectionError, CollectionLockedError, IndexFormatError
 from lookalike.index import Index
-from lookalike.index.format import MANIFEST
+from lookalike.index.io.array_directory import MANIFEST
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import as_finite
 from lookalike.arrays import Float32, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.collection.arguments import as_finite
 from lookalike.errors import (
     FeatureMismatchError,
     OptionError,

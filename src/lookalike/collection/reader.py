@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lookalike.arguments import as_count, as_finite, check_text
 from lookalike.catalogue import Catalogue, Problem, Source
 from lookalike.collection import explain as explaining
 from lookalike.collection import search as searching
-from lookalike.collection.arguments import as_count, as_finite, check_text
 from lookalike.collection.filters import Filters, as_where, labelled
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from lookalike.catalogue import Catalogue, Placed
+from lookalike.catalogue import Catalogue, StoredLocation
 from lookalike.errors import InputError, UnknownIdError
 
 
@@ -34,9 +34,9 @@ def remove_sources(catalogue: Catalogue, names: Sequence[str]) -> int:
     return len(doomed)
 
 
-def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[Placed]:
+def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[StoredLocation]:
     """Return the places at, in, or rows of each of `paths`."""
-    found: list[Placed] = []
+    found: list[StoredLocation] = []
     matched: set[str] = set()
     inside = [(path, path.rstrip(os.sep) + os.sep) for path in paths]
     for place in catalogue.places():
@@ -53,7 +53,7 @@ def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[Placed]:
     return found
 
 
-def _file_of_row(place: Placed) -> str | None:
+def _file_of_row(place: StoredLocation) -> str | None:
     """Return the FILE of a place `FILE#ROW`. Else a # is a part of a file's or folder's name."""
     file, _, row = place.path.rpartition("#")
     is_row = place.modified_ns is None and row.isascii() and row.isdigit()

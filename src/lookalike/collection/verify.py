@@ -9,11 +9,11 @@ from shlex import quote
 
 import numpy as np
 
-from lookalike.catalogue import Catalogue, FeatureRecord, Placed, Problem
+from lookalike.catalogue import Catalogue, FeatureRecord, Problem, StoredLocation
 from lookalike.collection.indexes import Indexes
 from lookalike.errors import IndexFormatError, LookalikeError
 from lookalike.index import Index
-from lookalike.index.format import MANIFEST
+from lookalike.index.io.array_directory import MANIFEST
 
 REBUILD = "run lookalike rebuild, which makes the index from the catalogue"
 
@@ -95,7 +95,7 @@ _FILES = {
 """What is said of one file and of many, and what to do."""
 
 
-def _state_of_file(place: Placed) -> str | None:
+def _state_of_file(place: StoredLocation) -> str | None:
     """Return one of `_FILES`, or None for a file that is as it was added, and for rows."""
     if place.modified_ns is None:
         return None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lookalike.catalogue.metadata import read_csv
-from lookalike.errors import DuplicateIdError, PictureMissingError
+from lookalike.errors import PictureMissingError
 from lookalike.images.decode import SUFFIXES
 
 
@@ -74,55 +72,3 @@ def look_at(file: str) -> Found:
 def printable(path: str) -> str:
     """Return `path` with what is not valid UTF-8 replaced, since JSON and SQL cannot hold that."""
     return path.encode(errors="surrogateescape").decode(errors="replace")
-
-
-class MetadataTable:
-    """The rows of a metadata file, found by picture.
-
-    A row names its picture by absolute path, by a path relative to the metadata file's folder or to one of the
-    added folders, or by the file's name alone; the longest match wins.
-    """
-
-    def __init__(self, rows: Iterable[tuple[str, dict[str, Any]]], folders: Sequence[Path]) -> None:
-        self._folders = [os.path.join(os.path.abspath(folder), "") for folder in folders]
-        self._rows: dict[str, dict[str, Any]] = {}
-        self._used: set[str] = set()
-        for name, fields in rows:
-            key = os.path.normpath(name)
-            if key in self._rows:
-                raise DuplicateIdError(f"the metadata names {name!r} twice; keep one row a picture")
-            self._rows[key] = fields
-
-    @classmethod
-    def read(cls, file: Path, added: Sequence[Path]) -> MetadataTable:
-        """Read a CSV file; see `lookalike.catalogue.metadata.read_csv` for its form and errors."""
-        rows = ((row.file, row.metadata) for row in read_csv(file))
-        return cls(rows, [file.parent, *(path for path in added if path.is_dir())])
-
-    def of(self, path: str) -> Mapping[str, Any]:
-        """Return the metadata of the picture at `path`; empty if no row names it."""
-        relative = [path[len(folder) :] for folder in self._folders if path.startswith(folder)]
-        for key in (path, *sorted(relative, key=len, reverse=True), os.path.basename(path)):
-            if key in self._rows:
-                self._used.add(key)
-                return self._rows[key]
-        return {}
-
-    def of_all(self, paths: Iterable[str]) -> dict[str, Any]:
-        """Return the metadata of a picture that lies at all of `paths`.
-
-        Where the rows of exact copies disagree on a field, it holds the list of their values, so that a filter
-        finds the picture by each of them.
-        """
-        merged: dict[str, list[Any]] = {}
-        for path in sorted(paths):
-            for name, value in self.of(path).items():
-                values = merged.setdefault(name, [])
-                if value not in values:
-                    values.append(value)
-        return {name: values[0] if len(values) == 1 else values for name, values in merged.items()}
-
-    @property
-    def unmatched(self) -> int:
-        """Number of rows that have named no picture so far."""
-        return len(self._rows) - len(self._used)

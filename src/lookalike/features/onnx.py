@@ -14,7 +14,7 @@ from PIL import Image
 from lookalike.arrays import Float32, Metric
 from lookalike.errors import MissingDependencyError, ModelError
 from lookalike.features.base import DECODED_SIDE
-from lookalike.features.network import Description, read_description
+from lookalike.features.preprocess import Description, read_description
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -33,7 +33,7 @@ class OnnxNetwork:
         model: path of the ONNX file, whose description is then in the TOML of the same name beside it
             (`net.toml` for `net.onnx`), if there is one; or path of a TOML that names the file as `model`, relative
             to itself or absolute.
-        options: fields of `lookalike.features.network.Description`, which go before those of the TOML.
+        options: fields of `lookalike.features.preprocess.Description`, which go before those of the TOML.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from lookalike.errors import OptionError, PictureError
 from lookalike.features.batch import Extracted, extract_batch
-from lookalike.features.pool import Batch, WorkerPool, can_start_workers
 from lookalike.features.registry import FeatureSpec, create_extractor
+from lookalike.features.worker_pool import Batch, WorkerPool, can_start_workers
 from lookalike.images.decode import MAX_PIXELS
 
 __all__ = ["Extracted", "extract_batch", "extract_stream", "usable_cores"]

@@ -23,8 +23,8 @@ import numpy as np
 from lookalike.errors import LookalikeError, PictureError
 from lookalike.features.base import Extractor
 from lookalike.features.batch import Extracted, extract_batch
-from lookalike.features.frames import read_frame, write_frame
 from lookalike.features.registry import FeatureSpec, create_extractor
+from lookalike.features.worker_protocol import read_frame, write_frame
 
 _AHEAD = 1  # batches that are read while another is extracted
 

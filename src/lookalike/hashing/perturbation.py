@@ -21,8 +21,8 @@ def cheapest_subsets(costs: Float32, count: int, pairs: int = 0) -> Int64:
     Returns:
         int64 masks; bit i stands for the i-th cost; the empty subset is first. -1 where there are no more.
     """
-    from lookalike.kernels import compiled_perturbation
+    from lookalike.kernels.compiled import perturbation
 
     masks = np.empty((len(costs), count), dtype=np.int64)
-    compiled_perturbation.cheapest_subsets(np.require(costs, np.float32, ["C", "W"]), pairs, masks)
+    perturbation.cheapest_subsets(np.require(costs, np.float32, ["C", "W"]), pairs, masks)
     return masks

@@ -1,6 +1,6 @@
 """The vector index: buckets, sketches, rerank, on-disk format."""
 
-from lookalike.index.answers import Explanation, IndexStats, RecallMeasurement, TableExplanation
 from lookalike.index.index import Index
+from lookalike.index.reports import Explanation, IndexStats, RecallMeasurement, TableExplanation
 
 __all__ = ["Explanation", "Index", "IndexStats", "RecallMeasurement", "TableExplanation"]

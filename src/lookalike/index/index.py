@@ -15,16 +15,17 @@ import numpy.typing as npt
 from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows, as_vectors
 from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError, VectorError
 from lookalike.hashing import Family
-from lookalike.index import storage
-from lookalike.index.answering import answer
-from lookalike.index.answers import Explanation, IndexStats
-from lookalike.index.building import build_base
-from lookalike.index.explaining import explain, stats
-from lookalike.index.folding import folded, is_due, place_for
+from lookalike.index.build import build_base
+from lookalike.index.compaction import folded, is_due, sinks_for
+from lookalike.index.explain import explain, stats
+from lookalike.index.io import storage
+from lookalike.index.io.sources import ArrayRows
+from lookalike.index.options import Options, checked_generation, checked_recall, thread_count
 from lookalike.index.queries import as_queries
-from lookalike.index.rows import ArrayRows
-from lookalike.index.settings import Settings, checked_generation, checked_recall, thread_count
-from lookalike.index.state import State, Tail, prepared
+from lookalike.index.reports import Explanation, IndexStats
+from lookalike.index.row_forms import prepared
+from lookalike.index.search import answer
+from lookalike.index.snapshot import Snapshot, Tail
 from lookalike.index.threads import limited
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -49,7 +50,7 @@ class Index:
     """
 
     def __init__(
-        self, settings: Settings, state: State, *, generation: int = 0, home: storage.Home | None = None
+        self, settings: Options, state: Snapshot, *, generation: int = 0, home: storage.Home | None = None
     ) -> None:
         """Use `build`, `build_from_blocks` or `open` instead."""
         self._settings = settings
@@ -93,7 +94,7 @@ class Index:
             VectorError, DuplicateIdError, OptionError, IndexFormatError (`path` holds something else).
         """
         source = ArrayRows.of(vectors, as_metric(metric))
-        settings = Settings.of(
+        settings = Options.of(
             metric=metric,
             dimension=source.dimension,
             recall=recall,
@@ -105,8 +106,8 @@ class Index:
         numbers = np.arange(source.count) if ids is None else as_ids(ids, rows=source.count)
         with limited(n_jobs) as threads:
             if path is None:
-                place = place_for(source, in_memory=source.in_memory)
-                return cls(settings, State.of(build_base(source, numbers, settings, place, threads)))
+                place = sinks_for(source, in_memory=source.in_memory)
+                return cls(settings, Snapshot.of(build_base(source, numbers, settings, place, threads)))
             state, home = storage.build(Path(path), settings, source, numbers, 0, threads)
             return cls(settings, state, home=home)
 
@@ -132,7 +133,7 @@ class Index:
         Raises:
             VectorError, DuplicateIdError, OptionError, IndexFormatError (`path` holds something else).
         """
-        settings = Settings.of(
+        settings = Options.of(
             metric=metric,
             dimension=dimension,
             recall=recall,
@@ -316,7 +317,7 @@ class Index:
         """Return counts, sizes and what the index knows of its recall."""
         return stats(self._state, self._settings, self._generation)
 
-    def _settle(self, state: State) -> None:
+    def _settle(self, state: Snapshot) -> None:
         """Make `state` the current one, folded where it has grown loose. For writers that hold the lock."""
         if is_due(state, self._settings):
             state = folded(state, self._settings, thread_count(-1))
@@ -324,7 +325,7 @@ class Index:
         self._state = state
 
 
-def _rows_there(state: State, ids: npt.NDArray[Any]) -> Int64:
+def _rows_there(state: Snapshot, ids: npt.NDArray[Any]) -> Int64:
     """Return the row of each id; raise UnknownIdError where there is none."""
     rows = state.find(ids)
     if len(rows) and rows.min() < 0:

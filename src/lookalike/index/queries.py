@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE, Float32, Metric, as_vectors, unit_rows
+from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE, Float32, Metric, as_vectors
+from lookalike.index.row_forms import unit_rows
 
 QUICK_TYPES = "feBb"
 """float32, float16, uint8 and int8, none of which float32 changes."""
@@ -46,7 +47,7 @@ _ready: Any = None
 def _load() -> Any:
     """Load the compiled kernel, and with it Numba, when it is needed first."""
     global _ready
-    from lookalike.kernels import compiled_query
+    from lookalike.kernels.compiled import normalize
 
-    _ready = compiled_query.ready
+    _ready = normalize.ready
     return _ready

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, Metric, Rows
-from lookalike.index.state import Squares, comparable
+from lookalike.index.row_forms import comparable, widened
+from lookalike.index.snapshot import Squares
 from lookalike.kernels import reference
 
 QUERY_BLOCK = 256
@@ -229,20 +230,6 @@ class _Nearest:
         highest: Float32 = np.full(len(self._queries), -np.inf, dtype=np.float32)
         np.maximum.at(highest, self._query, self._bound)
         self._threshold[full] = np.minimum(self._threshold[full], highest[full])
-
-
-def widened(rows: Rows, room: Float32) -> Float32:
-    """Return `rows` (n, d) of any kept type as float32, written into `room` (n, d)."""
-    if rows.dtype != np.float16:
-        np.copyto(room, rows)
-        return room
-    # NumPy widens float16 one by one. Its bits are those of a float32 whose exponent is less by 112.
-    bits = room.view(np.int32)
-    np.copyto(bits, rows.view(np.int16))  # which widens the sign, too
-    bits <<= 13
-    bits &= ~0x70000000
-    room *= np.float32(2.0**112)
-    return room
 
 
 def _kth_at_most(bounds: Float32, k: int) -> Float32:

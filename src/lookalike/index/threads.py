@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lookalike.index.settings import thread_count
+from lookalike.index.options import thread_count
 
 _limiting = threading.Lock()
 

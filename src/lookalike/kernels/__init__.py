@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: `reference*` define each kernel in NumPy, `compiled_*` make the hot ones fast."""
+"""Arrays in, arrays out: `reference*` define each kernel in NumPy, `compiled/` makes the hot ones fast."""

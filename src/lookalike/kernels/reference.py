@@ -14,6 +14,7 @@ UInt64 = npt.NDArray[np.uint64]
 
 EUCLIDEAN, COSINE, DOT = 0, 1, 2
 """The numbers of the metrics, as kernels take them."""
+METRICS = {"euclidean": EUCLIDEAN, "cosine": COSINE, "dot": DOT}
 
 
 def euclidean(first: Float32, second: Float32) -> Float64:

@@ -1,0 +1,314 @@
+"""Pictures in: decides for each file what is new, extracts that over the cores, and commits in batches.
+
+Files are read and hashed here, in order; decoding and extraction run in other processes. A batch is committed in
+one transaction, and only then are its files reported: what was reported survives a kill.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation, Writer
+from lookalike.collection.identity import content_id, sha256
+from lookalike.collection.metadata_table import MetadataTable
+from lookalike.collection.report import AddReport, Event, Listener, Outcome
+from lookalike.collection.walk import Found, look_at
+from lookalike.errors import PictureError
+from lookalike.features.parallel import Extracted, extract_stream
+from lookalike.features.registry import FeatureSpec
+
+LOOK_UP_ROWS = 500
+READ_FILES = 64
+READ_BYTES = 64 << 20
+COMMIT_FILES = 128
+COMMIT_SECONDS = 1.0
+MAX_FILE_BYTES = 1 << 29
+
+
+class _File(NamedTuple):
+    """A file that was read, the place that it had, its content and the id of that."""
+
+    found: Found
+    place: StoredLocation | None
+    raw: bytes
+    id: str
+
+
+@dataclass(slots=True)
+class _Picture:
+    """A picture between its first reading and its commit.
+
+    `number` is that of the stored source, if the picture is known and lacks a feature; `previous` that of the source
+    that lay at its file before, if the file was edited. `files` are all files of this
+    run with this content, with what is to be reported of each.
+    """
+
+    id: str
+    sha256: str
+    size: int
+    number: int | None
+    previous: int | None
+    files: list[tuple[Found, Outcome]]
+    extracted: Extracted | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the next transaction writes, and what is reported after it."""
+
+    pictures: list[_Picture] = field(default_factory=list)
+    known: list[tuple[Found, Outcome, int]] = field(default_factory=list)  # files of sources that are stored
+    events: list[Event] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.pictures) + len(self.known) + len(self.events)
+
+
+class PictureIngest:
+    """One run of `add` over a catalogue whose writer lock is held."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        features: Mapping[str, FeatureSpec],
+        *,
+        metadata: MetadataTable | None,
+        jobs: int,
+        max_pixels: int,
+        listener: Listener,
+    ) -> None:
+        self._catalogue = catalogue
+        self._features = features
+        self._metadata = metadata
+        self._jobs = jobs
+        self._max_pixels = max_pixels
+        self._listener = listener
+        self._report = AddReport()
+        self._batch = _Batch()
+        self._committed_at = time.monotonic()
+        self._open: dict[str, _Picture] = {}  # by id: being extracted, or waiting for the commit
+        self._lacking = {number for name in features for number in catalogue.lacking(name).tolist()}
+        self._numbers: dict[str, int] = {}  # of the ids in the group of files at hand
+        self._moved: set[int] = set()  # sources of which a file has been found to have moved
+
+    def run(self, files: Iterable[Found]) -> AddReport:
+        """Bring the catalogue up to date with `files`, and give every stored picture every feature."""
+        stream = extract_stream(
+            self._to_extract(files), self._features, jobs=self._jobs, max_pixels=self._max_pixels
+        )
+        for picture, outcome in stream:
+            if isinstance(outcome, PictureError):
+                del self._open[picture.id]
+                for file, _ in picture.files:
+                    self._skip(file.path, outcome.reason)
+            else:
+                picture.extracted = outcome
+                self._batch.pictures.append(picture)
+            self._commit_if_due()
+        self._commit()
+        with self._catalogue.write() as writer:
+            writer.remove(writer.unplaced())  # pictures whose files all have other content by now
+        if self._metadata is not None:
+            self._report.unmatched_metadata = self._metadata.unmatched
+        return self._report
+
+    def _to_extract(self, files: Iterable[Found]) -> Iterator[tuple[_Picture, str, bytes]]:
+        """Yield what must be extracted; all else goes straight into the batch."""
+        iterator = iter(files)
+        seen: set[str] = set()
+        while chunk := list(islice(iterator, LOOK_UP_ROWS)):
+            known = {place.path: place for place in self._catalogue.places([file.path for file in chunk])}
+            seen.update(file.path for file in chunk)
+            yield from self._read([(file, known.get(file.path)) for file in chunk])
+        for number in sorted(self._lacking):
+            places = self._catalogue.sources([number])[0].places
+            elsewhere = [look_at(place.path) for place in places if place.path not in seen]
+            if elsewhere:
+                file = next((file for file in elsewhere if file.problem is None), elsewhere[0])
+                yield from self._read([(file, StoredLocation(file.path, number, None, None))])
+
+    def _read(
+        self, files: Iterable[tuple[Found, StoredLocation | None]]
+    ) -> Iterator[tuple[_Picture, str, bytes]]:
+        """Read those files that may have changed, and yield what must be extracted."""
+        group: list[_File] = []
+        for file, place in files:
+            if file.problem is not None:
+                self._skip(file.path, file.problem)
+            elif (
+                place is not None
+                and place.number not in self._lacking
+                and (place.size, place.modified_ns) == (file.size, file.modified_ns)
+            ):
+                self._batch.known.append((file, "unchanged", place.number))
+            else:
+                try:
+                    raw = _bytes_of(file)
+                except OSError as error:
+                    self._skip(file.path, error.strerror or str(error))
+                else:
+                    group.append(_File(file, place, raw, content_id(raw)))
+            if len(group) == READ_FILES or sum(len(one.raw) for one in group) > READ_BYTES:
+                yield from self._identify(group)
+                group = []
+            self._commit_if_due()
+        yield from self._identify(group)
+        self._commit_if_due()
+
+    def _identify(self, group: Sequence[_File]) -> Iterator[tuple[_Picture, str, bytes]]:
+        """Find out what has happened to files that were read, and yield what must be extracted."""
+        self._numbers = self._catalogue.numbers(one.id for one in group)
+        for one in group:
+            yield from self._consider(one)
+
+    def _consider(self, read: _File) -> Iterator[tuple[_Picture, str, bytes]]:
+        file, place, raw, id_ = read
+        if id_ in self._open:
+            picture = self._open[id_]
+            again: Outcome = "duplicate" if place is None else "changed"
+            picture.files.append((file, "unchanged" if place and place.number == picture.number else again))
+            return
+        number = self._numbers.get(id_)
+        outcome = self._outcome(place, number)
+        if number is not None:
+            if number not in self._lacking:
+                self._batch.known.append((file, outcome, number))
+                return
+            self._lacking.remove(number)
+        previous = place.number if place is not None and outcome == "changed" else None
+        picture = _Picture(id_, sha256(raw), len(raw), number, previous, [(file, outcome)])
+        self._open[id_] = picture
+        yield picture, file.path, raw
+
+    def _outcome(self, place: StoredLocation | None, number: int | None) -> Outcome:
+        """Return what has happened to a file, by the place it had and the source that its content is now."""
+        if place is not None:
+            if place.number != number:
+                return "changed"
+            return "refreshed" if number in self._lacking else "unchanged"
+        if number is None:
+            return "added"
+        if number in self._moved or not self._gone([number]):
+            return "duplicate"
+        self._moved.add(number)
+        return "moved"
+
+    def _gone(self, numbers: Iterable[int]) -> list[str]:
+        """Return those places of sources where there is no file any more."""
+        places = (place.path for source in self._catalogue.sources(numbers) for place in source.places)
+        return [path for path in places if not os.path.exists(path)]
+
+    def _skip(self, path: str, reason: str) -> None:
+        self._batch.events.append(Event("skipped", path, reason=reason))
+
+    def _commit_if_due(self) -> None:
+        if len(self._batch) >= COMMIT_FILES or (
+            len(self._batch) and time.monotonic() - self._committed_at > COMMIT_SECONDS
+        ):
+            self._commit()
+
+    def _commit(self) -> None:
+        batch, self._batch = self._batch, _Batch()
+        new = [picture for picture in batch.pictures if picture.number is None]
+        complete = [picture for picture in batch.pictures if picture.number is not None]
+        known = batch.known + [
+            (file, outcome, picture.number)
+            for picture in complete
+            for file, outcome in picture.files
+            if picture.number is not None
+        ]
+        metadata = self._changed_metadata(known)
+        with self._catalogue.write() as writer:
+            if new:
+                added = writer.add_sources([self._new_source(picture) for picture in new])
+            writer.forget_places(self._gone(number for _, outcome, number in known if outcome == "moved"))
+            self._add_places(writer, known)
+            self._add_vectors(writer, complete)
+            if metadata:
+                writer.update_metadata(metadata)
+        if new:
+            self._numbers |= zip((picture.id for picture in new), added.tolist(), strict=True)
+        self._committed_at = time.monotonic()
+        for picture in batch.pictures:
+            del self._open[picture.id]
+            for file, outcome in picture.files if picture.number is None else ():
+                batch.events.append(Event(outcome, file.path, picture.id))
+        ids = {
+            source.number: source.id for source in self._catalogue.sources({number for _, _, number in known})
+        }
+        for file, outcome, number in known:
+            told = "refreshed" if outcome == "unchanged" and number in metadata else outcome
+            batch.events.append(Event(told, file.path, ids[number]))
+        for event in batch.events:
+            self._report.count(event)
+            self._listener.event(event)
+
+    def _new_source(self, picture: _Picture) -> NewSource:
+        assert picture.extracted is not None
+        # An edited picture is still the same thing, so what is known of it stays.
+        kept = {} if picture.previous is None else self._catalogue.sources([picture.previous])[0].metadata
+        return NewSource(
+            id=picture.id,
+            sha256=picture.sha256,
+            kind="picture",
+            size=picture.size,
+            width=picture.extracted.width,
+            height=picture.extracted.height,
+            metadata={**kept, **self._fields(file.path for file, _ in picture.files)},
+            places=tuple(_place(file) for file, _ in picture.files),
+            vectors=picture.extracted.vectors,
+        )
+
+    def _add_places(self, writer: Writer, known: Iterable[tuple[Found, Outcome, int]]) -> None:
+        # An unchanged file is written as well if only its time stamp differs, so as not to be read again.
+        places = [(number, _place(file)) for file, outcome, number in known]
+        stored = {
+            (place.number, Location(place.path, place.size, place.modified_ns))
+            for place in self._catalogue.places([place.path for _, place in places])
+        }
+        if fresh := [entry for entry in places if entry not in stored]:
+            writer.add_places(fresh)
+
+    def _add_vectors(self, writer: Writer, complete: Iterable[_Picture]) -> None:
+        import numpy as np
+
+        complete = list(complete)
+        for name in self._features if complete else ():
+            numbers = [picture.number for picture in complete if picture.number is not None]
+            rows = [picture.extracted.vectors[name] for picture in complete if picture.extracted is not None]
+            writer.add_vectors(name, numbers, np.stack(rows))
+
+    def _fields(self, paths: Iterable[str]) -> dict[str, object]:
+        return {} if self._metadata is None else self._metadata.of_all(paths)
+
+    def _changed_metadata(self, known: Iterable[tuple[Found, Outcome, int]]) -> dict[int, dict[str, object]]:
+        """Return the new metadata of those stored sources for which the metadata file says something new."""
+        if self._metadata is None:
+            return {}
+        paths: dict[int, list[str]] = {}
+        for file, _, number in known:
+            paths.setdefault(number, []).append(file.path)
+        changed = {}
+        for source in self._catalogue.sources(paths):
+            # Not the places whose files are gone or changed, which may be another source's by now.
+            places = [place.path for place in source.places if place == _place(look_at(place.path))]
+            fields = self._fields(dict.fromkeys([*places, *paths[source.number]]))
+            if (metadata := {**source.metadata, **fields}) != source.metadata:
+                changed[source.number] = metadata
+        return changed
+
+
+def _bytes_of(file: Found) -> bytes:
+    if file.size > MAX_FILE_BYTES:
+        raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
+    with open(file.path, "rb") as stream:
+        return stream.read()
+
+
+def _place(file: Found) -> Location:
+    return Location(file.path, file.size, file.modified_ns)

@@ -1,0 +1,208 @@
+"""Vectors in: rows of files and arrays become sources, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from lookalike.arrays import Float32, Metric, as_metric, as_vectors
+from lookalike.catalogue import Catalogue, FeatureRecord, Location, NewSource, Writer
+from lookalike.collection.extraction import IMPORTED, is_imported
+from lookalike.collection.identity import content_id, sha256
+from lookalike.collection.report import AddReport, Listener
+from lookalike.errors import DuplicateIdError, FeatureMismatchError, OptionError
+from lookalike.features.registry import FeatureSpec
+
+OnDuplicate = Literal["error", "skip", "replace"]
+BLOCK_ROWS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Consecutive rows: vectors (b, d), and for each its id, if the user gave one, its place and its metadata."""
+
+    first_row: int
+    vectors: Float32
+    ids: Sequence[str] | None = None
+    places: Sequence[str] | None = None
+    metadata: Sequence[Mapping[str, Any]] | None = None
+
+
+def plan_feature(
+    stored: FeatureRecord | None,
+    *,
+    name: str,
+    dimension: int,
+    metric: str | None,
+    options: Mapping[str, Any],
+) -> FeatureRecord:
+    """Return the feature that rows of `dimension` are imported into: the stored one, or a new one.
+
+    Raises:
+        FeatureMismatchError: the stored one is made by an extractor, or of another dimension.
+        OptionError: an unknown metric, or another than the stored one's; a name that is no simple word.
+    """
+    if stored is None:
+        FeatureSpec(name, IMPORTED)  # refuses names that are no simple words
+        return FeatureRecord(
+            name=name,
+            extractor=IMPORTED,
+            dimension=dimension,
+            metric=as_metric(metric or "euclidean"),
+            options=options,
+        )
+    if not is_imported(stored):
+        raise FeatureMismatchError(
+            f"feature {name!r} is made from pictures by {stored.extractor!r}; import under another name (--feature)"
+        )
+    if stored.dimension != dimension:
+        raise FeatureMismatchError(
+            f"feature {name!r} has dimension {stored.dimension}, these vectors have {dimension}; "
+            "import them under another name (--feature)"
+        )
+    if metric is not None and as_metric(metric) != stored.metric:
+        raise OptionError(
+            f"feature {name!r} is compared by {stored.metric}, not {metric}; leave the metric out"
+        )
+    return stored
+
+
+class RowIngest:
+    """One import into a catalogue whose writer lock is held.
+
+    The import of a file owns the places `FILE#ROW` of its feature: those that the file does not have any more are
+    forgotten, and with them the sources that lie nowhere else and have no other feature.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, feature: FeatureRecord, *, on_duplicate: str, listener: Listener
+    ) -> None:
+        if on_duplicate not in get_args(OnDuplicate):
+            raise OptionError(
+                f"on_duplicate is {on_duplicate!r}; choose one of {', '.join(get_args(OnDuplicate))}"
+            )
+        self._catalogue = catalogue
+        self._feature = feature
+        self._on_duplicate = on_duplicate
+        self._listener = listener
+        self._report = AddReport()
+        self._numbers: dict[str, int] = {}  # of the ids that this import has seen
+        self._unseen: set[int] = set()  # sources that lay in the file before, and have not been seen yet
+
+    def run(self, blocks: Iterable[RowBlock]) -> AddReport:
+        """Store all rows, or none if one of them is refused."""
+        is_new = self._feature.name not in self._catalogue.features()
+        with self._catalogue.write() as writer:
+            if is_new:
+                writer.add_feature(self._feature)
+            before = np.empty(0, dtype=np.int64)
+            for block in blocks:
+                if block.places and block.first_row == 0 and not is_new:
+                    file = block.places[0].removesuffix("#0")
+                    before = writer.forget_rows(file, self._feature.name)
+                    self._unseen = set(before.tolist())
+                self._take(writer, block, with_vectors=not is_new)
+                self._listener.advance(len(block.vectors))
+            writer.remove(writer.forsaken(before, self._feature.name))
+        return self._report
+
+    def _take(self, writer: Writer, block: RowBlock, *, with_vectors: bool) -> None:
+        raws = [vector.astype("<f4").tobytes() for vector in block.vectors]
+        ids = [content_id(raw) for raw in raws] if block.ids is None else block.ids
+        stored = self._catalogue.numbers(id_ for id_ in ids if id_ not in self._numbers)
+        complete = self._complete(stored.values()) if with_vectors else set()
+        new: dict[str, NewSource] = {}
+        known: dict[str, int] = {}  # row of the block, by id, that gives a stored source its vector
+        placed: list[tuple[str, Location]] = []
+        metadata: dict[str, Mapping[str, Any]] = {}
+        for row, id_ in enumerate(ids):
+            place = None if block.places is None else Location(block.places[row])
+            taken = id_ in new or id_ in known or id_ in self._numbers or stored.get(id_) in complete
+            number = self._numbers.get(id_, stored.get(id_))
+            is_kept = number in self._unseen  # its vector may be passed over, but not that it lies here
+            if number is not None:
+                self._unseen.discard(number)
+            if taken and not self._accepts_again(id_, block, row):
+                if place is not None and is_kept:
+                    placed.append((id_, place))
+                continue
+            if place is not None:
+                placed.append((id_, place))
+            if block.metadata is not None:
+                metadata[id_] = block.metadata[row]
+            if id_ in new or (id_ not in stored and id_ not in self._numbers):
+                new[id_] = NewSource(
+                    id=id_,
+                    sha256=sha256(raws[row]),
+                    kind="row",
+                    size=len(raws[row]),
+                    metadata=metadata.get(id_, {}),
+                    vectors={self._feature.name: block.vectors[row]},
+                )
+                self._report.added += not taken
+            elif not taken or block.ids is not None:
+                known[id_] = row
+                self._report.refreshed += 1
+        numbers = dict(zip(new, writer.add_sources(list(new.values())).tolist(), strict=True)) if new else {}
+        self._numbers |= stored | numbers
+        if known:
+            rows = np.fromiter(known.values(), dtype=np.int64)
+            writer.add_vectors(self._feature.name, [self._numbers[id_] for id_ in known], block.vectors[rows])
+            writer.set_digests(
+                {self._numbers[id_]: (sha256(raws[row]), len(raws[row])) for id_, row in known.items()}
+            )
+        if changed := {id_: fields for id_, fields in metadata.items() if id_ not in new}:
+            committed = self._catalogue.sources(self._catalogue.numbers(changed).values())
+            before = {source.id: source.metadata for source in committed}
+            writer.update_metadata(
+                {self._numbers[id_]: {**before.get(id_, {}), **fields} for id_, fields in changed.items()}
+            )
+        if placed:
+            writer.add_places([(self._numbers[id_], place) for id_, place in placed])
+
+    def _accepts_again(self, id_: str, block: RowBlock, row: int) -> bool:
+        """Return whether a row is taken whose id has a vector already. Equal rows without names are one source."""
+        if block.ids is None:
+            self._report.duplicate += 1
+            return block.places is not None
+        if self._on_duplicate == "error":
+            raise DuplicateIdError(
+                f"row {block.first_row + row}: the id {id_!r} is there already; nothing was imported "
+                "(--on-duplicate skip or replace goes on)"
+            )
+        if self._on_duplicate == "skip":
+            self._report.duplicate += 1
+            return False
+        return True
+
+    def _complete(self, numbers: Iterable[int]) -> set[int]:
+        """Return those of `numbers` that have a vector of the feature."""
+        found, _ = self._catalogue.vectors(self._feature.name, list(numbers))
+        return set(found.tolist())
+
+
+def array_blocks(
+    vectors: Any,
+    feature: FeatureRecord,
+    ids: Sequence[str] | None,
+    metadata: Sequence[Mapping[str, Any]] | None,
+) -> Iterator[RowBlock]:
+    """Yield the rows of an array (n, d) that may be larger than memory."""
+    for first in range(0, len(vectors), BLOCK_ROWS):
+        rows = slice(first, first + BLOCK_ROWS)
+        yield RowBlock(
+            first,
+            checked(vectors[rows], feature, "vectors", first),
+            None if ids is None else ids[rows],
+            None,
+            None if metadata is None else metadata[rows],
+        )
+
+
+def checked(vectors: Any, feature: FeatureRecord, name: str, first_row: int) -> Float32:
+    """Return vectors as the feature wants them; errors name the row."""
+    metric: Metric = feature.metric
+    return as_vectors(vectors, dimension=feature.dimension, metric=metric, name=name, first_row=first_row)

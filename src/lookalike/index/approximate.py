@@ -1,0 +1,106 @@
+"""What a base asks of its buckets, whichever kind they are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, Int64
+from lookalike.index.ivf.inverted_file import InvertedFile
+from lookalike.index.reports import RecallMeasurement, TableExplanation
+
+Bool = npt.NDArray[np.bool_]
+Array = npt.NDArray[Any]
+Answer = tuple[Int64, Float32]
+"""Ids and distances (q, k), nearest first, padded with -1 and infinity."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowMask:
+    """The rows of a base that may be found."""
+
+    rows: Bool
+    """(n,), by row."""
+    mask: npt.NDArray[np.uint16]
+    """The same, as the partition takes it."""
+    share: float
+    """Of all rows."""
+
+
+class ApproximateSearch(ABC):
+    """A way to answer from a base without comparing every row."""
+
+    kind: ClassVar[str]
+    """What the manifest calls it."""
+
+    partition: InvertedFile
+    """The rows and their sketches."""
+
+    @abstractmethod
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        recall: float,
+        visible: RowMask | None,
+        max_distance: float,
+        threads: int,
+    ) -> Answer | None:
+        """Return the nearest rows of each query, or None where comparing every row is better.
+
+        Args:
+            queries: (q, d), of length one under cosine.
+            visible: the rows that may be found; None for all.
+        """
+
+    def visible(self, rows: Bool) -> RowMask:
+        """Return the form of `rows` (n,), those that may be found, that `search` takes."""
+        share = float(np.count_nonzero(rows)) / max(1, len(rows))
+        return RowMask(rows, self.partition.mask(rows), share)
+
+    @abstractmethod
+    def tuned(self, seed: int, threads: int) -> Self:
+        """Return these buckets with their recall measured anew."""
+
+    @abstractmethod
+    def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
+        """Return what a search for `k` at `recall` would use, and what was measured of it; None for a scan."""
+
+    @abstractmethod
+    def measurements(self) -> tuple[RecallMeasurement, ...]:
+        """Return all that was measured."""
+
+    @abstractmethod
+    def tables(
+        self, query: Float32, row: int, vector: Float32, k: int, recall: float
+    ) -> tuple[TableExplanation, ...]:
+        """Tell which buckets one query (1, d) looks into for `k` at `recall`, and which the row is in.
+
+        Args:
+            vector: the row, (1, d).
+        """
+
+    @abstractmethod
+    def estimate(self, query: Float32, row: int) -> tuple[float, float]:
+        """Return the sketch's estimate of the distance of one query (1, d), and its error bound."""
+
+    @abstractmethod
+    def sizes(self) -> tuple[str, int, Int64]:
+        """Return the name of the family, the number of tables, and the rows of each bucket of all of them."""
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the partition's arrays by name, less the rows and their ids, which are the base's own."""
+        return {
+            "centroids": self.partition.centroids,
+            "offsets": self.partition.offsets,
+            "blocks": self.partition.blocks,
+            **{f"projection.{name}": array for name, array in self.partition.projection.arrays().items()},
+        }
+
+    @abstractmethod
+    def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return JSON types and arrays to save, beside the base's and the partition's."""

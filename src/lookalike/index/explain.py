@@ -1,0 +1,103 @@
+"""Why a row is found or not, and what an index is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lookalike.arrays import Float32, Metric
+from lookalike.index.options import Options
+from lookalike.index.reports import Explanation, IndexStats, Path, RecallMeasurement, TableExplanation
+from lookalike.index.row_forms import comparable
+from lookalike.index.scan import DISTANCES, pair_distances
+from lookalike.index.snapshot import Snapshot, block_rows
+
+MEASURED_AT = 10
+"""The k at which `explain` and `stats` tell of probes."""
+
+
+def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: int) -> Explanation:  # noqa: A002
+    """Explain row number `row`, whose id is `id`, to one prepared query (1, d)."""
+    base = state.base
+    vector = comparable(state.gather(np.array([row])), settings.metric)
+    distance = pair_distances(query, vector, np.array([0]), np.array([0]), settings.metric)[0]
+    chosen = _chosen(state, settings)
+    path: Path = "tail" if row >= len(base.ids) else "scan" if chosen is None else "buckets"
+    tables: tuple[TableExplanation, ...] = ()
+    estimated: tuple[float, float] | None = None
+    if base.buckets is not None and row < len(base.ids):
+        tables = base.buckets.tables(query, row, vector, MEASURED_AT, settings.recall)
+        estimated = base.buckets.estimate(query, row)
+    return Explanation(
+        id=id,
+        path=path,
+        candidate=path != "buckets" or any(table.shared for table in tables),
+        distance=float(distance),
+        estimated_distance=None if estimated is None else estimated[0],
+        estimate_error=None if estimated is None else estimated[1],
+        rank=_rank(state, settings.metric, query, float(distance), id),
+        tables=tables,
+    )
+
+
+def stats(state: Snapshot, settings: Options, generation: int) -> IndexStats:
+    """Return the stats of an index in `state`."""
+    base = state.base
+    chosen = _chosen(state, settings)
+    family, tables, sizes = (None, 0, np.empty(0)) if base.buckets is None else base.buckets.sizes()
+    if settings.recall == 1:
+        reason = "a recall of 1 is asked for"
+    elif base.buckets is None:
+        reason = f"there are fewer than {settings.scan_below} rows"
+    elif chosen is None:
+        reason = "no number of probes that was measured reaches this recall with less than a scan"
+    else:
+        reason = f"there are {settings.scan_below} rows or more"
+    used = sizes[sizes > 0]
+    vectors = base.vectors.nbytes + state.tail_vectors.nbytes
+    arrays = [base.ids, base.order, state.tail_ids, state.alive]
+    if base.buckets is not None:
+        arrays += [*base.buckets.arrays().values(), *base.buckets.parts()[1].values()]
+    return IndexStats(
+        rows=state.count,
+        dimension=settings.dimension,
+        metric=settings.metric,
+        dtype=settings.dtype,
+        generation=generation,
+        path="scan" if chosen is None else "buckets",
+        reason=reason,
+        base_rows=len(base.ids),
+        tail_rows=len(state.tail_ids),
+        removed_rows=state.removed_rows,
+        recall=settings.recall,
+        probes=None if chosen is None else chosen.probes,
+        rerank=None if chosen is None else chosen.rerank,
+        measured_recall=None if chosen is None else chosen.recall,
+        measurements=() if base.buckets is None else base.buckets.measurements(),
+        family=family,
+        tables=tables,
+        buckets=len(used),
+        largest_bucket=int(used.max(initial=0)),
+        median_bucket=float(np.median(used)) if len(used) else 0.0,
+        vector_bytes=vectors,
+        index_bytes=sum(array.nbytes for array in arrays),
+    )
+
+
+def _chosen(state: Snapshot, settings: Options) -> RecallMeasurement | None:
+    """Return what a search goes by, None where it compares every row."""
+    buckets = state.base.buckets
+    if buckets is None or settings.recall == 1:
+        return None
+    return buckets.measurement(MEASURED_AT, settings.recall)
+
+
+def _rank(state: Snapshot, metric: Metric, query: Float32, distance: float, id: int) -> int:  # noqa: A002
+    """Return how many rows come before the one of this distance and id."""
+    closer = 0
+    rows = np.flatnonzero(state.alive)
+    ids = state.row_ids()
+    for start in range(0, len(rows), step := block_rows(query.shape[1])):
+        block = rows[start : start + step]
+        distances = DISTANCES[metric](comparable(state.gather(block), metric), query).astype(np.float32)
+        closer += int(np.sum((distances < distance) | ((distances == distance) & (ids[block] < id))))
+    return closer

@@ -1,0 +1,1 @@
+"""Rows and arrays from files and to files: sources, sinks, the directory of an index."""

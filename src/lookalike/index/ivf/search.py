@@ -1,0 +1,185 @@
+"""The default buckets: a learned partition of the rows, tuned to a recall."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from lookalike.arrays import Float32, Int64
+from lookalike.hashing import token
+from lookalike.hashing.base import TABLE_NAMESPACE
+from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
+from lookalike.index.ivf.inverted_file import InvertedFile
+from lookalike.index.ivf.tuning import NEIGHBOURS, OperatingPoint, Tuning, measured
+from lookalike.index.options import LARGEST_SHARE
+from lookalike.index.reports import RecallMeasurement, TableExplanation
+from lookalike.index.scan import scan
+from lookalike.index.sketches.error_bound import estimate, probed
+
+DEVIATIONS = 3
+"""The k nearest visible rows are looked for among so many nearest ones as are expected to hold them, and so many
+standard deviations of that more."""
+MOST_HIDDEN = 512
+"""Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
+MOSTLY = 0.9
+"""Where more than this share is visible, as after rows were removed, no more buckets are looked into for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class InvertedFileSearch(ApproximateSearch):
+    """A partition of the base, and what is known of its recall."""
+
+    kind = "partitioned"
+
+    partition: InvertedFile
+    tuning: Tuning
+
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        recall: float,
+        visible: RowMask | None,
+        max_distance: float,
+        threads: int,
+    ) -> Answer | None:
+        """See `ApproximateSearch`."""
+        usual = self._choose(k, recall)
+        if usual is None:
+            return None
+        if visible is not None:
+            return self._among_visible(queries, k, recall, usual, visible, max_distance, threads)
+        return self.partition.search(
+            queries,
+            k,
+            usual.probes,
+            usual.rerank,
+            reach=usual.reach,
+            margin=usual.margin,
+            max_distance=max_distance,
+            threads=threads,
+        )
+
+    def _among_visible(
+        self,
+        queries: Float32,
+        k: int,
+        recall: float,
+        usual: OperatingPoint,
+        visible: RowMask,
+        max_distance: float,
+        threads: int,
+    ) -> Answer | None:
+        """Search under a filter, given the setting for a search without one.
+
+        Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
+        are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
+        query than what was found, the filter hides just what is near it, and the setting for the most that were
+        measured is tried. Beyond these the nearest visible rows may be anywhere, and all visible rows are compared.
+        """
+        share = max(visible.share, 1e-9)
+        expected = k + math.ceil(2 * k * (1 - share) / share)
+        if expected > MOST_HIDDEN + k:
+            return None
+        likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
+        widest = max(k, *NEIGHBOURS)
+        choices = [self._choose(min(likely, widest), recall), self._choose(widest, recall)]
+        if choices[0] is None:
+            return None
+        ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+        left = np.arange(len(queries))
+        for chosen in dict.fromkeys(choices):
+            if chosen is None or not len(left):
+                break
+            most_hidden = chosen.k - k if chosen.k > k and chosen.k >= likely else expected
+            hidden = np.empty(len(left), np.int64)
+            ids[left], distances[left] = self.partition.search(
+                queries[left],
+                k,
+                chosen.probes,
+                max(usual.rerank, math.ceil(share * chosen.rerank)),
+                reach=chosen.reach,
+                margin=max(usual.margin, chosen.margin),
+                visible=visible.mask,
+                beyond=usual.probes if share <= MOSTLY else 0,
+                most_hidden=most_hidden,
+                hidden=hidden,
+                max_distance=max_distance,
+                threads=threads,
+            )
+            left = left[hidden > most_hidden]
+        if len(left):
+            partition, rows = self.partition, np.flatnonzero(visible.rows)
+            exact = scan(queries[left], partition.vectors, partition.ids, k, partition.metric, rows)
+            far = ~(exact[1] <= max_distance)
+            exact[0][far], exact[1][far] = -1, np.inf
+            ids[left], distances[left] = exact
+        return ids, distances
+
+    def tuned(self, seed: int, threads: int) -> Self:
+        """See `ApproximateSearch`."""
+        return replace(self, tuning=measured(self.partition, seed))
+
+    def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
+        """See `ApproximateSearch`."""
+        chosen = self._choose(k, recall)
+        return None if chosen is None else _told(chosen)
+
+    def measurements(self) -> tuple[RecallMeasurement, ...]:
+        """See `ApproximateSearch`."""
+        return tuple(_told(setting) for setting in self.tuning.settings)
+
+    def tables(
+        self, query: Float32, row: int, vector: Float32, k: int, recall: float
+    ) -> tuple[TableExplanation, ...]:
+        """See `ApproximateSearch`; there is one table, whose keys are the numbers of the centroids."""
+        chosen = self._choose(k, recall)
+        probes, reach = (1, 0.0) if chosen is None else (chosen.probes, chosen.reach)
+        keys = probed(self.partition, query, probes, reach).tolist()
+        own = int(np.searchsorted(self.partition.offsets, row, side="right")) - 1
+        content = hashlib.blake2b(np.ascontiguousarray(self.partition.centroids).tobytes(), digest_size=16)
+        return (
+            TableExplanation(
+                table=0,
+                uuid=str(uuid.uuid5(TABLE_NAMESPACE, f"partition {content.hexdigest()}")),
+                query_token=token(0, keys[0]),
+                row_token=token(0, own),
+                probed_tokens=tuple(token(0, key) for key in keys),
+                shared=own in keys,
+                rank=keys.index(own) if own in keys else None,
+            ),
+        )
+
+    def estimate(self, query: Float32, row: int) -> tuple[float, float]:
+        """See `ApproximateSearch`."""
+        return estimate(self.partition, query, row)
+
+    def sizes(self) -> tuple[str, int, Int64]:
+        """See `ApproximateSearch`."""
+        return "clusters", 1, np.diff(self.partition.offsets)
+
+    def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """See `ApproximateSearch`."""
+        return {"tuning": self.tuning.to_json()}, {}
+
+    @classmethod
+    def restored(cls, partition: InvertedFile, properties: Mapping[str, Any]) -> Self:
+        """Return what `parts` was taken of. Raises KeyError, TypeError, ValueError where it does not fit."""
+        return cls(partition, Tuning.from_json(properties["tuning"]))
+
+    def _choose(self, k: int, recall: float) -> OperatingPoint | None:
+        """Return the setting to use; None where comparing every row is better."""
+        chosen = self.tuning.choose(k, recall)
+        return None if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids) else chosen
+
+
+def _told(setting: OperatingPoint) -> RecallMeasurement:
+    return RecallMeasurement(
+        setting.k, setting.probes, setting.rerank, setting.recall, setting.error, setting.rows
+    )

@@ -1,0 +1,338 @@
+"""How many buckets to look into and how many rows to compare, for a recall that is asked.
+
+A partition measures itself: rows drawn from it are asked for, each left out of its own answer, and their exact
+neighbours looked for. One pass over the buckets of each query, nearest first, notes where each neighbour's bucket
+comes, and how many rows are estimated nearer than it; that is the recall of every setting at once. The settings
+that no cheaper one surpasses are kept, so that any recall is a look-up when it is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, Int64
+from lookalike.errors import OptionError
+from lookalike.index.io.mapping import release
+from lookalike.index.ivf.inverted_file import Bool, InvertedFile
+from lookalike.index.reports import restored
+
+SAMPLED_QUERIES = 512
+LEAST_QUERIES = 128
+PRODUCTS = 6e10
+"""Fewer rows are drawn where the exact scan would take more products than this."""
+NEIGHBOURS = (10, 30, 100)
+MOST_SHARE = 0.5
+"""Options that look at more than this share of the rows are not measured: a scan is as good."""
+ENOUGH = 0.999
+"""Buckets beyond those that hold this share of the neighbours are not looked into."""
+GROWTH = 2 ** (1 / 3)
+BLOCK_BYTES = 8 << 20
+KEPT_CHOICES = 1024
+LARGEST_REACH = 1e30
+LEAST_DEPTH = 2
+"""At least so many times k rows are compared: how near ones differ, sketches can hardly tell."""
+
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """One way to search, and what was measured of it."""
+
+    k: int
+    probes: int
+    reach: float
+    """How much farther than its nearest bucket a query looks; see `InvertedFile.search`."""
+    rerank: int
+    margin: float
+    """How much farther than the k-th estimate rows are compared."""
+    recall: float
+    """Mean recall@k over the sampled queries."""
+    error: float
+    """Standard error of that mean."""
+    floor: float
+    """The recall of the farther half of the neighbours, less its standard error. The nearer ones may be copies of one
+    picture, which queries that are not among the rows have none of."""
+    rows: float
+    """Mean rows whose distance is estimated for a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a partition measured: for each k of a few, settings of growing cost and recall."""
+
+    queries: int
+    settings: tuple[OperatingPoint, ...]
+    _chosen: dict[tuple[int, float], OperatingPoint | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def choose(self, k: int, recall: float) -> OperatingPoint | None:
+        """Return the cheapest setting that should reach `recall` at `k`; None where none does, and a scan is due.
+
+        It is what was measured for the next larger k, which it says. Beyond the largest, probes and rows grow with k.
+        """
+        asked = (k, recall)
+        try:
+            return self._chosen[asked]  # looking through the settings would take as long as a quick search
+        except KeyError:
+            if len(self._chosen) >= KEPT_CHOICES:
+                self._chosen.clear()
+            chosen = self._chosen[asked] = self._choose(k, recall)
+            return chosen
+
+    def _choose(self, k: int, recall: float) -> OperatingPoint | None:
+        measured = sorted({setting.k for setting in self.settings})
+        if not measured:
+            return None
+        at = next((known for known in measured if known >= k), measured[-1])
+        growth = max(1.0, k / at)
+        for setting in self.settings:
+            if setting.k == at and setting.floor >= recall:
+                return replace(
+                    setting,
+                    k=max(k, at),
+                    probes=math.ceil(setting.probes * growth),
+                    rerank=math.ceil(setting.rerank * growth),
+                    rows=setting.rows * growth,
+                )
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return types that JSON has."""
+        return {
+            "queries": self.queries,
+            "settings": [list(astuple(setting)) for setting in self.settings],
+        }
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any]) -> Self:
+        """Return what `to_json` was taken of. Raises OptionError where it is something else."""
+        queries = parts.get("queries")
+        if type(queries) is not int or queries < 0:
+            raise OptionError("measurements are damaged; build the index again")
+        return cls(queries, restored(OperatingPoint, parts.get("settings")))
+
+
+def measured(partition: InvertedFile, seed: int) -> Tuning:
+    """Return the measurements of `partition`, from rows drawn by `seed`."""
+    from lookalike.kernels.compiled.recall_trace import trace
+
+    rows, dimension = partition.vectors.shape
+    width = min(max(NEIGHBOURS), rows - 1)
+    if width < 1:
+        return Tuning(0, ())
+    affordable = int(PRODUCTS / (rows * dimension))
+    count = min(rows, SAMPLED_QUERIES, max(LEAST_QUERIES, affordable))
+    random = np.random.default_rng([seed, rows])
+    own = np.sort(random.choice(rows, count, replace=False))
+    queries = partition.rows_as_hashed(own)
+    wanted = _neighbours(partition, queries, own, width)
+    buckets = (np.searchsorted(partition.offsets, wanted, side="right") - 1).astype(np.int32)
+    levels, reaches = _levels(partition, queries, buckets)
+    ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), count, width)
+    seen = _Trace(
+        ks=ks,
+        ranks=np.empty((count, width), dtype=np.int32),
+        probed=np.empty(shape[:2], dtype=np.int32),
+        targets=np.empty((count, width), dtype=np.float32),
+        ahead=np.empty(shape, dtype=np.int32),
+        kth=np.empty((*shape[:2], len(ks)), dtype=np.float32),
+        units=np.empty(count, dtype=np.float32),
+        rows=np.zeros(shape[:2], dtype=np.int64),
+    )
+    trace(
+        partition.plan,
+        partition.steps,
+        queries,
+        own,
+        buckets,
+        wanted,
+        levels,
+        reaches,
+        seen.ks,
+        seen.ranks,
+        seen.probed,
+        seen.targets,
+        seen.ahead,
+        seen.kth,
+        seen.units,
+        seen.rows,
+    )
+    found: list[OperatingPoint] = []
+    for number in range(len(seen.ks)):
+        found += _frontier(partition, number, levels, reaches, seen)
+    return Tuning(count, tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """What `kernels.compiled.recall_trace.trace` fills, by its names."""
+
+    ks: Int64
+    ranks: Int32
+    probed: Int32
+    targets: Float32
+    ahead: Int32
+    kth: Float32
+    units: Float32
+    rows: Int64
+
+
+def _levels(partition: InvertedFile, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
+    """Return growing numbers of probes, and the reach within which the queries have as many buckets.
+
+    The last is enough to have all but few of the `wanted` buckets (q, w), or `MOST_SHARE` of all.
+    """
+    nearness: Float32 = queries @ partition.centroids.T
+    if partition.metric == "dot":
+        np.negative(nearness, out=nearness)
+        units = np.linalg.norm(queries, axis=1)
+    else:
+        nearness *= -2
+        nearness += np.einsum("ij,ij->i", partition.centroids, partition.centroids)
+        units = np.sqrt(np.maximum(nearness.min(axis=1) + np.einsum("ij,ij->i", queries, queries), 0))
+    order = np.argsort(nearness, axis=1)
+    ranks = np.argsort(order, axis=1)
+    needed = float(np.quantile(np.take_along_axis(ranks, wanted, axis=1), ENOUGH)) + 1
+    most = math.ceil(min(needed * GROWTH, MOST_SHARE * len(partition.centroids)))
+    levels = [1]
+    while levels[-1] < most:
+        levels.append(min(most, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
+    probes = np.array(levels, dtype=np.int64)
+    nearest = np.take_along_axis(nearness, order[:, : probes[-1]], axis=1)
+    beyond = nearest - nearest[:, :1]
+    np.divide(beyond, units[:, np.newaxis], out=beyond, where=units[:, np.newaxis] > 0)
+    reaches: Float32 = np.minimum(np.median(beyond, axis=0)[probes - 1], LARGEST_REACH).astype(np.float32)
+    return probes, reaches
+
+
+def _neighbours(partition: InvertedFile, queries: Float32, own: Int64, k: int) -> Int64:
+    """Return the positions (q, k) of the exact nearest rows of each query, its own row left out."""
+    rows, dimension = partition.vectors.shape
+    nearest = np.full((len(queries), k), np.inf, dtype=np.float32)
+    positions = np.full((len(queries), k), -1, dtype=np.int64)
+    step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
+    for start in range(0, rows, step):
+        block = partition.rows_as_hashed(np.arange(start, min(rows, start + step)))
+        release(partition.vectors)
+        scores: Float32 = queries @ block.T
+        if partition.metric == "dot":
+            np.negative(scores, out=scores)
+        else:
+            scores *= -2
+            scores += np.einsum("ij,ij->i", block, block)
+        inside = np.flatnonzero((own >= start) & (own < start + len(block)))
+        scores[inside, own[inside] - start] = np.inf
+        query, column = np.nonzero(scores < nearest[:, -1:])
+        if not len(query):
+            continue
+        order = np.lexsort((column, scores[query, column], query))
+        query, column = query[order], column[order]
+        place = np.arange(len(query)) - np.searchsorted(query, query)
+        kept = place < k
+        query, column, place = query[kept], column[kept], place[kept]
+        more = np.full((len(queries), k), np.inf, dtype=np.float32)
+        numbers = np.full((len(queries), k), -1, dtype=np.int64)
+        more[query, place] = scores[query, column]
+        numbers[query, place] = column + start
+        both = np.concatenate((nearest, more), axis=1)
+        order = np.argsort(both, axis=1, kind="stable")[:, :k]
+        nearest = np.take_along_axis(both, order, axis=1)
+        positions = np.take_along_axis(np.concatenate((positions, numbers), axis=1), order, axis=1)
+    return positions
+
+
+def _frontier(
+    partition: InvertedFile, number: int, levels: Int64, reaches: Float32, seen: _Trace
+) -> list[OperatingPoint]:
+    """Return the settings for the k of that number that no cheaper one surpasses in recall, cheapest first."""
+    k = int(seen.ks[number])
+    depths = [min(LEAST_DEPTH * k, len(partition.ids))]
+    while depths[-1] < min(64 * k + 1024, len(partition.ids)):
+        depths.append(max(depths[-1] + 1, math.ceil(depths[-1] * GROWTH)))
+    tried: list[tuple[float, OperatingPoint]] = []
+    for level, probes in enumerate(levels.tolist()):
+        rows = float(seen.rows[level].mean())
+        if rows > MOST_SHARE * len(partition.ids):
+            break
+        probed = (seen.ranks >= 0) & (seen.ranks < seen.probed[level, :, np.newaxis])
+        beyond = _beyond(seen, level, number, own_unit=partition.metric == "dot")
+        for depth, margin in zip(depths, _margins(depths, seen.ahead[level], beyond), strict=True):
+            deep = (seen.ahead[level] < 2 * depth) & (beyond <= margin)
+            compared = probed & (deep | (seen.ahead[level] < max(k, (depth + 1) // 2)))
+            recall, error = _mean(compared[:, :k])
+            floor = float(np.subtract(*_mean(compared[:, k // 2 : k])))
+            setting = OperatingPoint(
+                k, probes, float(reaches[level]), depth, margin, recall, error, max(0.0, floor), rows
+            )
+            tried.append((_cost(partition, setting), setting))
+            if depth > rows:
+                break
+    kept: list[OperatingPoint] = []
+    for _, setting in sorted(tried, key=lambda pair: (pair[0], pair[1].probes)):
+        if not kept or setting.floor > kept[-1].floor:
+            kept.append(setting)
+    return kept
+
+
+def _mean(found: Bool) -> tuple[float, float]:
+    """Return the mean over the queries of the share of each one's rows (q, w) that are found, and its error."""
+    shares = found.mean(axis=1)
+    return float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
+
+
+def _beyond(seen: _Trace, level: int, number: int, *, own_unit: bool) -> Float64:
+    """Return how much farther than the k-th the wanted rows are estimated (q, w), as `InvertedFile.search` has it.
+
+    It is 0 where there are fewer than k rows, all of which are compared, and inf for rows that are not seen.
+    """
+    kth = seen.kth[level, :, number, np.newaxis].astype(np.float64)
+    unit = seen.units[:, np.newaxis] if own_unit else np.maximum(kth, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond: Float64 = np.maximum(seen.targets - kth, 0) / unit
+    beyond[np.isnan(beyond)] = 0
+    beyond[np.isinf(seen.targets)] = np.inf
+    return beyond
+
+
+def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float]:
+    """Return for each depth how much farther than the k-th estimate the queries have as many, by their median.
+
+    What is known of a query are its wanted rows: how many rows are estimated nearer than each, (q, w), and how much
+    farther each is.
+    """
+    seen = np.isfinite(beyond)
+    known = np.flatnonzero(seen.any(axis=1))
+    if not len(known):
+        return [0.0] * len(depths)
+    places = np.where(seen, ahead + 1.0, np.inf)[known]
+    order = np.argsort(places, axis=1)
+    places = np.take_along_axis(places, order, axis=1)
+    farther = np.take_along_axis(beyond[known], order, axis=1)
+    own, last = np.arange(len(known)), seen[known].sum(axis=1) - 1
+    margins = []
+    for depth in depths:  # what np.interp does for one query, for all of them
+        nearer = np.count_nonzero(places <= depth, axis=1)
+        left, right = np.clip(nearer - 1, 0, last), np.minimum(nearer, last)
+        (x, x_next), (y, y_next) = ((values[own, left], values[own, right]) for values in (places, farther))
+        share = np.clip((depth - x) / np.where(x_next > x, x_next - x, np.inf), 0, 1)
+        margins.append(float(np.median(y + share * (y_next - y))))
+    return margins
+
+
+def _cost(partition: InvertedFile, setting: OperatingPoint) -> float:
+    """Return about how many nanoseconds more a query takes for a setting than for none.
+
+    Measured on one core of a server: only the proportions matter, and they are of memory's speed.
+    """
+    row_bytes: int = partition.vectors.shape[1] * partition.vectors.itemsize
+    estimated: float = 0.09 * partition.projection.block_bytes / 16 * setting.rows
+    return 40 * setting.probes + estimated + (45 + 0.12 * row_bytes) * setting.rerank

@@ -1,0 +1,1 @@
+"""Short strings of bits that estimate distances."""

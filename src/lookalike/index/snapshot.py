@@ -1,0 +1,204 @@
+"""The rows of an index: an immutable base, a tail of rows added since, and which of them are there still.
+
+Rows are numbered through base and tail. A `Snapshot` never changes; a writer makes a new one and swaps it in,
+so a reader that holds one sees a single committed state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, Int64, Rows
+from lookalike.index.approximate import ApproximateSearch, RowMask
+
+Bool = npt.NDArray[np.bool_]
+
+BLOCK_BYTES = 16 << 20
+WIDEN_SHARE = 64
+"""Where more than one in so many rows is looked up at once, one pass over all of them is quicker."""
+
+
+class Squares:
+    """A quarter of the squared length of each of some rows, computed when a scan first needs it, at 4 bytes a row.
+
+    Of rows whose squares float32 holds, a quarter leaves room to add two of them up. Rows may be added at the
+    end. Threads may fill in at once, since all would write the same.
+    """
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0, dtype=np.float32)
+
+    def of(self, rows: int) -> Float32:
+        """Return the first `rows` of them, NaN where nobody has filled them in yet."""
+        kept = self._kept
+        if len(kept) < rows:
+            grown = np.full(max(rows, 2 * len(kept)), np.nan, dtype=np.float32)
+            grown[: len(kept)] = kept
+            self._kept = kept = grown
+        return kept[:rows]
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """Rows that never change; on disk they are memory-mapped."""
+
+    vectors: Rows
+    """(n, d), in the order of their buckets where there are any."""
+    ids: Int64
+    order: npt.NDArray[Any]
+    """The rows, ordered by id; int32 or int64."""
+    buckets: ApproximateSearch | None = None
+    """The way to answer without comparing every row, where there are enough of them."""
+    squares: Squares = field(default_factory=Squares)
+    """Of `vectors`."""
+
+    @classmethod
+    def of(cls, vectors: Rows, ids: Int64) -> Base:
+        """Return the base of these rows, without buckets."""
+        return cls(vectors, ids, order_of(ids))
+
+    def find(self, ids: Int64) -> Int64:
+        """Return the row of each id; -1 where there is none."""
+        if not len(self.ids) or not len(ids):
+            return np.full(len(ids), -1, dtype=np.int64)
+        if len(ids) > len(self.ids) // WIDEN_SHARE:
+            place = np.searchsorted(self.ids, ids, sorter=self.order)
+        else:  # NumPy would widen the whole order first
+            place = np.zeros(len(ids), dtype=np.int64)
+            for bit in range(len(self.ids).bit_length() - 1, -1, -1):
+                further = np.minimum(place + (1 << bit), len(self.ids))
+                place = np.where(self.ids[self.order[further - 1]] < ids, further, place)
+        row = self.order[np.minimum(place, len(self.order) - 1)].astype(np.int64)
+        return np.where(self.ids[row] == ids, row, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One committed state of the rows."""
+
+    base: Base
+    tail_vectors: Rows
+    tail_ids: Int64
+    alive: Bool
+    """Of every row, whether it is there still."""
+    count: int
+    """How many are."""
+    tail_order: Int64
+    """The tail's rows that are there still, ordered by id, counted from the tail's first."""
+    tail_squares: Squares = field(default_factory=Squares)
+    """Of `tail_vectors`; states that grow from one another share them."""
+
+    @classmethod
+    def of(cls, base: Base) -> Snapshot:
+        """Return the state that has the rows of `base` only."""
+        count, dimension = base.vectors.shape
+        return cls(
+            base=base,
+            tail_vectors=np.empty((0, dimension), dtype=base.vectors.dtype),
+            tail_ids=np.empty(0, dtype=np.int64),
+            alive=np.ones(count, dtype=np.bool_),
+            count=count,
+            tail_order=np.empty(0, dtype=np.int64),
+        )
+
+    def find(self, ids: Int64) -> Int64:
+        """Return the row of each id; -1 where there is none."""
+        rows = self.base.find(ids)
+        there = rows >= 0
+        rows[there] = np.where(self.alive[rows[there]], rows[there], -1)
+        if len(self.tail_order) and len(ids):
+            place = np.searchsorted(self.tail_ids[self.tail_order], ids)
+            row = self.tail_order[np.minimum(place, len(self.tail_order) - 1)]
+            found = self.tail_ids[row] == ids
+            rows[found] = row[found] + len(self.base.ids)
+        return rows
+
+    def row_ids(self) -> Int64:
+        """Return the id of every row, there still or not."""
+        return np.concatenate((self.base.ids, self.tail_ids))
+
+    def ids(self) -> Int64:
+        """Return the ids that are there, ascending."""
+        return np.sort(self.row_ids()[self.alive])
+
+    def gather(self, rows: Int64) -> Rows:
+        """Return the vectors of these rows, as they are kept."""
+        gathered = np.empty((len(rows), self.base.vectors.shape[1]), dtype=self.base.vectors.dtype)
+        base = rows < len(self.base.ids)
+        gathered[base] = self.base.vectors[rows[base]]
+        gathered[~base] = self.tail_vectors[rows[~base] - len(self.base.ids)]
+        return gathered
+
+    def without(self, rows: Int64) -> Snapshot:
+        """Return the state without these rows."""
+        alive = self.alive.copy()
+        alive[rows] = False
+        kept = alive[self.tail_order + len(self.base.ids)]
+        return replace(self, alive=alive, count=self.count - len(rows), tail_order=self.tail_order[kept])
+
+    @cached_property
+    def visible(self) -> RowMask | None:
+        """The rows of the base that are there still, as its buckets take them; None for all."""
+        here = self.alive[: len(self.base.ids)]
+        return None if self.base.buckets is None or here.all() else self.base.buckets.visible(here)
+
+    @property
+    def loose_share(self) -> float:
+        """Rows of the tail and removed rows, as a share of the base's."""
+        return (len(self.tail_ids) + self.removed_rows) / max(1, len(self.base.ids))
+
+    @property
+    def tail_rows(self) -> int:
+        """Rows of the tail that are there still."""
+        return len(self.tail_order)
+
+    @property
+    def removed_rows(self) -> int:
+        """Rows of base and tail that are there no more."""
+        return len(self.alive) - self.count
+
+
+@dataclass
+class Tail:
+    """Room for the tail to grow in: states see the part that was filled when they were made."""
+
+    _vectors: Rows | None = field(default=None, init=False)
+    _ids: Int64 = field(default_factory=lambda: np.empty(0, dtype=np.int64), init=False)
+
+    def added(self, state: Snapshot, ids: Int64, vectors: Rows) -> Snapshot:
+        """Return `state` with these rows at its end. To be called with the latest state only."""
+        before, after = len(state.tail_ids), len(state.tail_ids) + len(ids)
+        if self._vectors is None or after > len(self._ids):
+            room = max(after, 2 * before, 64)
+            grown: Rows = np.empty((room, vectors.shape[1]), dtype=vectors.dtype)
+            grown_ids = np.empty(room, dtype=np.int64)
+            grown[:before], grown_ids[:before] = state.tail_vectors, state.tail_ids
+            self._vectors, self._ids = grown, grown_ids
+        self._vectors[before:after] = vectors
+        self._ids[before:after] = ids
+        order = np.argsort(ids)
+        place = np.searchsorted(state.tail_ids[state.tail_order], ids[order])
+        return replace(
+            state,
+            tail_vectors=self._vectors[:after],
+            tail_ids=self._ids[:after],
+            alive=np.concatenate((state.alive, np.ones(len(ids), dtype=np.bool_))),
+            count=state.count + len(ids),
+            tail_order=np.insert(state.tail_order, place, order + before),
+        )
+
+
+def order_of(ids: Int64) -> npt.NDArray[Any]:
+    """Return what puts `ids` in order, as narrow as it can be."""
+    order = np.argsort(ids)
+    return order.astype(np.int32) if len(ids) < 2**31 else order
+
+
+def block_rows(dimension: int) -> int:
+    """Return how many rows of `dimension` float32 make a block."""
+    return max(1, BLOCK_BYTES // (4 * dimension))

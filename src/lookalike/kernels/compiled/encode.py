@@ -1,0 +1,69 @@
+"""The encoder of rows, compiled by Numba; `reference_inverted_file.encode_rows` says what it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from lookalike.kernels.reference import DOT
+
+
+@njit(
+    "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], int64[::1],"
+    " float32[::1], float32[::1], int64, uint8[:, ::1], float32[:, ::1])",
+    cache=True,
+    nogil=True,
+    fastmath={"reassoc", "contract"},
+    error_model="numpy",
+)
+def encode_rows(
+    rows: Any,
+    turned: Any,
+    centroids: Any,
+    turned_centroids: Any,
+    bucket_of: Any,
+    slots: Any,
+    mean: Any,
+    shift: Any,
+    metric: Any,
+    blocks: Any,
+    factors: Any,
+) -> None:
+    """See `reference_inverted_file.encode_rows`; its sums are in float32, in another order."""
+    signs = turned.shape[1]
+    first_factor = signs // 2
+    for i in range(len(rows)):
+        bucket = bucket_of[i]
+        block, slot = slots[i] >> 4, slots[i] & 15
+        place = 2 * slot if slot < 8 else 2 * slot - 15
+        square = np.float32(0)
+        outside = np.float32(0)
+        for j in range(rows.shape[1]):
+            difference = rows[i, j] - centroids[bucket, j]
+            square += difference * difference
+            outside += difference * mean[j]
+        length = np.float32(0)
+        inside = np.float32(0)
+        fold = np.float32(0)
+        for j in range(signs):
+            z = turned[i, j] - turned_centroids[bucket, j]
+            centre = turned_centroids[bucket, j] - shift[j]
+            length += abs(z)
+            inside += z * z
+            fold += centre if z > 0 else -centre
+        for group in range(signs // 4):
+            nibble = 0
+            for bit in range(4):
+                j = 4 * group + bit
+                nibble |= (1 if turned[i, j] > turned_centroids[bucket, j] else 0) << bit
+            chunk, part = group >> 3, group & 7
+            blocks[block, 64 * chunk + 16 * (part & 3) + place] |= np.uint8(nibble << (part & 4))
+        gain = inside / length if length > 0 else np.float32(0)
+        if metric == DOT:
+            factors[block, first_factor + slot] = -outside
+            factors[block, first_factor + 16 + slot] = -gain
+        else:
+            factors[block, first_factor + slot] = square + np.float32(2) * gain * fold
+            factors[block, first_factor + 16 + slot] = np.float32(-2) * gain

@@ -1,0 +1,193 @@
+"""The steps by which a query is turned and its tables are made, as Numba intrinsics like those of `scan_intrinsics`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from lookalike.kernels.compiled.llvm_vector import (
+    BYTES,
+    F32,
+    FLOATS,
+    I32,
+    I64,
+    LANES,
+    ROWS8,
+    ROWS32,
+    broadcast,
+    call,
+    fused,
+    load,
+    masked,
+    products,
+    rest_of,
+    shuffled,
+    splat,
+    store,
+    total,
+)
+from lookalike.kernels.compiled.scan_intrinsics import FLOAT, INT, extreme
+
+TOGETHER = 4
+"""Queries that a centroid is multiplied with at once."""
+
+
+@intrinsic
+def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
+    """Store for the 16 vectors of a block constant + scale * (bias + sum of products of the query's bytes by its).
+
+    `words` is the padded width / 4; blocks are made by `lookalike.index.sketches.byte_blocks`.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, query, words, scale, out = arguments
+        biases = builder.add(block, builder.mul(words, I64(64)))
+        sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in range(4)]
+        builder.store(load(builder, biases, 0, ROWS32), sums[0])
+        with cgutils.for_range(builder, builder.udiv(words, I64(4)), intp=I64) as loop:
+            row = builder.add(block, builder.mul(loop.index, I64(256)))
+            asked = builder.add(query, builder.mul(loop.index, I64(16)))
+            for part, place in enumerate(sums):
+                word = broadcast(builder, load(builder, asked, 4 * part, I32))
+                codes = load(builder, row, 64 * part, BYTES)
+                more = products(context, builder, builder.load(place), builder.bitcast(word, BYTES), codes)
+                builder.store(more, place)
+        first, second, third, fourth = (builder.load(place) for place in sums)
+        whole = builder.add(builder.add(first, second), builder.add(third, fourth))
+        product = builder.sitofp(whole, FLOATS)
+        constant = load(builder, biases, 64, FLOATS)
+        store(builder, fused(builder, product, broadcast(builder, scale), constant), out)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT, FLOAT, INT), generate
+
+
+@intrinsic
+def byte_products_together(
+    typing: Any, block: Any, queries: Any, stride: Any, words: Any, scales: Any, out: Any, out_stride: Any
+) -> Any:
+    """Do what `byte_products` does for `TOGETHER` queries, of which each and its result are a stride further."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, queries, stride, words, scales, out, out_stride = arguments
+        biases = builder.add(block, builder.mul(words, I64(64)))
+        asked = [builder.add(queries, builder.mul(stride, I64(query))) for query in range(TOGETHER)]
+        sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in asked]
+        for place in sums:
+            builder.store(load(builder, biases, 0, ROWS32), place)
+        with cgutils.for_range(builder, builder.udiv(words, I64(2)), intp=I64) as loop:
+            row = builder.add(block, builder.mul(loop.index, I64(128)))
+            for part in range(2):
+                codes = load(builder, row, 64 * part, BYTES)
+                for query, place in zip(asked, sums, strict=True):
+                    at = builder.add(query, builder.mul(loop.index, I64(8)))
+                    word = builder.bitcast(broadcast(builder, load(builder, at, 4 * part, I32)), BYTES)
+                    builder.store(products(context, builder, builder.load(place), word, codes), place)
+        constant = load(builder, biases, 64, FLOATS)
+        for query, place in enumerate(sums):
+            product = builder.sitofp(builder.load(place), FLOATS)
+            scale = broadcast(builder, load(builder, scales, 4 * query, F32))
+            found = fused(builder, product, scale, constant)
+            store(builder, found, builder.add(out, builder.mul(out_stride, I64(query))))
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT, INT, INT, INT, INT), generate
+
+
+@intrinsic
+def lengths_of(typing: Any, values: Any, vectors: Any) -> Any:
+    """Return of 16 * `vectors` floats the greatest sum of four lengths beside one another, and the sum of all."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors = arguments
+        widest, total_of = (cgutils.alloca_once_value(builder, splat(F32, 0.0)) for _ in range(2))
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            part = call(builder, "llvm.fabs.v16f32", FLOATS, (part,))
+            builder.store(builder.fadd(builder.load(total_of), part), total_of)
+            for step in (1, 2):  # then each of four holds their sum
+                part = builder.fadd(part, shuffled(builder, part, part, [i ^ step for i in range(LANES)]))
+            before = builder.load(widest)
+            builder.store(builder.select(builder.fcmp_ordered(">", part, before), part, before), widest)
+        found = extreme(builder, ">", builder.load(widest)), total(builder, builder.load(total_of))
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return types.UniTuple(FLOAT, 2)(INT, INT), generate
+
+
+@intrinsic
+def make_table(typing: Any, values: Any, inverse: Any, out: Any) -> Any:
+    """Store the 16-byte table of four values: entry v sums 2 |value| * inverse over the signs that v has right."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, inverse, out = arguments
+        entries = splat(F32, 0.5)
+        for bit in range(4):
+            value = builder.fmul(load(builder, values, 4 * bit, F32), inverse)
+            length = call(builder, "llvm.fabs.f32", F32, (value,))
+            signs = ir.Constant(FLOATS, [1.0 if v >> bit & 1 else -1.0 for v in range(LANES)])
+            entries = builder.fadd(entries, broadcast(builder, length))
+            entries = fused(builder, broadcast(builder, value), signs, entries)
+        whole = builder.fptosi(entries, ROWS32)
+        store(builder, builder.trunc(whole, ROWS8), out)
+        return context.get_dummy_value()
+
+    return types.void(INT, FLOAT, INT), generate
+
+
+@intrinsic
+def difference(typing: Any, first: Any, second: Any, dimension: Any, out: Any) -> Any:
+    """Store the differences of two float32 vectors, and zeros up to a whole vector of 16."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        first, second, dimension, out = arguments
+        even = builder.and_(dimension, I64(-LANES))
+        with cgutils.for_range_slice(builder, I64(0), even, I64(LANES), intp=I64) as (at, _):
+            offset = builder.mul(at, I64(4))
+            both = (load(builder, builder.add(whole, offset), 0, FLOATS) for whole in (first, second))
+            store(builder, builder.fsub(*both), builder.add(out, offset))
+        with builder.if_then(builder.icmp_unsigned("!=", even, dimension)):
+            offset, mask = builder.mul(even, I64(4)), rest_of(builder, even, dimension)
+            both = (masked(builder, builder.add(whole, offset), FLOATS, mask) for whole in (first, second))
+            store(builder, builder.fsub(*both), builder.add(out, offset))
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT, INT), generate
+
+
+@intrinsic
+def longest_of(typing: Any, values: Any, vectors: Any) -> Any:
+    """Return the greatest length among 16 * `vectors` floats."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors = arguments
+        most = cgutils.alloca_once_value(builder, splat(F32, 0.0))
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            part = call(builder, "llvm.fabs.v16f32", FLOATS, (part,))
+            before = builder.load(most)
+            builder.store(builder.select(builder.fcmp_ordered(">", part, before), part, before), most)
+        return extreme(builder, ">", builder.load(most))
+
+    return FLOAT(INT, INT), generate
+
+
+@intrinsic
+def put_bytes(typing: Any, values: Any, vectors: Any, inverse: Any, out: Any) -> Any:
+    """Store 16 * `vectors` floats, none longer than 127 / `inverse`, times `inverse` as bytes around 128."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vectors, inverse, out = arguments
+        scale, middle = broadcast(builder, inverse), splat(F32, 128.5)
+        with cgutils.for_range(builder, vectors, intp=I64) as loop:
+            part = load(builder, builder.add(values, builder.mul(loop.index, I64(64))), 0, FLOATS)
+            whole = builder.fptosi(fused(builder, part, scale, middle), ROWS32)
+            place = builder.add(out, builder.mul(loop.index, I64(LANES)))
+            store(builder, builder.trunc(whole, ROWS8), place)
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, FLOAT, INT), generate

@@ -1,0 +1,220 @@
+"""The search of a partition in one compiled call: see `lookalike.index.ivf.inverted_file` for what the arrays mean.
+
+A `plan` holds addresses and sizes, in the order that its first lines read them: one array, because each argument
+of a call from Python costs a tenth of a microsecond or more. Numba caches the compiled code of the entries, which
+have explicit types. An address does not keep its array alive: arrays are named wherever theirs is used late.
+Scratch arrays end with room for 16 more: vectors are read and written whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled.distance import FLOAT32, products, square, squares
+from lookalike.kernels.compiled.probe import TOGETHER, begin, choose, scratch
+from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, sort, threshold
+from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
+
+LARGEST_DEPTH = 1 << 20
+
+parts: Any = scan_intrinsics  # intrinsics are called without their first argument
+
+
+@njit(
+    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
+    " float32, int64[:, ::1], float32[:, ::1], int64[::1])",
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def search(
+    plan: Any,
+    steps: Any,
+    queries: Any,
+    probes: Any,
+    reach: Any,
+    rerank: Any,
+    margin: Any,
+    visible: Any,
+    beyond: Any,
+    most_hidden: Any,
+    max_distance: Any,
+    found_ids: Any,
+    found_distances: Any,
+    hidden: Any,
+) -> None:
+    """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
+
+    The arguments are those of `InvertedFile.search`, where a negative `reach` or `margin` is none; `visible` has a word
+    a block, or no element where all rows are visible. More buckets are looked into until k visible rows were seen;
+    and until as many were as so many buckets as `beyond` have without a filter, in as many buckets as are looked into
+    without one: where the filter goes with place, the nearest that it leaves fill few buckets, and are no nearer for
+    it. `hidden` (q,), where it has elements, is filled too.
+    """
+    buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
+    vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
+    row_bytes = plan[13]
+    k = found_ids.shape[1]
+    units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
+    rows = parts.int64_at(offsets, buckets)
+    least, most = ((probes + 1) >> 1, 2 * probes) if reach >= 0 else (probes, probes)
+    shallow, deep = ((rerank + 1) >> 1, 2 * rerank) if margin >= 0 else (rerank, rerank)
+    deepest = min(max(np.int64(1), rows), LARGEST_DEPTH)
+    shallow, deep = min(max(shallow, k), deepest), min(max(deep, k), deepest)
+    reach, margin = max(reach, np.float32(0)), max(margin, np.float32(0))
+    filtered = len(visible) > 0
+    enough = (beyond * rows + buckets - 1) // max(np.int64(1), buckets) if filtered else np.int64(0)
+    room = 2 * deep + 64
+    moved, turned, tables, nearness, lowest, told, chosen, chosen_buckets = scratch(plan)
+    estimates = np.empty(room + 32, dtype=np.float32)
+    places = np.empty(room + 32, dtype=np.int32)
+    numbers = np.empty(room + 32, dtype=np.int64)
+    divided = metric == COSINE and element != FLOAT32
+    scaled = np.zeros(dimension if divided else 0, dtype=np.float32)
+    zeros = np.zeros(dimension if divided else 0, dtype=np.float32)
+    estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
+    counted = filtered and len(hidden) > 0
+    hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
+    others = np.empty(hidden_room + 32, dtype=np.float32)
+    other_places = np.empty(hidden_room + 32, dtype=np.int32)
+    others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
+    whole = len(queries) // TOGETHER * TOGETHER
+    for q in range(len(queries)):
+        query = queries[q].ctypes.data
+        own = q % TOGETHER if q < whole else 0
+        if own == 0:
+            count = TOGETHER if q < whole else 1
+            begin(plan, steps, query, count, moved, turned, tables, nearness, lowest, told)
+        origin, unit, table_step, table_shift = told[own, 0], told[own, 1], told[own, 2], told[own, 3]
+        tables_at = tables[own].ctypes.data
+        farther = reach * unit
+        far_unit = unit if metric == DOT else np.float32(-1)
+        fewest, want = min(least, buckets), min(most, buckets)
+        done = np.int64(0)
+        rows_seen = np.int64(0)
+        buckets_seen = np.int64(0)
+        size = np.int64(0)
+        limit = INFINITY
+        other_size = np.int64(0)
+        other_limit = INFINITY
+        while True:
+            last = choose(nearness[own], lowest[own], groups, fewest, want, farther, chosen, chosen_buckets)
+            for i in range(done, last):
+                bucket = chosen_buckets[i]
+                following = chosen_buckets[min(i + 1, last - 1)]
+                ahead = blocks + parts.int64_at(starts, following) * block_bytes
+                ahead_end = blocks + parts.int64_at(starts, following + 1) * block_bytes
+                base = origin + chosen[i]
+                seen_before = rows_seen
+                position = parts.int64_at(offsets, bucket)
+                end = parts.int64_at(offsets, bucket + 1)
+                if not filtered:
+                    rows_seen += end - position
+                first_block = parts.int64_at(starts, bucket)
+                for block in range(first_block, first_block + ((end - position + 15) >> 4)):
+                    if ahead < ahead_end:
+                        for line in range(0, block_bytes, 64):
+                            parts.prefetch(ahead + line)
+                        ahead += block_bytes
+                    bits = np.int64(65535)
+                    if end - position < 16:
+                        bits = (np.int64(1) << (end - position)) - 1
+                    if filtered:
+                        other_bits = bits & ~np.int64(visible[block])
+                        bits &= np.int64(visible[block])
+                        rows_seen += parts.ones_of(bits)
+                        if counted and other_bits != 0:
+                            other_size += parts.scan_block(
+                                blocks + block * block_bytes,
+                                tables_at,
+                                units,
+                                table_step,
+                                table_shift,
+                                base,
+                                min(limit, other_limit),
+                                other_bits,
+                                others_at + 4 * other_size,
+                                other_places_at + 4 * other_size,
+                                position,
+                            )
+                            if other_size >= hidden_room:
+                                other_size, other_limit = select(
+                                    others, other_places, other_size, most_hidden + 1, most_hidden >> 1
+                                )
+                                if other_size >= hidden_room:  # as many estimates are equal
+                                    other_size = most_hidden + 1
+                    if bits != 0:
+                        size += parts.scan_block(
+                            blocks + block * block_bytes,
+                            tables_at,
+                            units,
+                            table_step,
+                            table_shift,
+                            base,
+                            limit,
+                            bits,
+                            estimates_at + 4 * size,
+                            places_at + 4 * size,
+                            position,
+                        )
+                        if size >= room:
+                            size, limit = keep_near(
+                                estimates, places, size, k, shallow, deep, margin, far_unit
+                            )
+                            if (
+                                size >= room
+                            ):  # as many estimates are equal, or an outlier hides how they differ
+                                size = deep
+                    position += 16
+                buckets_seen += rows_seen > seen_before
+            patient = enough > 0 and (rows_seen < enough or buckets_seen < most)
+            if last == buckets or last <= done or (rows_seen >= k and not patient):
+                break
+            done = last
+            fewest = want = min(buckets, 2 * last)
+        if counted:
+            hidden[q] = 0
+            if size >= k:  # else all visible rows were seen
+                far = max_distance * max_distance if metric == EUCLIDEAN else max_distance
+                far = min(far + far if metric == COSINE else far, LARGEST)
+                far = min(far, threshold(estimates_at, filled(estimates, size), k, 0))
+                hidden[q] = parts.count_at_most(others_at, filled(others, other_size), far)
+        size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
+        for i in range(size):
+            row = vectors + places[i] * row_bytes
+            for line in range(0, min(row_bytes, 256), 64):
+                parts.prefetch(row + line)
+        for i in range(0, size, 2):
+            row, other = vectors + places[i] * row_bytes, vectors + places[min(i + 1, size - 1)] * row_bytes
+            if metric != DOT and not divided:
+                estimates[i], estimates[i + 1] = squares(element, query, row, other, dimension)
+                continue
+            first, second = products(element, query, row, other, dimension)
+            estimates[i], estimates[i + 1] = -first, -second
+            if divided:
+                first, second = squares(element, zeros.ctypes.data, row, other, dimension)
+                for j, length in ((i, first), (i + 1, second)):
+                    estimates[j] = estimates[j] / np.sqrt(length) if length > 0 else np.float32(0)
+        size, limit = select(estimates, places, size, k, k >> 1)
+        for i in range(size):
+            row = vectors + places[i] * row_bytes
+            if metric == EUCLIDEAN:
+                estimates[i] = np.sqrt(estimates[i])
+            elif divided:
+                length = square(element, zeros.ctypes.data, row, dimension)
+                for j in range(dimension):
+                    scaled[j] = queries[q, j] * np.sqrt(length)
+                difference = square(element, scaled.ctypes.data, row, dimension)
+                estimates[i] = difference / (length + length) if length > 0 else np.float32(1)
+            elif metric == COSINE:  # half the squared difference is 0 for equal rows, as 1 - product is not
+                estimates[i] *= np.float32(0.5)
+            numbers[i] = parts.int64_at(ids, places[i])
+        sort(estimates, numbers, size)
+        for i in range(k):
+            there = i < size and estimates[i] <= max_distance
+            found_ids[q, i] = numbers[i] if there else -1
+            found_distances[q, i] = estimates[i] if there else INFINITY

@@ -1,0 +1,1 @@
+"""Hits as HTML. It takes plain hits and imports no collection."""

@@ -1,0 +1,108 @@
+"""The recall that is predicted is the recall that is had."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inverted_files import clustered, partition_of  # type: ignore[import-not-found]
+
+from lookalike.errors import OptionError
+from lookalike.index.ivf.tuning import Tuning, _margins, measured
+from lookalike.kernels.reference import METRICS
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
+    random = np.random.default_rng(1)
+    partition = partition_of(clustered(random, 8_000, 48, 200), metric, 90)
+    tuning = measured(partition, 0)
+    queries = clustered(random, 1000, 48, 200)
+    if metric == "cosine":
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    hashed = partition.rows_as_hashed(np.arange(8_000))
+    scores = -queries @ hashed.T
+    if metric != "dot":
+        scores += (hashed**2).sum(axis=1) / 2
+    for k in (1, 10):
+        truth = partition.ids[np.argsort(scores, axis=1)[:, :k]]
+        for recall in (0.8, 0.9, 0.95, 0.99):
+            setting = tuning.choose(k, recall)
+            assert setting is not None
+            found, _ = partition.search(
+                queries, k, setting.probes, setting.rerank, reach=setting.reach, margin=setting.margin
+            )
+            shares = [np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)]
+            assert np.mean(shares) >= recall - 0.01 - 2 * np.std(shares) / len(shares) ** 0.5
+            assert setting.rows < 8_000
+
+
+def test_settings_grow_in_recall_and_survive_json() -> None:
+    tuning = measured(partition_of(clustered(np.random.default_rng(2), 5_000, 16), "euclidean", 60), 0)
+    assert tuning == Tuning.from_json(tuning.to_json())
+    for k in (10, 30, 100):
+        floors = [setting.floor for setting in tuning.settings if setting.k == k]
+        assert floors == sorted(set(floors))
+        assert len(floors) > 3
+    larger = tuning.choose(200, 0.9)
+    at = tuning.choose(100, 0.9)
+    assert larger is not None
+    assert at is not None
+    assert (larger.probes, larger.rerank) == (2 * at.probes, 2 * at.rerank)
+    between, next_larger = tuning.choose(5, 0.9), tuning.choose(10, 0.9)
+    assert between is not None
+    assert next_larger is not None
+    assert (between.probes, between.rerank) == (next_larger.probes, next_larger.rerank)
+
+
+def test_what_cannot_be_had_is_not_promised() -> None:
+    random = np.random.default_rng(3)
+    noise = random.standard_normal((2000, 100)).astype(np.float32)  # nothing is near anything
+    tuning = measured(partition_of(noise, "euclidean", 40), 0)
+    assert tuning.choose(10, 0.99) is None
+    assert Tuning(0, ()).choose(10, 0.5) is None
+
+
+def test_few_rows_are_measured() -> None:
+    random = np.random.default_rng(4)
+    assert measured(partition_of(clustered(random, 1, 8), "euclidean", 1), 0).settings == ()
+    tuning = measured(partition_of(clustered(random, 9, 8), "euclidean", 2), 0)
+    assert {setting.k for setting in tuning.settings} <= {1, 8}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {},
+        {"queries": 1, "settings": [[1, 2]]},
+        {"queries": "x", "settings": []},
+        {"queries": 1, "settings": None},
+        {"queries": 1, "settings": [[1, 0, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
+        {"queries": 1, "settings": [[1, 1, -0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
+        {"queries": 1, "settings": [[1, 1, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0, 4.0]]},
+    ],
+)
+def test_damaged_measurements_are_refused(damaged: Any) -> None:
+    with pytest.raises(OptionError, match="measurements"):
+        Tuning.from_json(damaged)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 30), st.sampled_from([0.0, 0.5, 1.0]))
+def test_margins_are_medians_of_what_each_query_shows(
+    seed: Any, queries: Any, width: Any, unseen: Any
+) -> None:
+    random = np.random.default_rng(seed)
+    ahead = np.array([random.permutation(80)[:width] for _ in range(queries)], dtype=np.int32)
+    beyond = random.random((queries, width))
+    beyond[random.random(beyond.shape) < unseen] = np.inf
+    depths = [1, 2, 5, 20, 60, 200]
+    known = []
+    for before, farther in zip(ahead, beyond, strict=True):
+        seen = np.isfinite(farther)
+        if seen.any():
+            order = np.argsort(before[seen])
+            known.append(np.interp(depths, before[seen][order] + 1, farther[seen][order]))
+    want = np.median(known, axis=0) if known else np.zeros(len(depths))
+    np.testing.assert_allclose(_margins(depths, ahead, beyond), want, rtol=1e-12, atol=1e-12)

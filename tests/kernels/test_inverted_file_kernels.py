@@ -1,0 +1,340 @@
+"""The compiled kernels of a partition equal their references."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from lookalike.errors import OptionError
+from lookalike.index.ivf.inverted_file import ELEMENTS, InvertedFile
+from lookalike.index.sketches.encode import block_count, encode
+from lookalike.index.sketches.rotation import Rotation
+from lookalike.kernels import reference_inverted_file
+from lookalike.kernels.compiled import distance, probe, scan_intrinsics, select
+from lookalike.kernels.compiled import encode as compiled_encode
+from lookalike.kernels.reference import METRICS
+
+SEEDS = st.integers(0, 2**32 - 1)
+_compare: Any = distance
+
+
+def address(array: Any) -> int:
+    return int(array.ctypes.data)
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_rows_of_every_length_are_compared(element: Any) -> None:
+    number = ELEMENTS.index(element)
+
+    @njit
+    def compared(query: Any, row: Any, other: Any, dimension: Any) -> Any:
+        squares = _compare.squares(number, query, row, other, dimension)
+        return *squares, *_compare.products(number, query, row, other, dimension)
+
+    @njit
+    def alone(query: Any, row: Any, dimension: Any) -> Any:
+        return _compare.square(number, query, row, dimension)
+
+    random = np.random.default_rng(0)
+    for dimension in (1, 3, 15, 16, 17, 63, 64, 65, 100, 128, 200):
+        query = random.integers(-9, 10, dimension).astype(np.float32)
+        rows = random.integers(0 if element == "uint8" else -9, 10, (2, dimension)).astype(element)
+        wide = rows.astype(np.float32)
+        squares, products = ((query - wide) ** 2).sum(axis=1), wide @ query
+        assert compared(address(query), address(rows[0]), address(rows[1]), dimension) == (
+            *squares,
+            *products,
+        )
+        assert alone(address(query), address(rows[0]), dimension) == squares[0]
+        assert _product(address(query), address(wide[0]), dimension) == products[0]
+
+
+@njit
+def _product(query: Any, row: Any, dimension: Any) -> Any:
+    return _compare.product_float32(query, row, dimension)
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.sampled_from([128, 256, 384]), st.floats(0, 2))
+def test_a_block_is_estimated(seed: Any, signs: Any, spread: Any) -> None:
+    random = np.random.default_rng(seed)
+    turned = (random.standard_normal(signs) * np.exp(spread * random.standard_normal(signs))).astype(
+        np.float32
+    )
+    entries, step, shift = reference_inverted_file.tables(turned)
+    own = np.empty(4 * signs, dtype=np.uint8)
+    own_step, lengths = probe.make_tables(turned, own)
+    assert own_step == pytest.approx(step, rel=1e-5)
+    assert -lengths == pytest.approx(shift, rel=1e-5)
+    assert np.abs(own.astype(int) - entries.reshape(-1)).max() <= 1  # a sum half way may round either way
+    block = random.integers(0, 256, 2 * signs + 128).astype(np.uint8)
+    block.view(np.float32)[signs // 2 :] = random.standard_normal(32)
+    slow = reference_inverted_file.block_estimates(block, own.reshape(-1, 16), own_step, -lengths, 3.0)
+    limit, visible = np.float32(np.median(slow)), int(random.integers(0, 2**16))
+    estimates, places = np.zeros(16, dtype=np.float32), np.zeros(16, dtype=np.int32)
+    count = _scan(block, own, signs // 128, own_step, -lengths, limit, visible, estimates, places)
+    expected = [i for i in range(16) if slow[i] < limit and visible >> i & 1]
+    near = np.isclose(slow, limit, rtol=1e-4, atol=1e-3)
+    assert {i for i in (places[:count] - 100).tolist() if not near[i]} == {i for i in expected if not near[i]}
+    np.testing.assert_allclose(estimates[:count], slow[places[:count] - 100], rtol=1e-4, atol=1e-2)
+
+
+@njit
+def _scan(
+    block: Any,
+    tables: Any,
+    units: Any,
+    step: Any,
+    shift: Any,
+    limit: Any,
+    visible: Any,
+    estimates: Any,
+    places: Any,
+) -> Any:
+    return _parts.scan_block(
+        block.ctypes.data,
+        tables.ctypes.data,
+        units,
+        step,
+        shift,
+        np.float32(3),
+        limit,
+        visible,
+        estimates.ctypes.data,
+        places.ctypes.data,
+        100,
+    )
+
+
+_parts: Any = scan_intrinsics
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(0, 300), st.integers(1, 300), st.integers(0, 20), st.booleans())
+def test_the_least_are_selected(seed: Any, count: Any, want: Any, slack: Any, repeated: Any) -> None:
+    random = np.random.default_rng(seed)
+    values = np.full(count + 32, 7, dtype=np.float32)
+    values[:count] = random.integers(0, 5, count) if repeated else random.standard_normal(count)
+    given = values[:count].copy()
+    places = np.arange(count + 32, dtype=np.int32)
+    kept, limit = select.select(values, places, count, want, slack)
+    assert kept >= min(want, count)
+    assert sorted(values[:kept]) == sorted(given)[:kept]
+    assert np.array_equal(given[places[:kept]], values[:kept])
+    assert count <= want or (values[:kept] <= limit).all()
+    if not repeated:
+        assert kept <= max(want + slack, 0) or count <= want
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    SEEDS,
+    st.integers(1, 300),
+    st.integers(1, 20),
+    st.integers(0, 60),
+    st.floats(0, 2),
+    st.sampled_from([-1, 3]),
+)
+def test_estimates_near_the_kth_are_kept(
+    seed: Any, count: Any, k: Any, more: Any, margin: Any, unit: Any
+) -> None:
+    random = np.random.default_rng(seed)
+    values = np.full(count + 32, 7, dtype=np.float32)
+    values[:count] = random.standard_normal(count) + random.integers(0, 3)
+    given, places = values[:count].copy(), np.arange(count + 32, dtype=np.int32)
+    least, most = k + more, 2 * (k + more)
+    expected = reference_inverted_file.kept(given, k, least, most, margin, unit)
+    size, limit = select.keep_near(
+        values, places, count, k, least, most, np.float32(margin), np.float32(unit)
+    )
+    found = places[:size]
+    assert np.array_equal(given[found], values[:size])
+    assert set(expected.tolist()) <= set(found.tolist())
+    # The k-th is known to be less than the one after it; and where numbers decide, some more are kept.
+    further = reference_inverted_file.kept(given, k + 1, least, most, margin, unit)
+    assert size <= max(len(further), least + (least >> 3), min(len(further), most) + (most >> 3))
+    assert size == count or (values[:size] <= limit).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS, st.integers(1, 400), st.integers(1, 50), st.integers(0, 50), st.floats(0, 2))
+def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, more: Any, reach: Any) -> None:
+    random = np.random.default_rng(seed)
+    least, groups = min(least, buckets), -(-buckets // 16)
+    most = min(least + more, buckets)
+    nearness = np.full(16 * groups, np.inf, dtype=np.float32)
+    nearness[:buckets] = random.standard_normal(buckets)
+    step = probe.LOWEST_OF
+    padded = np.full((-(-groups // step) * step, 16), np.inf, dtype=np.float32)
+    padded[:groups] = nearness.reshape(groups, 16)
+    lowest = padded.reshape(-1, step, 16).min(axis=1).reshape(-1)
+    chosen = np.empty(16 * groups + 16, dtype=np.float32)
+    numbers = np.empty(16 * groups + 16, dtype=np.int32)
+    size = probe.choose(nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers)
+    expected = reference_inverted_file.chosen(nearness[:buckets], least, most, reach)
+    assert numbers[:size].tolist() == expected.tolist()
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.sampled_from([1, 15, 100, 130]), st.sampled_from(list(METRICS)))
+def test_queries_begun_together_are_as_if_alone(seed: Any, dimension: Any, metric: Any) -> None:
+    random = np.random.default_rng(seed)
+    partition = parts_of(random, dimension, "float32", metric, 20, 300)
+    queries = partition.rows_as_hashed(np.arange(probe.TOGETHER)) + np.float32(0.01)
+    together = _begun(partition.plan, partition.steps, queries, len(queries))
+    for number, query in enumerate(queries):
+        alone = _begun(partition.plan, partition.steps, query[np.newaxis].copy(), 1)
+        for many, one in zip(together, alone, strict=True):
+            assert np.array_equal(many[number], one[0])
+    turned, nearness, told = together
+    exact = partition.projection.turned(queries)
+    lengths = np.linalg.norm(queries - partition.projection.mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(turned / lengths, exact / lengths, atol=0.05)
+    distances = -(queries @ partition.centroids.T)
+    if metric != "dot":
+        distances = ((queries[:, np.newaxis] - partition.centroids) ** 2).sum(axis=2)
+    size = np.abs(distances).max() + (lengths**2).max()
+    np.testing.assert_allclose(told[:, :1] + nearness[:, :20], distances, atol=0.05 * size)
+
+
+@njit
+def _begun(plan: Any, steps: Any, queries: Any, count: Any) -> Any:
+    moved, turned, tables, nearness, lowest, told, _, _ = _scratch(plan)
+    _begin(plan, steps, queries.ctypes.data, count, moved, turned, tables, nearness, lowest, told)
+    return turned, nearness, told[:-1]
+
+
+_begin: Any = probe.begin
+_scratch: Any = probe.scratch
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.one_of(st.integers(0, 100), st.integers(500, 700)), st.booleans())
+def test_pairs_are_sorted(seed: Any, count: Any, repeated: Any) -> None:
+    random = np.random.default_rng(seed)
+    values = np.zeros(count + 16, dtype=np.float32)
+    values[:count] = random.integers(0, 9, count) if repeated else random.standard_normal(count)
+    numbers = random.permutation(count + 16).astype(np.int64)
+    expected = sorted(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True))
+    select.sort(values, numbers, count)
+    assert list(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True)) == expected
+
+
+def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: int, rows: int) -> InvertedFile:
+    """Return a partition of random rows in random buckets, some of them empty."""
+    low = 0 if element == "uint8" else -20
+    vectors = (random.integers(low, 100, (rows, dimension)) + random.random((rows, 1))).astype(element)
+    wide = vectors.astype(np.float32)
+    if metric == "cosine":
+        wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
+        if element == "float32":
+            vectors = wide
+    counts = random.multinomial(rows, random.dirichlet(np.ones(buckets)))
+    offsets = np.append(0, np.cumsum(counts))
+    centroids = wide[random.integers(0, rows, buckets)]  # not quite: signs of nothing are anything
+    centroids += random.standard_normal(centroids.shape).astype(np.float32) * np.abs(wide).max() / 20
+    return InvertedFile.encoded(
+        metric, centroids, offsets, vectors, random.permutation(rows) + 5, Rotation.fitted(wide, 1)
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(SEEDS, st.lists(st.integers(0, 70), min_size=1, max_size=6).filter(any), st.floats(0, 1))
+def test_rows_that_may_be_found_are_packed(seed: Any, sizes: Any, share: Any) -> None:
+    random = np.random.default_rng(seed)
+    offsets, rows = np.append(0, np.cumsum(sizes)), sum(sizes)
+    vectors = random.standard_normal((rows, 2)).astype(np.float32)
+    centroids = np.zeros((len(sizes), 2), dtype=np.float32)
+    projection = Rotation.fitted(vectors, 0)
+    partition = InvertedFile.encoded("euclidean", centroids, offsets, vectors, np.arange(rows), projection)
+    there = random.random(rows) < share
+    there.flags.writeable = False
+    assert np.array_equal(partition.mask(there), reference_inverted_file.packed(there, offsets))
+    with pytest.raises(OptionError, match="mask is of shape"):
+        partition.mask(there[1:])
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.sampled_from([8, 100, 130]), st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)))
+def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) -> None:
+    random = np.random.default_rng(seed)
+    partition = parts_of(random, dimension, element, metric, 4, 50)
+    projection, offsets = partition.projection, partition.offsets
+    rows = partition.rows_as_hashed(np.arange(50))
+    bucket_of = np.repeat(np.arange(4), np.diff(offsets))
+    starts = np.cumsum(-(-np.diff(offsets) // 16)) - -(-np.diff(offsets) // 16)
+    slots = 16 * starts[bucket_of] + np.arange(50) - offsets[bucket_of]
+    turned, centres = rows @ projection.matrix, partition.centroids @ projection.matrix
+    made = []
+    for encode_rows in (reference_inverted_file.encode_rows, compiled_encode.encode_rows):
+        blocks = np.zeros((block_count(offsets), projection.block_bytes), dtype=np.uint8)
+        encode_rows(
+            rows,
+            turned,
+            partition.centroids,
+            centres,
+            bucket_of,
+            slots,
+            projection.mean,
+            projection.shift,
+            METRICS[metric],
+            blocks,
+            blocks.view(np.float32),
+        )
+        made.append(blocks)
+    signs = projection.signs
+    assert np.array_equal(made[0][:, : 2 * signs], made[1][:, : 2 * signs])
+    slow, fast = (blocks.view(np.float32)[:, signs // 2 :] for blocks in made)
+    np.testing.assert_allclose(fast, slow, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(slow).max())))
+    whole = encode(metric, projection, partition.centroids, offsets, partition.vectors, 0, 4, threads=2)
+    assert np.array_equal(whole, partition.blocks)
+    pieces = [
+        encode(
+            metric,
+            projection,
+            partition.centroids,
+            offsets,
+            partition.vectors[offsets[i] : offsets[i + 1]],
+            i,
+            i + 1,
+        )
+        for i in range(4)
+    ]
+    assert np.array_equal(np.concatenate(pieces)[:, : 2 * signs], whole[:, : 2 * signs])
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)), st.sampled_from([None, 50.0]))
+@example(278, "uint8", "euclidean", 50.0)  # fewer than k rows within reach
+@example(37, "float32", "euclidean", 50.0)  # a centroid at about the limit
+def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any, reach: Any) -> None:
+    random = np.random.default_rng(seed)
+    partition = parts_of(random, 20, element, metric, 6, 150)
+    queries = partition.rows_as_hashed(np.arange(3)) + np.float32(0.01)
+    if metric == "cosine":
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    if reach is not None:
+        queries = queries[[_is_clear(partition, query, reach) for query in queries]]
+    probes, depth = (6, 40) if reach is None else (3, 75)  # up to twice as many: all
+    ids, distances = partition.search(queries, 5, probes, depth, reach=reach, margin=reach)
+    slow_ids, slow = reference_inverted_file.search(
+        partition, queries, 5, probes, depth, METRICS[metric], reach, reach
+    )
+    # Rows whose estimates are about equal may be compared by one and not by the other.
+    assert (ids != slow_ids).sum() <= 3
+    same = ids == slow_ids
+    np.testing.assert_allclose(distances[same], slow[same], rtol=1e-4, atol=1e-4)
+
+
+def _is_clear(partition: Any, query: Any, reach: float) -> bool:
+    """Tell whether rounded centroids leave no doubt of which buckets are within reach, and of the order of others."""
+    if partition.metric == "dot":
+        nearness, unit = -(partition.centroids @ query), np.linalg.norm(query)
+    else:
+        nearness = ((partition.centroids - query) ** 2).sum(axis=1)
+        unit = np.sqrt(nearness.min())
+    values = np.sort(np.append(nearness, nearness.min() + reach * unit))
+    return bool(np.diff(values).min() > 0.01 * np.abs(values).max())
