@@ -167,11 +167,12 @@ BUILD = """
 import resource, sys
 import h5py
 import numpy as np
-from lookalike.index import Index, build, compaction, search
+from lookalike.index import Index, build_steps, compaction, search
 from lookalike.index.io import sources
+from lookalike.index.ivf import build
 
 # As with a base fifty times as large.
-build.SAMPLE_BYTES = build.PLACED_BYTES = build.ENCODED_BYTES = sources.BLOCK_BYTES = 4 << 20
+build_steps.SAMPLE_BYTES = build_steps.ENCODED_BYTES = build.PLACED_BYTES = sources.BLOCK_BYTES = 4 << 20
 search.RELEASED_BYTES = compaction.SPILL_BYTES = 4 << 20
 
 def peak():

@@ -16,7 +16,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from lookalike import Index
 from lookalike.errors import OptionError
 from lookalike.hashing import Hyperplane
-from lookalike.index import build
+from lookalike.index import build_steps
+from lookalike.index.ivf import build as ivf_build
 from lookalike.index.ivf import search as ivf_search
 from lookalike.index.lsh import search as lsh_search
 from lookalike.index.threads import limited
@@ -44,7 +45,11 @@ def four_threads() -> Any:
 
 Seen = dict[str, set[int]]
 
-BUILD_PARTS = tuple(f"lookalike.index.build {name}" for name in ("many_means", "encode", "measured"))
+BUILD_PARTS = (
+    "lookalike.index.ivf.build many_means",
+    "lookalike.index.build_steps encode",
+    "lookalike.index.ivf.build measured",
+)
 
 
 @pytest.fixture
@@ -60,9 +65,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         return spy
 
     for module, name in (
-        (build, "many_means"),
-        (build, "encode"),
-        (build, "measured"),
+        (ivf_build, "many_means"),
+        (build_steps, "encode"),
+        (ivf_build, "measured"),
         (ivf_search, "measured"),
         (lsh_search, "measured"),
     ):
@@ -89,7 +94,7 @@ def test_a_build_takes_no_more_threads_than_it_may(
     seen.clear()
     Index.build(ROWS, scan_below=50, n_jobs=n_jobs, family=Hyperplane(tables=2, bits=3))
     assert seen == {
-        "lookalike.index.build encode": {threads},
+        "lookalike.index.build_steps encode": {threads},
         "lookalike.index.lsh.search measured": {threads},
     }
 

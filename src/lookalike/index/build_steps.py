@@ -1,0 +1,60 @@
+"""The steps of building a base that both kinds of buckets take: a sample, the rows in their places, sketches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lookalike.arrays import Float32, Int64
+from lookalike.index.io.sinks import Sink, Sinks
+from lookalike.index.io.sources import RowSource, blocks
+from lookalike.index.ivf.inverted_file import InvertedFile
+from lookalike.index.options import Options
+from lookalike.index.row_forms import comparable
+from lookalike.index.sketches.encode import block_count, encode
+from lookalike.index.sketches.rotation import Rotation
+
+SAMPLE_ROWS_A_BUCKET = 40
+SAMPLE_BYTES = 192 << 20
+"""A sample is no larger than this; of long vectors there are fewer a bucket."""
+ENCODED_BYTES = 32 << 20
+
+
+def sample_of(source: RowSource, settings: Options, rows: int, random: np.random.Generator) -> Float32:
+    """Return `rows` rows drawn from `source`, or fewer where they are long, as they are compared."""
+    most = max(256, SAMPLE_BYTES // (4 * settings.dimension))
+    return comparable(source.sample(min(rows, most), random), settings.metric)
+
+
+def copy_rows(source: RowSource, vectors: Sink) -> float:
+    """Put all rows in the order given; return the length of the longest."""
+    square = 0.0
+    for start, block in blocks(source):
+        vectors.put_run(start, block)
+        wide = block.astype(np.float32, copy=False)
+        square = max(square, float(np.einsum("ij,ij->i", wide, wide, dtype=np.float64).max(initial=0)))
+    return float(square**0.5)
+
+
+def sketched(
+    settings: Options,
+    centroids: Float32,
+    offsets: Int64,
+    vectors: Sink,
+    ids: Int64,
+    projection: Rotation,
+    place: Sinks,
+    threads: int,
+) -> InvertedFile:
+    """Make sketches of the rows that lie in `vectors`, some buckets at a time."""
+    codes = place.array("blocks", np.uint8, (block_count(offsets), projection.block_bytes))
+    step = max(1, ENCODED_BYTES // (4 * settings.dimension))
+    first = done = 0
+    while first < len(centroids):
+        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + step, side="right")) - 1)
+        rows = vectors.read(int(offsets[first]), int(offsets[last]))
+        part = encode(settings.metric, projection, centroids, offsets, rows, first, last, threads)
+        codes.put_run(done, part)
+        first, done = last, done + len(part)
+    return InvertedFile(
+        settings.metric, centroids, offsets, vectors.finish(), ids, projection, codes.finish()
+    )

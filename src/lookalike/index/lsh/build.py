@@ -1,0 +1,57 @@
+"""Puts the rows of a base into the buckets of a hash family."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lookalike.arrays import Int64
+from lookalike.buckets import MemoryBuckets
+from lookalike.hashing import Clusters, Family, family_from_parts
+from lookalike.index.build_steps import SAMPLE_ROWS_A_BUCKET, copy_rows, sample_of, sketched
+from lookalike.index.io.mapping import release
+from lookalike.index.io.sinks import Sink, Sinks
+from lookalike.index.io.sources import RowSource, blocks
+from lookalike.index.lsh.search import LshSearch, lifted
+from lookalike.index.options import Options
+from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.snapshot import Base, order_of
+
+PART_ROWS = 4096
+
+
+def build_lsh(
+    source: RowSource,
+    ids: Int64,
+    settings: Options,
+    vectors: Sink,
+    place: Sinks,
+    threads: int,
+) -> Base:
+    """Return the base of all rows of `source`, whose ids are `ids` (n,), in the buckets of the family asked for."""
+    random = np.random.default_rng([settings.seed, source.count])
+    longest = copy_rows(source, vectors)
+    radius = longest if settings.metric == "dot" else 0.0
+    family = _family(settings)
+    wanted = SAMPLE_ROWS_A_BUCKET * (family.clusters if isinstance(family, Clusters) else 250)
+    sample = sample_of(source, settings, max(10_000, wanted), random)
+    family.fit(lifted(sample, radius, settings.metric))
+    projection = Rotation.fitted(sample, settings.seed)
+    middle = projection.mean[np.newaxis]
+    del sample
+    keys = np.empty((source.count, family.tables), dtype=np.uint64)
+    for start, block in blocks(source):
+        keys[start : start + len(block)] = family.keys(lifted(block, radius, settings.metric))
+    store = MemoryBuckets()
+    store.add(np.arange(source.count), keys)
+    # All rows are looked at, in parts that are sketched one after another: buckets about one and the same middle.
+    offsets = np.append(np.arange(0, source.count, PART_ROWS), source.count)
+    middles = np.repeat(middle, len(offsets) - 1, axis=0)
+    partition = sketched(settings, middles, offsets, vectors, ids, projection, place, threads)
+    buckets = LshSearch(family, store, partition, radius).tuned(settings.seed, threads)
+    release(partition.vectors)
+    return Base(partition.vectors, ids, order_of(ids), buckets)
+
+
+def _family(settings: Options) -> Family:
+    description = settings.family or {}
+    return family_from_parts(description["family"], description["parameters"], {})
