@@ -11,7 +11,7 @@ import pytest
 from small_pictures import counts, draw, picture  # type: ignore[import-not-found]
 
 from lookalike import Collection
-from lookalike.errors import DuplicateIdError, MetadataError
+from lookalike.errors import MetadataError
 
 
 @pytest.fixture
@@ -109,6 +109,68 @@ def test_an_edited_table_refreshes_what_it_says_anew(collection: Collection, pic
     assert metadata(collection)["a.png"] == {"title": "new", "colour": "Red"}
 
 
+def test_an_emptied_cell_clears_the_field(collection: Collection, pictures: Path) -> None:
+    collection.add(pictures, metadata=table(pictures, "image,title,sale", "a.png,cup,yes", "b.png,bread,yes"))
+    emptied = table(pictures, "image,title,sale", "a.png,cup, ", "b.png,bread,yes")
+    assert counts(collection.add(pictures, metadata=emptied)) == {"unchanged": 2, "refreshed": 1}
+    assert metadata(collection)["a.png"] == {"title": "cup"}
+    assert [source.metadata["title"] for source in collection.list(where={"sale": "yes"})] == ["bread"]
+    assert counts(collection.add(pictures, metadata=emptied)) == {"unchanged": 3}
+
+
+def test_a_column_that_is_gone_keeps_its_values(collection: Collection, pictures: Path) -> None:
+    collection.add(pictures, metadata=table(pictures, "image,title,sale", "a.png,cup,yes"))
+    assert counts(collection.add(pictures, metadata=table(pictures, "image,title", "a.png,cup"))) == {
+        "unchanged": 3
+    }
+    assert metadata(collection)["a.png"] == {"title": "cup", "sale": "yes"}
+
+
+def test_a_cell_is_cleared_only_if_no_copy_has_a_value(collection: Collection, pictures: Path) -> None:
+    shutil.copy(pictures / "a.png", pictures / "sub" / "a2.png")
+    collection.add(pictures, metadata=table(pictures, "image,sale", "a.png,no", "a2.png,yes"))
+    collection.add(pictures, metadata=table(pictures, "image,sale", "a.png,", "a2.png,yes"))
+    assert metadata(collection)["a.png"] == {"sale": "yes"}
+
+
+def test_new_content_has_no_value_that_is_cleared_at_once(collection: Collection, pictures: Path) -> None:
+    collection.add(pictures, metadata=table(pictures, "image,title,sale", "a.png,cup,yes"))
+    (pictures / "a.png").write_bytes(picture(99))
+    collection.add(pictures, metadata=table(pictures, "image,title,sale", "a.png,cup,"))
+    assert metadata(collection)["a.png"] == {"title": "cup"}
+
+
+def test_several_rows_of_a_picture_become_lists(collection: Collection, pictures: Path) -> None:
+    file = table(
+        pictures,
+        "image,caption,split,note",
+        "a.png,a dog runs,train,",
+        "./a.png,a brown dog,train,blurred",
+        "a.png,a dog runs,train,",
+        "b.png,bread,test,",
+        "nowhere.png,x,y,",
+        "nowhere.png,z,y,",
+    )
+    assert counts(collection.add(pictures, metadata=file)) == {"added": 3, "unmatched_metadata": 2}
+    assert metadata(collection)["a.png"] == {
+        "caption": ["a dog runs", "a brown dog"],
+        "split": "train",
+        "note": "blurred",
+    }
+    assert [len(list(collection.list(where={"caption": one}))) for one in ("a dog runs", "a brown dog")] == [
+        1,
+        1,
+    ]
+    assert counts(collection.add(pictures, metadata=file)) == {"unchanged": 3, "unmatched_metadata": 2}
+
+
+def test_lists_of_copies_are_joined_in_order(collection: Collection, pictures: Path) -> None:
+    shutil.copy(pictures / "a.png", pictures / "sub" / "a2.png")
+    file = table(pictures, "image,tag", "a2.png,two", "a2.png,three", "a.png,one", "a.png,two")
+    collection.add(pictures, metadata=file)
+    assert metadata(collection)["a.png"] == {"tag": ["one", "two", "three"]}
+
+
 def test_a_moved_picture_takes_its_new_row(collection: Collection, pictures: Path) -> None:
     file = table(pictures, "image,title", "a.png,before", "z.png,after")
     collection.add(pictures, metadata=file, jobs=1)
@@ -134,7 +196,6 @@ def test_new_content_takes_over_the_row_of_its_file(collection: Collection, pict
     [
         (["title", "x"], MetadataError, "'image' or 'path'"),
         (["image,title", "a.png"], MetadataError, "line 2"),
-        (["image,title", "a.png,x", "./a.png,y"], DuplicateIdError, "a.png"),
         (["image,title,title", "a.png,x,y"], MetadataError, "title"),
     ],
 )

@@ -27,8 +27,18 @@ def test_rows(tmp_path: Path) -> None:
     )
     assert list(read_csv(path)) == [
         Row(3, "a/1.jpg", {"title": 'Shoe, "red"\nnew', "year": 2010, "price": 9.5, "code": "00123"}),
-        Row(5, "2.jpg", {"price": 1.5}),
+        Row(5, "2.jpg", {"title": None, "year": None, "price": 1.5, "code": None}),
     ]
+
+
+def test_blanks_around_names_and_cells_do_not_count(tmp_path: Path) -> None:
+    path = written(tmp_path, "title, image ,\ufeffyear\n cup , a b.jpg , 2010\n")
+    assert list(read_csv(path)) == [Row(2, "a b.jpg", {"title": "cup", "year": 2010})]
+
+
+def test_rows_without_any_text_are_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path, "image,title\n,\na.jpg,cup\n   \n , \n,,,\n")
+    assert [row.file for row in read_csv(path)] == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +62,7 @@ def test_the_column_that_names_the_file(
         ("-3", -3), ("0", 0), ("-0", 0), ("+1", "+1"), ("00123", "00123"), ("1.5", 1.5), ("1.0", 1.0),
         ("1.50", 1.5), ("9.90", 9.9), ("1e3", "1e3"), ("1e-07", "1e-07"), ("nan", "nan"), ("inf", "inf"),
         ("1_000", "1_000"),
-        (" 7", " 7"), ("٣", "٣"),
+        (" 7", 7), ("\t7.5\u00a0", 7.5), ("٣", "٣"), (" a b ", "a b"), (" ", None), ("\ufeff8", 8),
         ("9" * 18, 10**18 - 1), ("9" * 19, "9" * 19), ("true", "true"),
         ("9" * 5000, "9" * 5000),
     ],
@@ -95,17 +105,22 @@ def test_a_missing_file(tmp_path: Path) -> None:
             list(read_csv(path))
 
 
+def stripped(cell: str) -> str:
+    return cell.strip().strip("\ufeff").strip()
+
+
 TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=8)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(st.tuples(TEXT.filter(str.strip), TEXT, TEXT), max_size=5))
+@given(rows=st.lists(st.tuples(TEXT.filter(stripped), TEXT, TEXT), max_size=5))
 def test_reads_what_csv_writes(tmp_path: Path, rows: list[tuple[str, str, str]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerows([("image", "a", "b"), *rows])
     read = list(read_csv(written(tmp_path, text.getvalue())))
-    assert [row.file for row in read] == [file for file, _, _ in rows]
+    assert [row.file for row in read] == [stripped(file) for file, _, _ in rows]
     for row, (_, *cells) in zip(read, rows, strict=True):
-        kept = {name: cell for name, cell in zip("ab", cells, strict=True) if cell.strip()}
-        assert {name: str(value) for name, value in row.metadata.items()} == kept
+        for name, cell in zip("ab", cells, strict=True):
+            value = row.metadata[name]
+            assert ("" if value is None else str(value)) == stripped(cell)

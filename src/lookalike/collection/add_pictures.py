@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation, Writer
 from lookalike.collection.identity import content_id, sha256
-from lookalike.collection.metadata_table import MetadataTable
+from lookalike.collection.metadata_table import MetadataTable, updated
 from lookalike.collection.report import AddReport, Event, Listener, Outcome
 from lookalike.collection.walk import Found, look_at
 from lookalike.errors import PictureError
@@ -259,7 +259,7 @@ class PictureIngest:
             size=picture.size,
             width=picture.extracted.width,
             height=picture.extracted.height,
-            metadata={**kept, **self._fields(file.path for file, _ in picture.files)},
+            metadata=updated(kept, self._fields(file.path for file, _ in picture.files)),
             places=tuple(_place(file) for file, _ in picture.files),
             vectors=picture.extracted.vectors,
         )
@@ -284,7 +284,7 @@ class PictureIngest:
             writer.add_vectors(name, numbers, np.stack(rows))
 
     def _fields(self, paths: Iterable[str]) -> dict[str, object]:
-        return {} if self._metadata is None else self._metadata.of_all(paths)
+        return {} if self._metadata is None else self._metadata.of(paths)
 
     def _changed_metadata(self, known: Iterable[tuple[Found, Outcome, int]]) -> dict[int, dict[str, object]]:
         """Return the new metadata of those stored sources for which the metadata file says something new."""
@@ -298,7 +298,7 @@ class PictureIngest:
             # Not the places whose files are gone or changed, which may be another source's by now.
             places = [place.path for place in source.places if place == _place(look_at(place.path))]
             fields = self._fields(dict.fromkeys([*places, *paths[source.number]]))
-            if (metadata := {**source.metadata, **fields}) != source.metadata:
+            if (metadata := updated(source.metadata, fields)) != source.metadata:
                 changed[source.number] = metadata
         return changed
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from lookalike.errors import DuplicateIdError, MetadataError
+from lookalike.errors import MetadataError
 
 FILE_COLUMNS = ("image", "path")
 
@@ -18,7 +19,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 
 
 class Row(NamedTuple):
-    """One row of a metadata file: the line it ends on, the file it is about as written, and the rest."""
+    """One row of a metadata file: the line it ends on, the file it is about, and the rest; None is an empty cell."""
 
     line: int
     file: str
@@ -28,14 +29,13 @@ class Row(NamedTuple):
 def read_csv(path: Path | str) -> Iterator[Row]:
     """The rows of a CSV file (comma, UTF-8 with or without BOM, a header line), streamed.
 
-    The column `image`, or without it `path`, names the file; all others are metadata. A cell becomes a number
-    if it reads as a plain one (`2010`, `-1.5`, `9.90`; but `00123` and `1e3` stay text), and is left out if it
-    is empty. Blank lines are passed over.
+    The column `image`, or without it `path`, names the file; all others are metadata. Blanks around names and cells
+    do not count. A cell becomes a number if it reads as a plain one (`2010`, `-1.5`, `9.90`; but `00123` and `1e3`
+    stay text), and None if it is empty. Rows without any text are passed over.
 
-    Raises: MetadataError, naming file and line, for a file that cannot be read, is not UTF-8 or has NUL
-    characters, for
-        a header without a file column or with a column that is empty or there twice, and for a row with more
-        or fewer cells than the header or without a file.
+    Raises: MetadataError, naming file and line, for a file that cannot be read, is not UTF-8 or has NUL characters,
+        for a header without a file column or with a column that is empty or there twice, and for a row with more or
+        fewer cells than the header or without a file.
     """
     path = Path(path)
     try:
@@ -48,24 +48,22 @@ def read_csv(path: Path | str) -> Iterator[Row]:
 def _rows(file: BinaryIO, path: Path) -> Iterator[Row]:
     reader = csv.reader(_lines(file, path), strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [_stripped(name) for name in next(reader, [])]
         key = _file_column(header, path)
         for cells in reader:
-            if not cells:
+            cells = [_stripped(cell) for cell in cells]
+            if not any(cells):
                 continue
             where = f"{path}, line {reader.line_num}"
             if len(cells) != len(header):
                 raise MetadataError(f"{where}: {len(cells)} cells, but the header has {len(header)} columns")
-            if not cells[key].strip():
+            if not cells[key]:
                 raise MetadataError(
                     f"{where}: the column {header[key]!r} is empty; name the file or remove the row"
                 )
-            metadata = {
-                name: _value(cell)
-                for column, (name, cell) in enumerate(zip(header, cells, strict=True))
-                if column != key and cell.strip()
-            }
-            yield Row(reader.line_num, cells[key], metadata)
+            values = {name: _value(cell) for name, cell in zip(header, cells, strict=True)}
+            del values[header[key]]
+            yield Row(reader.line_num, cells[key], values)
     except csv.Error as error:
         raise MetadataError(
             f"{path}, line {reader.line_num}: {error}; check the quotes and line ends"
@@ -101,28 +99,38 @@ def _file_column(header: list[str], path: Path) -> int:
     )
 
 
-def _value(cell: str) -> str | int | float:
+def _stripped(cell: str) -> str:
+    """Return a cell without blanks around it, nor the byte order marks that joining of files leaves within."""
+    return cell.strip().strip("\ufeff").strip()
+
+
+def _value(cell: str) -> str | int | float | None:
     if not _NUMBER.fullmatch(cell):
-        return cell
+        return cell or None
     return float(cell) if "." in cell else int(cell)
+
+
+Fields = dict[str, list[Any]]
+"""The values of each field, in order, each once; none where the table has the field, and its cells are empty."""
 
 
 class MetadataTable:
     """The rows of a metadata file, found by picture.
 
     A row names its picture by absolute path, by a path relative to the metadata file's folder or to one of the
-    added folders, or by the file's name alone; the longest match wins.
+    added folders, or by the file's name alone; the longest match wins. Several rows may name one picture.
     """
 
-    def __init__(self, rows: Iterable[tuple[str, dict[str, Any]]], folders: Sequence[Path]) -> None:
+    def __init__(self, rows: Iterable[tuple[str, Mapping[str, Any]]], folders: Sequence[Path]) -> None:
         self._folders = [os.path.join(os.path.abspath(folder), "") for folder in folders]
-        self._rows: dict[str, dict[str, Any]] = {}
-        self._used: set[str] = set()
-        for name, fields in rows:
+        self._fields: dict[str, Fields] = {}
+        self._unmatched: Counter[str] = Counter()
+        for name, metadata in rows:
             key = os.path.normpath(name)
-            if key in self._rows:
-                raise DuplicateIdError(f"the metadata names {name!r} twice; keep one row a picture")
-            self._rows[key] = fields
+            self._unmatched[key] += 1
+            fields = self._fields.setdefault(key, {})
+            for field, value in metadata.items():
+                _take(fields, field, () if value is None else (value,))
 
     @classmethod
     def read(cls, file: Path, added: Sequence[Path]) -> MetadataTable:
@@ -130,30 +138,41 @@ class MetadataTable:
         rows = ((row.file, row.metadata) for row in read_csv(file))
         return cls(rows, [file.parent, *(path for path in added if path.is_dir())])
 
-    def of(self, path: str) -> Mapping[str, Any]:
-        """Return the metadata of the picture at `path`; empty if no row names it."""
-        relative = [path[len(folder) :] for folder in self._folders if path.startswith(folder)]
-        for key in (path, *sorted(relative, key=len, reverse=True), os.path.basename(path)):
-            if key in self._rows:
-                self._used.add(key)
-                return self._rows[key]
-        return {}
+    def of(self, paths: Iterable[str]) -> dict[str, Any]:
+        """Return what the table says of a picture that lies at all of `paths`; empty if no row names it.
 
-    def of_all(self, paths: Iterable[str]) -> dict[str, Any]:
-        """Return the metadata of a picture that lies at all of `paths`.
-
-        Where the rows of exact copies disagree on a field, it holds the list of their values, so that a filter
-        finds the picture by each of them.
+        Where the rows of a picture, or of its exact copies, have several values of a field, it holds the list of them,
+        so that a filter finds the picture by each. A field whose cells are empty is None.
         """
-        merged: dict[str, list[Any]] = {}
+        merged: Fields = {}
         for path in sorted(paths):
-            for name, value in self.of(path).items():
-                values = merged.setdefault(name, [])
-                if value not in values:
-                    values.append(value)
-        return {name: values[0] if len(values) == 1 else values for name, values in merged.items()}
+            for field, values in self._fields_of(path).items():
+                _take(merged, field, values)
+        return {
+            field: values if len(values) > 1 else next(iter(values), None) for field, values in merged.items()
+        }
+
+    def _fields_of(self, path: str) -> Fields:
+        relative = [path[len(folder) :] for folder in self._folders if path.startswith(folder)]
+        for name in (path, *sorted(relative, key=len, reverse=True), os.path.basename(path)):
+            key = name.strip()  # as the cells are
+            if key in self._fields:
+                self._unmatched.pop(key, None)
+                return self._fields[key]
+        return {}
 
     @property
     def unmatched(self) -> int:
         """Number of rows that have named no picture so far."""
-        return len(self._rows) - len(self._used)
+        return self._unmatched.total()
+
+
+def _take(fields: Fields, field: str, values: Iterable[Any]) -> None:
+    known = fields.setdefault(field, [])
+    known.extend(value for value in values if value not in known)
+
+
+def updated(metadata: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `metadata` with what a table tells: new values, and without the fields that it tells to be None."""
+    cleared = {field for field, value in told.items() if value is None}
+    return {field: value for field, value in {**metadata, **told}.items() if field not in cleared}
