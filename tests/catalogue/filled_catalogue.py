@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import Location, NewSource
 
 
@@ -21,8 +22,8 @@ def new(i: int, **more: object) -> NewSource:
     return NewSource(f"id{i}", f"{i:064x}", "picture", 9, **fields)  # type: ignore[arg-type]
 
 
-def tamper(path: Path, *statements: str) -> None:
-    connection = sqlite3.connect(path)
+def tamper(catalogue: Catalogue | Path, *statements: str) -> None:
+    connection = sqlite3.connect(catalogue if isinstance(catalogue, Path) else catalogue.name)
     for statement in statements:
         connection.execute(statement)
     connection.commit()

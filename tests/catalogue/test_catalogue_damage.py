@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from filled_catalogue import new, tamper  # type: ignore[import-not-found]
 
-from lookalike.catalogue import sqlite
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord, Location, NewSource
+from lookalike.catalogue.sqlite.errors import translated
 from lookalike.catalogue.where import Where
 from lookalike.errors import (
     CollectionDamagedError,
@@ -34,7 +34,7 @@ from lookalike.errors import (
 
 
 def test_a_missing_stamp_is_damage(filled: Catalogue) -> None:
-    tamper(filled.path, "DELETE FROM writes WHERE generation = 1")
+    tamper(filled, "DELETE FROM writes WHERE generation = 1")
     with pytest.raises(CollectionDamagedError, match="no stamp"):
         filled.stamp()
 
@@ -53,9 +53,9 @@ def test_new_options_of_a_feature_leave_its_vectors(filled: Catalogue) -> None:
 
 def test_a_newer_schema_is_refused(filled: Catalogue) -> None:
     filled.close()
-    tamper(filled.path, "UPDATE state SET schema_version = 2")
+    tamper(filled, "UPDATE state SET schema_version = 2")
     with pytest.raises(CollectionVersionError, match="newer version"):
-        Catalogue.open(filled.path)
+        Catalogue.open(Path(filled.name))
 
 
 def scribble(path: Path) -> None:
@@ -78,9 +78,9 @@ def cut(path: Path) -> None:
 )
 def test_a_damaged_file_is_named(filled: Catalogue, damage: Callable[[Path], None]) -> None:
     filled.close()
-    damage(filled.path)
+    damage(Path(filled.name))
     with pytest.raises(CollectionDamagedError, match=r"^[^\n]*catalogue\.sqlite is damaged[^\n]*$"):
-        list(Catalogue.open(filled.path).iterate())
+        list(Catalogue.open(Path(filled.name)).iterate())
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_damaged_file_is_named(filled: Catalogue, damage: Callable[[Path], Non
 )
 def test_verify_finds(filled: Catalogue, statement: str, where: str, what: str) -> None:
     assert list(filled.verify()) == []
-    tamper(filled.path, statement)
+    tamper(filled, statement)
     found = list(filled.verify())
     assert len(found) == 1, found
     assert where in found[0].where and what in found[0].what and found[0].advice
@@ -150,7 +150,7 @@ def test_the_advice_names_the_commands(catalogue: Catalogue) -> None:
                 for id_, places in where.items()
             ]
         )
-    tamper(catalogue.path, "UPDATE vectors SET checksum = 1")
+    tamper(catalogue, "UPDATE vectors SET checksum = 1")
     assert [(problem.where, problem.advice) for problem in catalogue.verify()] == [
         (
             "feature look of source a b (/p/it's.png)",
@@ -165,7 +165,7 @@ def test_the_advice_names_the_commands(catalogue: Catalogue) -> None:
 
 
 def test_metadata_that_are_no_json_are_named(filled: Catalogue) -> None:
-    tamper(filled.path, "UPDATE sources SET metadata = '[' WHERE number = 5")
+    tamper(filled, "UPDATE sources SET metadata = '[' WHERE number = 5")
     with pytest.raises(CollectionDamagedError, match="metadata of source 'id4'"):
         list(filled.iterate())
 
@@ -174,17 +174,17 @@ def test_verify_finds_damaged_pages(filled: Catalogue) -> None:
     with filled.write() as writer:
         writer.add_sources([new(i, metadata={"title": "blue " * 500}) for i in range(100, 200)])
     filled.close()
-    content = bytearray(filled.path.read_bytes())
+    content = bytearray(Path(filled.name).read_bytes())
     for page in range(20, len(content) // 4096, 9):
         content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
-    filled.path.write_bytes(content)
-    with Catalogue.open(filled.path) as damaged:
+    Path(filled.name).write_bytes(content)
+    with Catalogue.open(Path(filled.name)) as damaged:
         assert list(damaged.verify())
 
 
 @pytest.mark.parametrize("value", ["zeroblob(16)", "'0123456789abcdef'"])
 def test_a_vector_that_does_not_match_its_checksum_is_never_given_out(filled: Catalogue, value: str) -> None:
-    tamper(filled.path, f"UPDATE vectors SET vector = {value} WHERE number = 3")
+    tamper(filled, f"UPDATE vectors SET vector = {value} WHERE number = 3")
     with pytest.raises(CollectionDamagedError, match="source 3 does not match"):
         filled.vectors("look", [1, 3])
     with pytest.raises(CollectionDamagedError, match="source 3 does not match"):
@@ -198,7 +198,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(filled: Catalogue) -> 
         writer.add_sources([new(i, metadata={"title": "blue " * 500}) for i in range(100, 300)])
     assert filled.count() == 20 and filled.generation() == 1
     filled.close()
-    with Catalogue.open(filled.path) as again:
+    with Catalogue.open(Path(filled.name)) as again:
         assert list(again.verify()) == []
 
 
@@ -216,7 +216,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(filled: Catalogue) -> 
 def test_errors_of_the_driver(error: str, name: str, expected: type[CollectionError]) -> None:
     raised = sqlite3.OperationalError("boom")
     raised.sqlite_errorname = error
-    mapped = sqlite.translated(raised, Path("/c.sqlite"))
+    mapped = translated(raised, "/c.sqlite")
     assert type(mapped) is expected and name in str(mapped) and "\n" not in str(mapped)
 
 

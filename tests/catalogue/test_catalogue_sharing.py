@@ -9,14 +9,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from filled_catalogue import new  # type: ignore[import-not-found]
 
-from lookalike.catalogue import create, sqlite
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord
+from lookalike.catalogue.sqlite import connections, creation
 from lookalike.errors import (
     CollectionError,
     CollectionExistsError,
@@ -73,7 +74,7 @@ def test_what_was_acknowledged_survives_sigkill_and_others_read_meanwhile(tmp_pa
 def test_a_reader_keeps_its_snapshot_while_another_writes(filled: Catalogue) -> None:
     blocks = filled.changes("look", block_rows=8)
     seen = next(blocks)[0].tolist()
-    with Catalogue.open(filled.path) as other, other.write() as writer:
+    with Catalogue.open(Path(filled.name)) as other, other.write() as writer:
         writer.remove([12])
         writer.add_sources([new(99)])
     seen += [number for numbers, _ in blocks for number in numbers.tolist()]
@@ -82,8 +83,8 @@ def test_a_reader_keeps_its_snapshot_while_another_writes(filled: Catalogue) -> 
 
 
 def test_a_second_writer_is_told(filled: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
-    with Catalogue.open(filled.path) as other, filled.write() as writer:
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_SECONDS", 0.05)
+    with Catalogue.open(Path(filled.name)) as other, filled.write() as writer:
         writer.remove([1])
         with pytest.raises(CollectionLockedError, match="another process is writing"), other.write():
             pytest.fail("two writers at once")
@@ -145,7 +146,7 @@ def test_threads_share_a_catalogue(filled: Catalogue) -> None:
 
 def test_creating_and_opening(tmp_path: Path, filled: Catalogue) -> None:
     with pytest.raises(CollectionExistsError):
-        Catalogue.create(filled.path)
+        Catalogue.create(Path(filled.name))
     with pytest.raises(CollectionMissingError):
         Catalogue.open(tmp_path / "none")
     assert not (tmp_path / "none").exists()
@@ -153,7 +154,7 @@ def test_creating_and_opening(tmp_path: Path, filled: Catalogue) -> None:
         Catalogue.create(tmp_path / "no" / "folder")
     odd = tmp_path / "a?b#c%41 d'é.sqlite"
     with Catalogue.create(odd) as catalogue:
-        assert catalogue.path == odd and catalogue.generation() == 0
+        assert Path(catalogue.name) == odd and catalogue.generation() == 0
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("a?b")) == [odd.name]
     with Catalogue.open(odd) as again:
         assert again.created_at == catalogue.created_at
@@ -204,18 +205,18 @@ def test_the_loser_leaves_the_winner_alone(
     """Another process creates the catalogue while this one fills its draft, also where no links can be made."""
     path = tmp_path / "c.sqlite"
     stamps = []
-    fill = create._fill
+    fill = creation._fill
 
-    def fill_second(draft: Path) -> None:
-        monkeypatch.setattr(create, "_fill", fill)
+    def fill_second(draft: Path, *more: Any) -> None:
+        monkeypatch.setattr(creation, "_fill", fill)
         with Catalogue.create(path) as winner:
             stamps.append(winner.stamp())
-        fill(draft)
+        fill(draft, *more)
 
     def refuse(*_: object) -> None:
         raise PermissionError("no links here")
 
-    monkeypatch.setattr(create, "_fill", fill_second)
+    monkeypatch.setattr(creation, "_fill", fill_second)
     if not links:
         monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(CollectionExistsError):

@@ -13,8 +13,7 @@ Metadata = Mapping[str, Any]
 """Field names to JSON values. None and a field that is not there mean the same to a filter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where a source lies: a file's path, or `FILE#ROW`.
 
     `size` (bytes) and `modified_ns` are the file's as it was read, so that an unchanged file is not read
@@ -72,8 +71,7 @@ class NewSource:
     vectors: Mapping[str, Float32] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A stored source. `added_at` is ISO 8601 in UTC; `generation` that of the last write of its row."""
 
     number: int
@@ -87,6 +85,10 @@ class Source:
     metadata: dict[str, Any]
     generation: int
     places: tuple[Location, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as `lookalike list --json` prints it."""
+        return {**self._asdict(), "places": [place._asdict() for place in self.places]}
 
 
 @dataclass(frozen=True, slots=True)

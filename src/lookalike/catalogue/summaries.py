@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import json
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select, true
 
-from lookalike.catalogue import queries, schema, sqlite
+from lookalike.catalogue import schema
+from lookalike.catalogue.metadata import decoded
+from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FieldSummary, Statistics
 from lookalike.errors import MetadataError
 
@@ -26,9 +27,9 @@ KINDS = {
 }
 
 
-def metadata_fields(connection: Connection) -> dict[str, FieldSummary]:
+def metadata_fields(connection: Connection, queries: Queries) -> dict[str, FieldSummary]:
     """The metadata fields of all sources, in order of name; examples are of the first sources."""
-    entry = sqlite.field_entries()
+    entry = queries.dialect.field_entries()
     query = (
         select(entry.c.key, entry.c.type, func.count())
         .select_from(schema.sources)
@@ -42,9 +43,9 @@ def metadata_fields(connection: Connection) -> dict[str, FieldSummary]:
         counts[field] = counts.get(field, 0) + count
         kinds.setdefault(field, set()).add(KINDS[kind])
     examples: dict[str, list[Any]] = {}
-    first = select(schema.sources.c.metadata).order_by(schema.sources.c.number).limit(SAMPLED_SOURCES)
-    for metadata in connection.execute(first).scalars():
-        for field, value in json.loads(metadata).items():
+    first = select(schema.sources.c.id, schema.sources.c.metadata).order_by(schema.sources.c.number)
+    for id_, metadata in connection.execute(first.limit(SAMPLED_SOURCES)):
+        for field, value in decoded(metadata, f"source {id_!r}").items():
             seen = examples.setdefault(field, [])
             if len(seen) < EXAMPLES and value is not None and value not in seen:
                 seen.append(value)
@@ -54,15 +55,15 @@ def metadata_fields(connection: Connection) -> dict[str, FieldSummary]:
     }
 
 
-def check_field(connection: Connection, field: str) -> None:
+def check_field(connection: Connection, queries: Queries, field: str) -> None:
     """Raise MetadataError, naming fields like it, if there are sources and none has the metadata `field`."""
     anything = select(schema.sources.c.number).limit(1)
     if (
         not connection.execute(anything).first()
-        or connection.execute(anything.where(sqlite.has_field(field))).first()
+        or connection.execute(anything.where(queries.dialect.has_field(field))).first()
     ):
         return
-    known = list(metadata_fields(connection))
+    known = list(metadata_fields(connection, queries))
     folded = {name.casefold(): name for name in known}
     close = [repr(folded[name]) for name in difflib.get_close_matches(field.casefold(), folded, n=3)]
     fields = ", ".join(map(repr, known[:12])) or "none"
@@ -70,19 +71,17 @@ def check_field(connection: Connection, field: str) -> None:
     raise MetadataError(f"no metadata field {field!r}; {hint}")
 
 
-def statistics(connection: Connection, path: Path) -> Statistics:
-    """Counts and sizes of the catalogue in the file `path`."""
+def statistics(connection: Connection, queries: Queries) -> Statistics:
+    """Counts and sizes of the catalogue."""
 
     def count(of: Table, *conditions: ColumnElement[bool]) -> int:
         return int(connection.execute(select(func.count()).select_from(of).where(*conditions)).scalar_one())
 
     vectors: dict[str, int] = {}
     vector_bytes: dict[str, int] = {}
-    for name in queries.features(connection):
-        key, record = queries.feature(connection, name)
+    for name, (key, record) in queries.features(connection).items():
         vectors[name] = count(schema.vectors, schema.vectors.c.feature == key)
         vector_bytes[name] = 4 * record.dimension * vectors[name]
-    files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
     return Statistics(
         sources=count(schema.sources),
         pictures=count(schema.sources, schema.sources.c.kind == "picture"),
@@ -90,5 +89,21 @@ def statistics(connection: Connection, path: Path) -> Statistics:
         removals=count(schema.removals),
         vectors=vectors,
         vector_bytes=vector_bytes,
-        file_bytes=sum(file.stat().st_size for file in files if file.exists()),
+        file_bytes=queries.dialect.bytes_used(connection),
     )
+
+
+def lacking_counts(connection: Connection, queries: Queries, features: Sequence[str]) -> dict[str, int]:
+    """Of the sources that have a vector of one of `features`, how many lack each. Raises UnknownFeatureError."""
+    table = schema.vectors
+    keys = {name: queries.feature(connection, name)[0] for name in features}
+    of_these = table.c.feature.in_(keys.values())
+    grouped = select(table.c.feature, func.count()).where(of_these).group_by(table.c.feature)
+    having = {row[0]: row[1] for row in connection.execute(grouped)}
+    counts = {name: having.get(key, 0) for name, key in keys.items()}
+    total = connection.execute(select(func.count()).select_from(schema.sources)).scalar_one()
+    if len(counts) < 2 or set(counts.values()) == {total}:  # no need to look which sources they are
+        total = max(counts.values(), default=0)
+    else:
+        total = connection.execute(select(func.count(table.c.number.distinct())).where(of_these)).scalar_one()
+    return {name: total - count for name, count in counts.items()}

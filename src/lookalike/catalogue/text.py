@@ -1,4 +1,4 @@
-"""Words: what of a source's metadata can be searched by text, and a user's words as a query for FTS5."""
+"""Words: what of a source's metadata can be searched by text, and what of a user's text is a word."""
 
 from __future__ import annotations
 
@@ -38,16 +38,6 @@ def words(text: str) -> list[str]:
     if not found:
         raise OptionError(f"text {text!r} has no word to look for; give at least one letter or digit")
     return found
-
-
-def query(words: list[str], part: str | None = None) -> str:
-    """The FTS5 query that all `words` match, in any part or in `part`.
-
-    Each word is a quoted string, inside which FTS5 knows no operators; side by side they mean AND. A word
-    that the tokenizer takes apart, such as `t-shirt`, is a phrase.
-    """
-    quoted = " ".join('"' + word.replace('"', '""') + '"' for word in words)
-    return f"{{{part}}} : ({quoted})" if part else quoted
 
 
 def _is_token_character(character: str) -> bool:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import zip_longest
-from pathlib import Path
-from shlex import quote
 
 import numpy as np
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
-from lookalike.catalogue import queries, schema, sqlite
+from lookalike.catalogue import schema
+from lookalike.catalogue.advice import REBUILD, RESTORE, make_anew, place_of_source
+from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import Problem
-from lookalike.catalogue.text import PARTS, parts
-from lookalike.errors import CollectionDamagedError, CollectionReadOnlyError
-
-RESTORE = "restore the file from a copy, or add everything to a new collection"
-REBUILD = "run lookalike rebuild, which makes the index of words anew too"
+from lookalike.catalogue.text import parts
+from lookalike.errors import CollectionDamagedError
 
 _first_place = (
     select(func.min(schema.places.c.path))
@@ -26,45 +24,31 @@ _first_place = (
     .scalar_subquery()
 )
 _named = (schema.sources.c.id, schema.sources.c.kind, _first_place)
-"""What `_where` and `_advice` say of a source."""
+"""What messages say of a source."""
 
 
-def problems(engine: Engine, path: Path) -> Iterator[Problem]:
-    """All damage in the catalogue of `engine`, in the file `path`, streamed. Reads every byte that is stored.
+def problems(
+    reading: Callable[[], AbstractContextManager[Connection]], queries: Queries
+) -> Iterator[Problem]:
+    """All damage in a catalogue, streamed; `reading` gives connections. Reads every byte that is stored.
 
-    Looks into: SQLite's own structures; references between tables; the counters; that metadata are JSON; each
-    vector's length, checksum and finiteness; that the full text is that of the metadata; sources without any
-    vector.
+    Looks into: the database's own structures; the counters; that metadata are JSON; each vector's length, checksum
+    and finiteness; that the full text is that of the metadata; sources without any vector.
     """
-    checks: tuple[Callable[[Connection], Iterator[Problem]], ...] = (
-        _structure,
-        _references,
-        _counters,
-        _metadata,
-        _vectors,
-        _text,
-        _without_vectors,
-    )
+    checks = (_structure, _counters, _metadata, _vectors, _text, _without_vectors)
     for check in checks:
         try:
-            with engine.connect().execution_options(yield_per=1000) as connection:
-                yield from check(connection)
+            with reading() as connection:
+                yield from check(connection, queries)
         except CollectionDamagedError as error:
-            yield Problem(str(error), str(path), RESTORE)
+            yield Problem(str(error), queries.dialect.name, RESTORE)
 
 
-def _structure(connection: Connection) -> Iterator[Problem]:
-    for (message,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-        if message != "ok":
-            yield Problem(message, "the database file", RESTORE)
+def _structure(connection: Connection, queries: Queries) -> Iterator[Problem]:
+    return queries.dialect.problems(connection)
 
 
-def _references(connection: Connection) -> Iterator[Problem]:
-    for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield Problem(f"refers to a row of {parent} that is not there", f"table {table}, row {row}", RESTORE)
-
-
-def _counters(connection: Connection) -> Iterator[Problem]:
+def _counters(connection: Connection, queries: Queries) -> Iterator[Problem]:
     state = connection.execute(select(schema.state)).one()
     stamped = select(schema.writes.c.stamp).where(schema.writes.c.generation == state.generation)
     if connection.execute(stamped).first() is None:
@@ -79,22 +63,21 @@ def _counters(connection: Connection) -> Iterator[Problem]:
             yield Problem(f"generation {generation} is still to come", f"table {table.name}", RESTORE)
 
 
-def _metadata(connection: Connection) -> Iterator[Problem]:
+def _metadata(connection: Connection, queries: Queries) -> Iterator[Problem]:
     for metadata, *named in connection.execute(select(schema.sources.c.metadata, *_named)):
         try:
             sound = isinstance(json.loads(metadata), dict)
         except ValueError:
             sound = False
         if not sound:
-            yield Problem("metadata are no JSON object", _where(*named), _advice(*named))
+            yield Problem("metadata are no JSON object", place_of_source(*named), make_anew(*named))
 
 
-def _vectors(connection: Connection) -> Iterator[Problem]:
+def _vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
     table = schema.vectors
-    for name in queries.features(connection):
-        key, record = queries.feature(connection, name)
+    for name, (key, record) in queries.features(connection).items():
         query = (
-            select(table.c.checksum, sqlite.bytes_of(table.c.vector), *_named)
+            select(table.c.checksum, queries.dialect.stored_bytes(table.c.vector), *_named)
             .join(schema.sources, schema.sources.c.number == table.c.number)
             .where(table.c.feature == key)
             .order_by(table.c.number)
@@ -110,26 +93,20 @@ def _vectors(connection: Connection) -> Iterator[Problem]:
                 what = "vector has NaN or infinity"
             else:
                 continue
-            yield Problem(what, f"feature {name} of {_where(*named)}", _advice(*named, feature=name))
+            yield Problem(
+                what, f"feature {name} of {place_of_source(*named)}", make_anew(*named, feature=name)
+            )
 
 
-def _text(connection: Connection) -> Iterator[Problem]:
-    index = sqlite.text_index.c
-    try:
-        # Under one snapshot with the comparison below. It writes nothing, though SQLite has it as an insert.
-        connection.exec_driver_sql(sqlite.CHECK_TEXT_INDEX)
-    except CollectionReadOnlyError:
-        pass  # which SQLite then refuses; the texts can be compared all the same
-    except CollectionDamagedError:
-        yield Problem("the index does not match its own text", "full text", REBUILD)
-        return
+def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
     stored = connection.execute(
-        select(schema.sources.c.number, schema.sources.c.metadata, *_named).order_by(schema.sources.c.number)
+        select(schema.sources.c.number, schema.sources.c.metadata, *_named).order_by(schema.sources.c.number),
+        execution_options={"yield_per": 1000},
     )
-    indexed = connection.execute(select(index.rowid, *(index[part] for part in PARTS)).order_by(index.rowid))
+    indexed = queries.dialect.indexed_text(connection)
     for source, row in zip_longest(stored, indexed):
         if row is None or (source is not None and source[0] < row[0]):
-            yield Problem("the text is missing", f"full text of {_where(*source[2:])}", REBUILD)
+            yield Problem("the text is missing", f"full text of {place_of_source(*source[2:])}", REBUILD)
             return
         if source is None or source[0] > row[0]:
             yield Problem("the text is of no source", f"full text, row {row[0]}", REBUILD)
@@ -138,30 +115,14 @@ def _text(connection: Connection) -> Iterator[Problem]:
             expected = parts(json.loads(source[1]))
         except (ValueError, AttributeError):
             continue  # `_metadata` tells of it
-        if expected != tuple(row[1:]):
-            where = f"full text of {_where(*source[2:])}"
+        if expected != row[1]:
+            where = f"full text of {place_of_source(*source[2:])}"
             yield Problem("the text is not that of the metadata", where, REBUILD)
 
 
-def _without_vectors(connection: Connection) -> Iterator[Problem]:
+def _without_vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
     has = select(schema.vectors.c.number).where(schema.vectors.c.number == schema.sources.c.number)
     query = select(*_named).where(~has.exists()).order_by(schema.sources.c.number)
     for named in connection.execute(query):
         what = "has no vector of any feature, so that no search finds it"
-        yield Problem(what, _where(*named), _advice(*named))
-
-
-def _where(id_: str, kind: str, place: str | None) -> str:
-    return f"source {id_}" if place is None else f"source {id_} ({place})"
-
-
-def _advice(id_: str, kind: str, place: str | None, *, feature: str | None = None) -> str:
-    """The commands that make a source anew."""
-    remove = f"run lookalike remove {'-- ' if id_.startswith('-') else ''}{quote(id_)}"
-    if place is None:
-        return f"{remove}, then add its vectors again"
-    if kind == "picture":
-        return f"{remove}, then lookalike add {quote(place)}"
-    into = f" --feature {quote(feature)}" if feature else ""
-    file = quote(place.rpartition("#")[0])
-    return f"{remove}, then lookalike import {file}{into} --on-duplicate skip"
+        yield Problem(what, place_of_source(*named), make_anew(*named))

@@ -12,19 +12,22 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
-from lookalike.catalogue import queries, sqlite
-from lookalike.catalogue.metadata import encoded
+from lookalike.catalogue.create import put_stamp
+from lookalike.catalogue.metadata import decoded_all, encoded
+from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
 from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
-from lookalike.catalogue.text import PARTS, parts
+from lookalike.catalogue.text import parts
 from lookalike.errors import DuplicateIdError, InputError, UnknownIdError, VectorError
 
 
 class Writer:
     """The writes of one transaction; `Catalogue.write` makes it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, queries: Queries) -> None:
         self._connection = connection
+        self._queries = queries
+        self._dialect = queries.dialect
         generation, self._next_number = connection.execute(
             select(state.c.generation, state.c.next_number)
         ).one()
@@ -37,11 +40,11 @@ class Writer:
             self._connection.execute(
                 update(state).values(generation=self._generation, next_number=self._next_number)
             )
-            queries.put_stamp(self._connection, self._generation)
+            put_stamp(self._connection, self._generation)
 
     def add_feature(self, feature: FeatureRecord) -> None:
         """Add a feature. Raises DuplicateIdError when there is one of that name."""
-        if feature.name in queries.features(self._connection):
+        if feature.name in self._queries.features(self._connection):
             raise DuplicateIdError(
                 f"feature {feature.name!r} is there already; drop it first or choose another name"
             )
@@ -64,14 +67,14 @@ class Writer:
 
         Raises: UnknownFeatureError.
         """
-        key, _ = queries.feature(self._connection, name)
+        key, _ = self._queries.feature(self._connection, name)
         written = json.dumps(dict(options), allow_nan=False)
         self._connection.execute(update(features).where(features.c.feature == key).values(options=written))
         self._wrote = True
 
     def drop_feature(self, name: str) -> None:
         """Remove a feature and all its vectors. Raises UnknownFeatureError."""
-        key, _ = queries.feature(self._connection, name)
+        key, _ = self._queries.feature(self._connection, name)
         self._connection.execute(delete(features).where(features.c.feature == key))
         self._wrote = True
 
@@ -132,17 +135,18 @@ class Writer:
 
     def forget_places(self, paths: Iterable[str]) -> None:
         """Forget places. Their sources stay; see `unplaced`. Unknown paths are passed over."""
-        self._delete(delete(places).where(places.c.path.in_(sqlite.members(paths))))
+        known = places.c.path.in_(self._dialect.members("paths", str))
+        self._delete(delete(places).where(known), paths=self._dialect.packed(list(paths)))
 
     def forget_rows(self, file: str, feature: str) -> Int64:
         """Forget the places `file#ROW` of sources with a vector of `feature`; return their numbers, ascending.
 
         Raises: UnknownFeatureError.
         """
-        key, _ = queries.feature(self._connection, feature)
+        key, _ = self._queries.feature(self._connection, feature)
         of_feature = places.c.number.in_(select(vectors.c.number).where(vectors.c.feature == key))
-        rows = (sqlite.is_row_of(places.c.path, file), places.c.modified_ns.is_(None), of_feature)
-        numbers = queries.column(self._connection, select(places.c.number).distinct().where(*rows))
+        rows = (self._dialect.is_row_of(places.c.path, file), places.c.modified_ns.is_(None), of_feature)
+        numbers = self._queries.column(self._connection, select(places.c.number).distinct().where(*rows))
         self._delete(delete(places).where(*rows))
         return numbers
 
@@ -151,17 +155,18 @@ class Writer:
 
         As this transaction sees it. Raises: UnknownFeatureError.
         """
-        key, _ = queries.feature(self._connection, feature)
+        key, _ = self._queries.feature(self._connection, feature)
         placed = select(places.c.number).where(places.c.number == sources.c.number)
         other = select(vectors.c.number).where(vectors.c.number == sources.c.number, vectors.c.feature != key)
-        query = select(sources.c.number).where(_in(sources.c.number, numbers), sources.c.kind == "row")
-        return queries.column(self._connection, query.where(~placed.exists(), ~other.exists()))
+        query = select(sources.c.number).where(self._chosen(sources.c.number), sources.c.kind == "row")
+        query = query.where(~placed.exists(), ~other.exists())
+        return self._queries.column(self._connection, query, numbers=self._packed(numbers))
 
     def unplaced(self) -> Int64:
         """Ascending numbers of the pictures without any place, as this transaction sees it."""
         placed = select(places.c.number).where(places.c.number == sources.c.number)
         query = select(sources.c.number).where(sources.c.kind == "picture", ~placed.exists())
-        return queries.column(self._connection, query)
+        return self._queries.column(self._connection, query)
 
     def add_vectors(self, feature: str, numbers: Sequence[int] | Int64, rows: Float32) -> None:
         """Give the sources `numbers` (n,) the vectors `rows` (n, d) of a feature; what they had is replaced.
@@ -199,7 +204,7 @@ class Writer:
         for number, fields in metadata.items():
             values = {"metadata": encoded(fields, f"source {number}"), "generation": self._generation}
             self._connection.execute(update(sources).where(sources.c.number == number).values(values))
-        self._connection.execute(delete(sqlite.text_index).where(_in(sqlite.text_index.c.rowid, metadata)))
+        self._dialect.forget_text(self._connection, metadata)
         self._index_text(metadata.items())
         self._wrote = True
 
@@ -212,21 +217,18 @@ class Writer:
         self._check_numbers(gone)
         if not gone:
             return
-        self._connection.execute(delete(sqlite.text_index).where(_in(sqlite.text_index.c.rowid, gone)))
-        self._connection.execute(delete(sources).where(_in(sources.c.number, gone)))
+        self._dialect.forget_text(self._connection, gone)
+        self._delete(delete(sources).where(self._chosen(sources.c.number)), numbers=self._packed(gone))
         rows = [{"number": number, "generation": self._generation} for number in sorted(gone)]
         self._connection.execute(insert(removals), rows)
-        self._wrote = True
 
     def rebuild_text(self) -> None:
         """Make the full-text index anew from the metadata."""
-        self._connection.exec_driver_sql("DROP TABLE IF EXISTS text_index")
-        self._connection.exec_driver_sql(sqlite.CREATE_TEXT_INDEX)
-        stored = self._connection.execution_options(yield_per=1000).execute(
-            select(sources.c.number, sources.c.metadata).order_by(sources.c.number)
-        )
-        for block in stored.partitions():
-            self._index_text((number, json.loads(metadata)) for number, metadata in block)
+        self._dialect.clear_text(self._connection)
+        query = select(sources.c.number, sources.c.id, sources.c.metadata).order_by(sources.c.number)
+        for block in self._connection.execute(query, execution_options={"yield_per": 1000}).partitions():
+            numbers, ids, written = zip(*block, strict=True)
+            self._index_text(zip(numbers, decoded_all(written, ids), strict=True))
         self._wrote = True
 
     def _check_ids(self, ids: list[str]) -> None:
@@ -236,23 +238,19 @@ class Writer:
             if one in seen:
                 raise DuplicateIdError(f"id {one!r} is given more than once")
             seen.add(one)
-        for one in queries.numbers(self._connection, ids):
+        for one in self._queries.numbers(self._connection, ids):
             raise DuplicateIdError(f"id {one!r} is there already; remove it first, or skip or replace it")
 
     def _check_numbers(self, numbers: Iterable[int]) -> None:
-        wanted = [int(number) for number in numbers]
-        known = queries.column(
-            self._connection, select(sources.c.number).where(_in(sources.c.number, wanted))
-        )
-        for unknown in set(wanted).difference(known.tolist()):
+        wanted = {int(number) for number in numbers}
+        query = select(sources.c.number).where(self._chosen(sources.c.number))
+        known = self._queries.column(self._connection, query, numbers=self._packed(wanted))
+        for unknown in wanted.difference(known.tolist()):
             raise UnknownIdError(f"there is no source with the number {unknown}")
 
     def _index_text(self, metadata: Iterable[tuple[int, Metadata]]) -> None:
-        rows = [
-            {"rowid": number, **dict(zip(PARTS, parts(fields), strict=True))} for number, fields in metadata
-        ]
-        if rows:
-            self._connection.execute(insert(sqlite.text_index), rows)
+        texts = [(number, parts(fields)) for number, fields in metadata]
+        self._dialect.index_text(self._connection, texts)
 
     def _place(self, placed: Iterable[tuple[int, Location]]) -> None:
         rows = []
@@ -262,11 +260,11 @@ class Writer:
                 {"path": place.path, "number": number, "size": place.size, "modified_ns": place.modified_ns}
             )
         if rows:
-            sqlite.upsert(places, rows, self._connection, key=["path"])
+            self._dialect.upsert(self._connection, places, rows, key=["path"])
             self._wrote = True
 
     def _put_vectors(self, feature: str, numbers: Sequence[int], rows: Float32) -> None:
-        key, record = queries.feature(self._connection, feature)
+        key, record = self._queries.feature(self._connection, feature)
         name = f"vectors of feature {feature!r}"
         checked = as_vectors(rows, dimension=record.dimension, metric=record.metric, name=name)
         blobs = [row.tobytes() for row in checked.astype("<f4", copy=False)]
@@ -281,16 +279,18 @@ class Writer:
             for number, blob in zip(numbers, blobs, strict=True)
         ]
         if values:
-            sqlite.upsert(vectors, values, self._connection, key=["number", "feature"])
+            self._dialect.upsert(self._connection, vectors, values, key=["number", "feature"])
             self._wrote = True
 
-    def _delete(self, statement: Any) -> None:
-        if self._connection.execute(statement).rowcount:
+    def _delete(self, statement: Any, **parameters: Any) -> None:
+        if self._connection.execute(statement, parameters).rowcount:
             self._wrote = True
 
+    def _chosen(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        return column.in_(self._dialect.members("numbers", int))
 
-def _in(of: ColumnElement[Any], numbers: Iterable[int]) -> ColumnElement[bool]:
-    return of.in_(sqlite.members(int(number) for number in numbers))
+    def _packed(self, numbers: Iterable[int] | Int64) -> Any:
+        return self._dialect.packed([int(number) for number in numbers])
 
 
 def _check_text(text: str, what: str) -> None:

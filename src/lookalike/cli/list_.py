@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -38,10 +37,10 @@ def list_(
     """
     sources = open_collection(folder).list(text=text, where=where or None, limit=limit)
     if as_json:
-        print_json([asdict(source) for source in sources])
+        print_json([source.to_json() for source in sources])
     elif as_jsonl:
         for source in sources:
-            print_json(asdict(source), indent=None)
+            print_json(source.to_json(), indent=None)
     else:
         for source in sources:
             size = f"{source.width}x{source.height}" if source.width else ""

@@ -1,0 +1,140 @@
+"""What a database does for the catalogue. `sqlite/` does it; another database is one more folder beside it.
+
+All SQL that is the same everywhere is written once, in SQLAlchemy Core, in the files beside this one; they use the
+dialect that they are handed, and know none by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
+
+from lookalike.catalogue.records import Problem
+from lookalike.catalogue.where import Condition
+from lookalike.errors import CollectionError
+
+
+class Dialect(Protocol):
+    """One database that holds, or will hold, one catalogue."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: the path of a file, or an address without its password."""
+        ...
+
+    # --- Connections ---
+
+    def create(self, fill: Callable[[Connection], None]) -> None:
+        """Make the index of words, and call `fill` to make the rest; all of it appears, or nothing.
+
+        Raises: CollectionExistsError, also when another process was first; CollectionError when it cannot be made.
+        """
+        ...
+
+    def connect(self) -> Engine:
+        """An engine, all of whose errors are LookalikeErrors. Its connections are in no transaction but by `begin`.
+
+        Its parameters have names (`paramstyle` is "named" or "pyformat"), as `Prepared` wants them.
+
+        Raises: CollectionMissingError.
+        """
+        ...
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """Begin a transaction that sees one state of the catalogue.
+
+        One that `writes` has the right to do so from the start, so that it cannot fail half-way because another
+        process wrote first.
+
+        Raises: CollectionLockedError when another process goes on writing.
+        """
+        ...
+
+    # --- Statements ---
+
+    def translated(self, error: Exception) -> CollectionError:
+        """The error of Lookalike's own that says what an error of the driver means."""
+        ...
+
+    def members(self, name: str, of: type[int] | type[str]) -> Select[Any]:
+        """A query for the values of the parameter `name`, which is a `packed` list of any length."""
+        ...
+
+    def packed(self, values: Sequence[int] | Sequence[str]) -> Any:
+        """A list as the one parameter that `members` reads."""
+        ...
+
+    def as_list(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        """An aggregate: the rows as one JSON list, of values if there is one column, else of lists."""
+        ...
+
+    def upsert(
+        self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
+    ) -> None:
+        """Insert `rows`, or update those whose `key` is there."""
+        ...
+
+    def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
+        """The column, null where what is stored is no bytes."""
+        ...
+
+    def is_row_of(self, path: ColumnElement[str], file: str) -> ColumnElement[bool]:
+        """Whether `path` is `file#ROW`. The file `x#1.npy` is no row of `x`."""
+        ...
+
+    # --- Metadata, JSON text as `metadata.encoded` writes it ---
+
+    def meets(self, condition: Condition) -> ColumnElement[bool]:
+        """`condition` on the metadata of `sources`, as `Where.matches` defines it."""
+        ...
+
+    def has_field(self, field: str) -> ColumnElement[bool]:
+        """Whether the metadata of `sources` have `field` (null counts as not)."""
+        ...
+
+    def field_entries(self) -> Any:
+        """`sources.metadata` taken apart: one row (`key`, `type`) a field, to be joined with `sources`."""
+        ...
+
+    # --- The index of words ---
+
+    @property
+    def text_number(self) -> ColumnElement[int]:
+        """The column of the index of words that has the source's number."""
+        ...
+
+    def index_text(self, connection: Connection, texts: Sequence[tuple[int, Sequence[str]]]) -> None:
+        """Put sources, by number, into the index of words, each with the text of each of `text.PARTS`."""
+        ...
+
+    def forget_text(self, connection: Connection, numbers: Iterable[int]) -> None:
+        """Take sources out of the index of words."""
+        ...
+
+    def clear_text(self, connection: Connection) -> None:
+        """Make the index of words anew, with nothing in it, whatever state it is in."""
+        ...
+
+    def indexed_text(self, connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """What `index_text` put there, in ascending order of number."""
+        ...
+
+    def text_matches(self, words: Sequence[str], part: str | None = None) -> ColumnElement[bool]:
+        """Whether a row of the index has all `words`, in any part or in `part`."""
+        ...
+
+    def text_score(self, words: Sequence[str]) -> ColumnElement[float]:
+        """How well a row that has all `words` matches them; higher is better."""
+        ...
+
+    # --- State ---
+
+    def bytes_used(self, connection: Connection) -> int:
+        """Bytes that the catalogue takes on disk."""
+        ...
+
+    def problems(self, connection: Connection) -> Iterator[Problem]:
+        """Damage of the database's own structures, the index of words among them."""
+        ...

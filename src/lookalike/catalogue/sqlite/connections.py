@@ -1,0 +1,105 @@
+"""Connections to a catalogue's file: how it is opened, by whom it may be written, and what is kept open."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from lookalike.catalogue.sqlite.errors import error_name, translated
+from lookalike.errors import CollectionReadOnlyError
+
+BUSY_TIMEOUT_SECONDS = 10.0
+CACHE_KIB = 65_536
+WAL_LIMIT_BYTES = 64 << 20
+KEPT_CONNECTIONS = 8
+"""Connections that stay open when nobody uses them; there is no limit to those in use."""
+
+
+class Frozen(sqlite3.Connection):
+    """A connection that takes the file to be one that nobody writes."""
+
+
+def engine_of(path: Path) -> Engine:
+    """An engine for the file `path`, which must be there. All of SQLite's errors leave it as LookalikeErrors.
+
+    What may only be read, be it the file, its folder or the medium, is opened for reading.
+    """
+    # No reset by the pool: closing a connection ends its transaction already.
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: _open(path),
+        paramstyle="named",
+        poolclass=QueuePool,
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=-1,
+    )
+
+    @event.listens_for(engine, "checkin")
+    def checkin(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        if isinstance(connection, Frozen):
+            record.invalidate(soft=True)  # somebody else may write before it is used again
+
+    translate_errors(engine, str(path))
+    return engine
+
+
+def translate_errors(engine: Engine, name: str) -> None:
+    """Let all of SQLite's errors leave `engine` as LookalikeErrors about the catalogue `name`."""
+
+    @event.listens_for(engine, "handle_error")
+    def handle_error(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, sqlite3.Error):
+            raise translated(context.original_exception, name) from context.original_exception
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        # SQLite itself falls back to reading where only the file may not be written.
+        return opened(path, "mode=rw", ["journal_mode = WAL"])
+    except sqlite3.OperationalError as error:
+        if not error_name(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            raise
+        # The files that processes share cannot be made beside it. Without a log, nobody has it open who
+        # could write it, and the file by itself is all that was committed.
+        log = path.with_name(path.name + "-wal")
+        if log.is_file() and log.stat().st_size:
+            raise CollectionReadOnlyError(
+                f"{path} was not closed by its last writer and may not be written here; open it once where "
+                "it may be"
+            ) from error
+        return opened(path, "mode=ro&immutable=1", [], Frozen)
+
+
+def opened(
+    path: Path, mode: str, pragmas: Sequence[str], factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    """A connection of the driver, which begins no transaction by itself."""
+    connection = sqlite3.connect(
+        f"file:{quote(os.fsencode(path.absolute()))}?{mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
+    try:
+        for pragma in (
+            *pragmas,
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = -{CACHE_KIB}",
+            f"journal_size_limit = {WAL_LIMIT_BYTES}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,141 @@
+"""SQLite behind the contract of `catalogue/dialect.py`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert as insert_or_update
+
+from lookalike.catalogue.records import Problem
+from lookalike.catalogue.sqlite import conditions, connections, creation, structure, words
+from lookalike.catalogue.sqlite.errors import translated
+from lookalike.catalogue.text import PARTS
+from lookalike.catalogue.where import Condition
+from lookalike.errors import CollectionError, CollectionMissingError
+
+
+class Sqlite:
+    """A catalogue in the SQLite file `path`: the `Dialect` of SQLite."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def create(self, fill: Callable[[Connection], None]) -> None:
+        def fill_with_words(connection: Connection) -> None:
+            connection.exec_driver_sql(words.CREATE)
+            fill(connection)
+
+        creation.create(self._path, fill_with_words)
+
+    def connect(self) -> Engine:
+        if not self._path.is_file():
+            raise CollectionMissingError(f"{self._path} is not there; create a collection first")
+        return connections.engine_of(self._path)
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        except sqlite3.Error as error:
+            raise self.translated(error) from error
+        finally:
+            cursor.close()
+
+    def translated(self, error: Exception) -> CollectionError:
+        return translated(error, self.name)
+
+    def members(self, name: str, of: type[int] | type[str]) -> Select[Any]:
+        # One parameter, JSON text, as SQLite limits the number of parameters.
+        values = func.json_each(bindparam(name, type_=Text))
+        return select(values.table_valued("value", name=name).c.value)
+
+    def packed(self, values: Sequence[int] | Sequence[str]) -> str:
+        return json.dumps(values)
+
+    def as_list(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_group_array(columns[0] if len(columns) == 1 else func.json_array(*columns))
+
+    def upsert(
+        self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
+    ) -> None:
+        if rows:
+            statement = insert_or_update(target)
+            changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+            connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+
+    def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
+        # SQLite stores anything anywhere, and the driver fails on it.
+        return case((func.typeof(column) == "blob", column))
+
+    def is_row_of(self, path: ColumnElement[str], file: str) -> ColumnElement[bool]:
+        row = func.substr(path, len(file) + 2)
+        # A range, as it is answered by the index: "$" is the character after "#".
+        return and_(path > f"{file}#", path < f"{file}$", row.op("NOT GLOB", is_comparison=True)("*[^0-9]*"))
+
+    def meets(self, condition: Condition) -> ColumnElement[bool]:
+        return conditions.meets(condition)
+
+    def has_field(self, field: str) -> ColumnElement[bool]:
+        return conditions.has_field(field)
+
+    def field_entries(self) -> Any:
+        return conditions.field_entries()
+
+    @property
+    def text_number(self) -> ColumnElement[int]:
+        return words.text_index.c.rowid
+
+    def index_text(self, connection: Connection, texts: Sequence[tuple[int, Sequence[str]]]) -> None:
+        rows = [{"rowid": number, **dict(zip(PARTS, parts, strict=True))} for number, parts in texts]
+        if rows:
+            connection.execute(insert(words.text_index), rows)
+
+    def forget_text(self, connection: Connection, numbers: Iterable[int]) -> None:
+        chosen = self.text_number.in_(self.members("numbers", int))
+        connection.execute(delete(words.text_index).where(chosen), {"numbers": self.packed(list(numbers))})
+
+    def clear_text(self, connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS text_index")
+        connection.exec_driver_sql(words.CREATE)
+
+    def indexed_text(self, connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
+        index = words.text_index.c
+        query = select(index.rowid, *(index[part] for part in PARTS)).order_by(index.rowid)
+        for number, *parts in connection.execute(query, execution_options={"yield_per": 1000}):
+            yield number, tuple(parts)
+
+    def text_matches(self, words_: Sequence[str], part: str | None = None) -> ColumnElement[bool]:
+        return words.matches(words_, part)
+
+    def text_score(self, words_: Sequence[str]) -> ColumnElement[float]:
+        return words.score
+
+    def bytes_used(self, connection: Connection) -> int:
+        files = (self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def problems(self, connection: Connection) -> Iterator[Problem]:
+        return structure.problems(connection)
