@@ -24,7 +24,7 @@ from benchmarks.runner import ROOT, Plan, machine, measure, parse_pythons
 from benchmarks.table import read, report
 from lookalike.errors import LookalikeError
 
-SMALL_PEERS = ("lookalike", "faiss-ivf", "scann", "hnswlib", "faiss-lsh", "brute-force")
+SMALL_PEERS = ("lookalike", "faiss-ivf", "scann", "symphonyqg", "hnswlib", "faiss-lsh", "brute-force")
 
 
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
