@@ -109,6 +109,25 @@ def test_the_lock_is_freed_after_an_error(folder: Path) -> None:
         assert collection.remove("name0") == 1
 
 
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL])
+def test_a_file_system_without_locks_takes_one_writer_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    with Collection.open(folder) as collection:
+        assert collection.remove("name0") == 1
+        with (
+            writer_lock(folder, "test"),
+            pytest.raises(CollectionLockedError, match=rf"process {os.getpid()} .*lookalike test, since"),
+        ):
+            collection.remove("name1")
+        assert collection.remove("name1") == 1
+    assert not list(folder.rglob("*.claim"))
+
+
 def test_a_lock_without_a_name_is_still_a_lock(folder: Path) -> None:
     with writer_lock(folder, "test"):
         (folder / "writer.json").write_text("{")

@@ -6,48 +6,47 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from lookalike.errors import CollectionLockedError
+from lookalike.locks import exclusive
 
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     """Hold the collection's writer lock while the body runs.
 
-    The lock is the operating system's, so it ends with the process, however that ends. `purpose` ("add") is
-    what the next writer is told, beside the process and the time; on a full disk it is not told.
+    It ends with the process, however that ends; see `lookalike.locks`. `purpose` ("add") is what the next writer is
+    told, beside the process and the time; on a full disk it is not told.
 
     Raises:
         CollectionLockedError: somebody else is writing; the message says who, where, what and since when. Or the
             lock cannot be made, as in a folder that may not be written.
     """
     owner = folder / "writer.json"
-    lock = FileLock(folder / "writer.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise CollectionLockedError(
-            f"{folder} is being written by {_describe(owner)}; try again later"
-        ) from None
-    except OSError as error:
-        raise CollectionLockedError(
-            f"{folder / 'writer.lock'} cannot be made ({error.strerror}); check the folder's permissions and the disk"
-        ) from None
-    try:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        holder = {"process": os.getpid(), "host": socket.gethostname(), "since": now, "purpose": purpose}
-        with suppress(OSError):
-            owner.write_text(json.dumps(holder))
-        yield
-    finally:
-        with suppress(OSError):
-            owner.unlink()
-        lock.release()
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(folder / "writer.lock", wait=False))
+        except BlockingIOError:
+            raise CollectionLockedError(
+                f"{folder} is being written by {_describe(owner)}; try again later"
+            ) from None
+        except OSError as error:
+            raise CollectionLockedError(
+                f"{folder / 'writer.lock'} cannot be made ({error.strerror}); check the folder's permissions and "
+                "the disk"
+            ) from None
+        try:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            holder = {"process": os.getpid(), "host": socket.gethostname(), "since": now, "purpose": purpose}
+            with suppress(OSError):
+                owner.write_text(json.dumps(holder))
+            yield
+        finally:
+            with suppress(OSError):
+                owner.unlink()
 
 
 def _describe(owner: Path) -> str:

@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.errors import IndexFormatError
+from lookalike.locks import CLAIM, exclusive
 
 MAGIC = "lookalike index"
 VERSION = 3
@@ -58,11 +59,9 @@ def writing(path: Path) -> Iterator[Writer]:
 
     Raises IndexFormatError where `path` holds something that is not an index.
     """
-    from filelock import FileLock  # who only searches does without
-
     _names(path)  # before a lock is put there
     path.mkdir(parents=True, exist_ok=True)
-    with FileLock(path / LOCK):
+    with exclusive(path / LOCK, wait=True):
         yield Writer(path)
 
 
@@ -265,7 +264,12 @@ def _names(path: Path) -> set[str]:
     if not path.is_dir():
         raise IndexFormatError(f"{path}: is a file, and an index is a directory; give another path")
     names = {file.name for file in path.iterdir()}
-    own = {name for name in names if _FILE.fullmatch(name)} | {MANIFEST, f"{MANIFEST}.new", LOCK}
+    own = {name for name in names if _FILE.fullmatch(name)} | {
+        MANIFEST,
+        f"{MANIFEST}.new",
+        LOCK,
+        LOCK + CLAIM,
+    }
     if names - own:
         raise IndexFormatError(
             f"{path}: holds {min(names - own)}, which is no part of an index; give another"
