@@ -27,7 +27,7 @@ class Extractor(Protocol):
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 of the model file and its description in hex; empty where there is no model."""
+        """SHA-256 in hex of the model's files and its description; empty where there is no model."""
 
     @property
     def dimension(self) -> int:

@@ -14,6 +14,7 @@ from PIL import Image
 from lookalike.arrays import Float32, Metric
 from lookalike.errors import MissingDependencyError, ModelError
 from lookalike.features.base import DECODED_SIDE
+from lookalike.features.onnx_files import weight_files
 from lookalike.features.preprocess import Description, read_description
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ class OnnxNetwork:
                 "networks in ONNX need ONNX Runtime; pip install 'lookalike[onnx]'"
             ) from None
         self._path, description = _model_and_description(Path(model), options)
+        weights = weight_files(self._path)  # before ONNX Runtime opens what the model names
         self._session = _session(onnxruntime, self._path)
         self._input_type, self._description = self._fitted(description)
         self._output = self._chosen_output()
         self._description = replace(self._description, output=self._output)
-        self.model_hash = self._description.digest(self._path, *_external_data(self._path))
+        self.model_hash = self._description.digest(self._path, *weights)
         # What the model declares may be open or wrong; one run on a picture of every brightness tells.
         ramp = np.add.outer(np.arange(256), np.arange(256)) // 2
         probe = Image.fromarray(ramp.astype(np.uint8)).convert("RGB")
@@ -186,12 +188,6 @@ def _session(onnxruntime: Any, path: Path) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a dozen kinds of its own
         raise ModelError(f"{path}: is not a model that ONNX Runtime loads ({_one_line(error)})") from error
-
-
-def _external_data(path: Path) -> list[Path]:
-    """Files that hold the weights of models beyond 2 GB, by the names that exporters give them."""
-    names = (f"{path.name}.data", f"{path.name}_data")
-    return [path.with_name(name) for name in names if path.with_name(name).is_file()]
 
 
 def _one_line(error: Exception) -> str:
