@@ -5,11 +5,13 @@ from lookalike.hashing.clusters import Clusters
 from lookalike.hashing.cross_polytope import CrossPolytope
 from lookalike.hashing.hyperplane import Hyperplane
 from lookalike.hashing.p_stable import PStable
+from lookalike.hashing.spec import FamilySpec
 
 __all__ = [
     "Clusters",
     "CrossPolytope",
     "Family",
+    "FamilySpec",
     "Hyperplane",
     "PStable",
     "family_from_json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32
-from lookalike.errors import OptionError
+from lookalike.errors import OptionError, VectorError
 
 UInt64 = npt.NDArray[np.uint64]
 Parameters = dict[str, Any]
@@ -74,12 +75,13 @@ class Family(ABC):
         return None
 
     def table_uuids(self) -> tuple[str, ...]:
-        """Return the UUIDv5 of each table, made of the parameters (seed among them) and its number."""
-        parameters = sorted(self.parameters().items())
-        return tuple(
-            str(uuid.uuid5(TABLE_NAMESPACE, f"{self.name} {parameters} {table}"))
-            for table in range(self.tables)
-        )
+        """Return the UUIDv5 of each table, made of the parameters, what `fit` drew or learned, and its number."""
+        drawn = hashlib.sha256()
+        for name, array in sorted(self.arrays().items()):
+            drawn.update(f"{name} {array.shape}".encode())
+            drawn.update(np.ascontiguousarray(array).data)
+        functions = f"{self.name} {sorted(self.parameters().items())} {drawn.hexdigest()}"
+        return tuple(str(uuid.uuid5(TABLE_NAMESPACE, f"{functions} {table}")) for table in range(self.tables))
 
     def to_json(self) -> Parameters:
         """Return the whole fitted family as JSON types; arrays are base64 of little-endian bytes."""
@@ -90,23 +92,83 @@ class Family(ABC):
         }
 
 
-def checked(name: str, value: int, low: int, high: int | None = None) -> int:
+def checked(name: str, value: Any, low: int, high: int | None = None) -> int:
     """Return a parameter that is a whole number from `low` to `high`; raise OptionError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high and value > high):
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
         span = f"from {low}" if high is None else f"from {low} to {high}"
         raise OptionError(f"{name} is {value!r}; give a whole number {span}")
-    return value
+    return int(value)
 
 
-def fitted(family: Family, vectors: Float32) -> None:
-    """Raise OptionError where `family` is not fitted, or was for another dimension than that of `vectors`."""
+def checked_flag(name: str, value: Any) -> bool:
+    """Return a parameter that is true or false; raise OptionError otherwise."""
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{name} is {value!r}; give True or False")
+    return bool(value)
+
+
+def as_sample(vectors: npt.ArrayLike, family: Family) -> Float32:
+    """Return what `family` is to be fitted to, (n, d); raise VectorError for another shape or numbers not finite."""
+    sample = _as_block(vectors, family)
+    if not np.isfinite(sample).all():
+        raise VectorError(f"hash family {family.name} is given NaN or infinity; leave those vectors out")
+    return sample
+
+
+def as_hashable(vectors: npt.ArrayLike, family: Family) -> Float32:
+    """Return `vectors` (n, d) as the fitted `family` takes them.
+
+    Raises:
+        OptionError: the family is not fitted, or was for another dimension.
+        VectorError: another shape, or no numbers.
+    """
     if family.dimension is None:
         raise OptionError(f"hash family {family.name} is not fitted; call fit first")
-    if vectors.shape[1] != family.dimension:
+    block = _as_block(vectors, family)
+    if block.shape[1] != family.dimension:
         raise OptionError(
-            f"hash family {family.name} is fitted for dimension {family.dimension}, not {vectors.shape[1]}; "
+            f"hash family {family.name} is fitted for dimension {family.dimension}, not {block.shape[1]}; "
             "fit another"
         )
+    return block
+
+
+def mean_of(sample: Float32) -> Float32:
+    """Return the mean of `sample` (n, d), (d,); zeros where it has no rows."""
+    if not len(sample):
+        return np.zeros(sample.shape[1], dtype=np.float32)
+    mean: Float32 = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
+
+
+def restored_mean(family: Family, arrays: Mapping[str, npt.NDArray[Any]], dimension: int) -> Float32:
+    """Return the mean that `arrays` kept of a centred family; raise OptionError where it is none."""
+    mean = arrays["mean"]
+    if mean.dtype != np.float32 or mean.shape != (dimension,):
+        raise OptionError(f"hash family {family.name}: its mean is {mean.dtype} {mean.shape}; make it again")
+    check_finite(family, mean)
+    return mean
+
+
+def check_finite(family: Family, *arrays: npt.NDArray[Any]) -> None:
+    """Raise OptionError where arrays that a family kept hold what no fit gives."""
+    if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays):
+        raise OptionError(f"hash family {family.name}: its arrays hold NaN or infinity; make it again")
+
+
+def _as_block(vectors: npt.ArrayLike, family: Family) -> Float32:
+    try:
+        block: Float32 = np.asarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise VectorError(
+            f"hash family {family.name} is given what is no array of numbers ({error})"
+        ) from None
+    if block.ndim != 2 or not block.shape[1]:
+        raise VectorError(
+            f"hash family {family.name} is given an array of shape {block.shape}; give (rows, dimension)"
+        )
+    return block
 
 
 def token(table: int, key: int) -> str:
@@ -136,7 +198,7 @@ def family_from_parts(
     Raises:
         OptionError: no such family, or parts that do not fit together.
     """
-    known = {family.name: family for family in Family.__subclasses__()}
+    known = known_families()
     if name not in known:
         raise OptionError(f"hash family {name!r} is not known; choose one of {', '.join(sorted(known))}")
     try:
@@ -146,6 +208,11 @@ def family_from_parts(
     except (KeyError, TypeError, ValueError) as error:
         raise OptionError(f"hash family {name!r}: its parts do not fit together ({error})") from error
     return family
+
+
+def known_families() -> dict[str, type[Family]]:
+    """Return the families by name."""
+    return {family.name: family for family in Family.__subclasses__()}
 
 
 def _array_to_json(array: npt.NDArray[Any]) -> Parameters:

@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32
 from lookalike.errors import OptionError
-from lookalike.hashing.base import Arrays, Family, Parameters, UInt64, checked, fitted
+from lookalike.hashing.base import (
+    Arrays,
+    Family,
+    Parameters,
+    UInt64,
+    as_hashable,
+    as_sample,
+    check_finite,
+    checked,
+    checked_flag,
+)
 from lookalike.hashing.k_means import many_means, nearest_centroid, squared_distances
 
 
@@ -31,7 +41,7 @@ class Clusters(Family):
         """Make a family of `sections` tables of at most `clusters` keys each. Raises OptionError."""
         self.sections = self.tables = checked("sections", sections, 1, 4096)
         self.clusters = checked("clusters", clusters, 1, 2**24)
-        self.rotation = bool(rotation)
+        self.rotation = checked_flag("rotation", rotation)
         self.seed = checked("seed", seed, 0)
         self.dimension: int | None = None
         self._components: Float32 | None = None
@@ -39,6 +49,7 @@ class Clusters(Family):
 
     def fit(self, sample: Float32) -> Self:
         """Learn centroids (at most one a row) and, with rotation, components from `sample` (n, d), n >= 1."""
+        sample = as_sample(sample, self)
         if not len(sample):
             raise OptionError(
                 "hash family clusters learns from vectors, and the sample has none; give at least one"
@@ -69,7 +80,7 @@ class Clusters(Family):
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
         """Return keys, shape (q, sections, min(probes, number of centroids))."""
         turned = self._turned(queries)
-        probes = min(probes, len(self._centroids[0]))
+        probes = min(checked("probes", probes, 1), len(self._centroids[0]))
         keys = np.empty((len(queries), self.sections, probes), dtype=np.uint64)
         for table, columns in enumerate(self._columns(turned.shape[1])):
             distances = squared_distances(turned[:, columns], self._centroids[table])
@@ -101,6 +112,7 @@ class Clusters(Family):
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         centroids = [arrays[f"centroids_{i}"] for i in range(self.sections)]
         components = arrays["components"] if self.rotation else None
+        check_finite(self, *centroids, *([] if components is None else [components]))
         self.dimension = sum(section.shape[1] for section in centroids)
         if components is not None and components.shape != (self.dimension, self.dimension):
             raise OptionError("hash family clusters: its components do not fit its centroids; make it again")
@@ -119,7 +131,7 @@ class Clusters(Family):
         return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     def _turned(self, vectors: Float32) -> Float32:
-        fitted(self, vectors)
+        vectors = as_hashable(vectors, self)
         return vectors if self._components is None else vectors @ self._components
 
 

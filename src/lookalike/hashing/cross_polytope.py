@@ -12,7 +12,18 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32
 from lookalike.errors import OptionError
-from lookalike.hashing.base import Arrays, Family, Parameters, UInt64, checked, fitted
+from lookalike.hashing.base import (
+    Arrays,
+    Family,
+    Parameters,
+    UInt64,
+    as_hashable,
+    as_sample,
+    checked,
+    checked_flag,
+    mean_of,
+    restored_mean,
+)
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -36,12 +47,14 @@ class CrossPolytope(Family):
     Probes are vertices of least total squared difference between the largest coordinate and theirs (section 5 of
     the paper), the first of them in order of it.
 
-    Deviations: vectors are padded to no fewer than 32 axes; sparse vectors are not hashed to fewer dimensions first.
+    Deviations: vectors are padded to no fewer than 32 axes; a family that is `centred` hashes vectors about the mean
+    of its sample, without which those that all lie to one side of the origin share few buckets; sparse vectors are
+    not hashed to fewer dimensions first.
     """
 
     name = "cross-polytope"
 
-    def __init__(self, *, tables: int, bits: int, seed: int = 0) -> None:
+    def __init__(self, *, tables: int, bits: int, centred: bool = False, seed: int = 0) -> None:
         """Make a family of `tables` tables of 2**`bits` (1..63) buckets each. Raises OptionError.
 
         Args:
@@ -50,12 +63,14 @@ class CrossPolytope(Family):
         """
         self.tables = checked("tables", tables, 1, 4096)
         self.bits = checked("bits", bits, 1, 63)
+        self.centred = checked_flag("centred", centred)
         self.seed = checked("seed", seed, 0)
         self.dimension: int | None = None
         self._arrays: Arrays = {}
 
     def fit(self, sample: Float32) -> Self:
-        """Draw the signs for the dimension of `sample`."""
+        """Draw the signs for the dimension of `sample` (n, d), and take its mean where `centred`."""
+        sample = as_sample(sample, self)
         self.dimension = sample.shape[1]
         axes = _axes(self.dimension)
         functions = self.tables * len(self._function_bits(axes))
@@ -64,10 +79,13 @@ class CrossPolytope(Family):
             "first_signs": _signs(random, (functions, self.dimension)),
             "later_signs": _signs(random, (ROUNDS - 1, functions, axes)),
         }
+        if self.centred:
+            self._arrays["mean"] = mean_of(sample)
         return self
 
     def keys(self, vectors: Float32) -> UInt64:
         """Return keys, shape (n, tables)."""
+        vectors = as_hashable(vectors, self)
         keys = np.zeros((len(vectors), self.tables), dtype=np.uint64)
         for rows, functions in self._turned(vectors, 0):
             for coordinates, shift in functions:
@@ -76,7 +94,8 @@ class CrossPolytope(Family):
 
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
         """Return keys, shape (q, tables, min(probes, 2**bits))."""
-        probes = min(probes, 2**self.bits)
+        queries = as_hashable(queries, self)
+        probes = min(checked("probes", probes, 1), 2**self.bits)
         probed = np.empty((len(queries), self.tables, probes), dtype=np.uint64)
         # Sums that are sorted, as float32 with int64 places.
         for rows, functions in self._turned(
@@ -111,12 +130,13 @@ class CrossPolytope(Family):
 
     def parameters(self) -> Parameters:
         """Return what the constructor takes."""
-        return {"tables": self.tables, "bits": self.bits, "seed": self.seed}
+        return {"tables": self.tables, "bits": self.bits, "centred": self.centred, "seed": self.seed}
 
     def arrays(self) -> Arrays:
         """Return the signs, int8: of the first round (functions, d), of later ones (2, functions, D).
 
-        There are as many functions as the tables have together, those of one table in succession.
+        There are as many functions as the tables have together, those of one table in succession. Where `centred`,
+        there is the mean too, float32 (d,).
         """
         return dict(self._arrays)
 
@@ -134,6 +154,8 @@ class CrossPolytope(Family):
             raise OptionError("hash family cross-polytope: signs are not 1 and -1 of int8; make it again")
         self.dimension = dimension
         self._arrays = {"first_signs": first, "later_signs": later}
+        if self.centred:
+            self._arrays["mean"] = restored_mean(self, arrays, dimension)
 
     def _function_bits(self, axes: int) -> list[int]:
         """Return the bits of each function of a key."""
@@ -147,7 +169,7 @@ class CrossPolytope(Family):
 
         Coordinates are (rows, tables, axes looked at). `bytes_a_row` is what the caller makes of each row.
         """
-        fitted(self, vectors)
+        mean = self._arrays.get("mean")
         first, later = self._arrays["first_signs"], self._arrays["later_signs"]
         functions, axes = later.shape[1:]
         bits = self._function_bits(axes)
@@ -155,7 +177,7 @@ class CrossPolytope(Family):
         for start in range(0, len(vectors), step):
             rows = slice(start, min(start + step, len(vectors)))
             turned = np.zeros((rows.stop - start, functions, axes), dtype=np.float32)
-            scaled = _scaled(vectors[rows])
+            scaled = _scaled(vectors[rows] if mean is None else vectors[rows] - mean)
             np.multiply(scaled[:, np.newaxis], first, out=turned[..., : first.shape[1]])
             turned = hadamard(turned)
             for signs in later:

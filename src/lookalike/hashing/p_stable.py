@@ -9,9 +9,19 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import as_finite
 from lookalike.arrays import Float32
 from lookalike.errors import OptionError
-from lookalike.hashing.base import Arrays, Family, Parameters, UInt64, checked, fitted
+from lookalike.hashing.base import (
+    Arrays,
+    Family,
+    Parameters,
+    UInt64,
+    as_hashable,
+    as_sample,
+    check_finite,
+    checked,
+)
 from lookalike.hashing.perturbation import cheapest_subsets
 
 Float64 = npt.NDArray[np.float64]
@@ -56,11 +66,11 @@ class PStable(Family):
         """
         if distance not in ("euclidean", "l1"):
             raise OptionError(f"distance {distance!r} is not known to p-stable; choose euclidean or l1")
-        if not (math.isfinite(bucket_size) and bucket_size > 0):
-            raise OptionError(f"bucket_size is {bucket_size}; give a length above 0")
+        self.bucket_size = as_finite(bucket_size, "bucket_size")
+        if isinstance(bucket_size, bool) or self.bucket_size <= 0:
+            raise OptionError(f"bucket_size is {bucket_size!r}; give a length above 0")
         self.tables = checked("tables", tables, 1, 4096)
         self.floors = checked("floors", floors, 1, 31)
-        self.bucket_size = float(bucket_size)
         self.table_size = checked("table_size", table_size, 2, LARGEST_TABLE)
         self.distance = distance
         self.seed = checked("seed", seed, 0)
@@ -68,7 +78,8 @@ class PStable(Family):
         self._arrays: Arrays = {}
 
     def fit(self, sample: Float32) -> Self:
-        """Draw W, e and p for the dimension of `sample`."""
+        """Draw W, e and p for the dimension of `sample` (n, d)."""
+        sample = as_sample(sample, self)
         self.dimension = sample.shape[1]
         random = np.random.default_rng(self.seed)
         drawn = (self.dimension, self.tables * self.floors)
@@ -88,10 +99,10 @@ class PStable(Family):
 
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
         """Return keys, shape (q, tables, min(probes, 3**floors))."""
+        probes = min(checked("probes", probes, 1), 3**self.floors)
         positions = self._positions(queries)
         floors = np.floor(positions)
         below = positions - floors
-        probes = min(probes, 3**self.floors)
         keys = np.empty((len(queries), self.tables, probes), dtype=np.uint64)
         costs = np.square(np.concatenate((below, 1 - below), axis=2)).astype(np.float32)
         for query in range(len(queries)):
@@ -141,15 +152,20 @@ class PStable(Family):
             or directions.shape[1] != self.tables * self.floors
             or arrays["offsets"].shape != drawn
             or arrays["multipliers"].shape != drawn
+            or directions.dtype != np.float32
+            or arrays["offsets"].dtype != np.float64
             or arrays["multipliers"].dtype != np.int64
+            or arrays["multipliers"].min() < 0
+            or arrays["multipliers"].max() >= self.table_size
         ):
             raise OptionError("hash family p-stable: its arrays do not fit its parameters; make it again")
+        check_finite(self, directions, arrays["offsets"])
         self.dimension = directions.shape[0]
         self._arrays = {name: arrays[name] for name in ("directions", "offsets", "multipliers")}
 
     def _positions(self, vectors: Float32) -> Float64:
         """Return (v W + e) / bucket_size, shape (n, tables, floors)."""
-        fitted(self, vectors)
+        vectors = as_hashable(vectors, self)
         projected = (vectors @ self._arrays["directions"]).reshape(len(vectors), self.tables, self.floors)
         positions: Float64 = (projected.astype(np.float64) + self._arrays["offsets"]) / self.bucket_size
         return positions
