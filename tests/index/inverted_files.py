@@ -1,4 +1,4 @@
-"""Clustered rows and their partitions, for tests."""
+"""Clustered rows and their inverted files, for tests."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.sketches.sketched_rows import SketchedRows
 
 
 def clustered(random: Any, rows: int, dimension: int, clusters: int = 40) -> npt.NDArray[np.float32]:
@@ -16,8 +17,8 @@ def clustered(random: Any, rows: int, dimension: int, clusters: int = 40) -> npt
     return np.asarray(members, dtype=np.float32)
 
 
-def partition_of(vectors: npt.NDArray[Any], metric: Any, buckets: int, seed: int = 0) -> InvertedFile:
-    """Return the partition of `vectors` by their nearest of so many rows; ids are row numbers."""
+def inverted_file_of(vectors: npt.NDArray[Any], metric: Any, buckets: int, seed: int = 0) -> InvertedFile:
+    """Return the inverted file of `vectors` in that number of buckets; ids are row numbers."""
     random = np.random.default_rng(seed)
     wide = vectors.astype(np.float32)
     if metric == "cosine":
@@ -32,6 +33,5 @@ def partition_of(vectors: npt.NDArray[Any], metric: Any, buckets: int, seed: int
                 centroids[bucket] = wide[labels == bucket].mean(axis=0)
     order = np.argsort(labels, kind="stable")
     offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=buckets)))
-    return InvertedFile.encoded(
-        metric, centroids, offsets, vectors[order], order, Rotation.fitted(wide, seed)
-    )
+    rotation = Rotation.fitted(wide, seed)
+    return InvertedFile(SketchedRows.encoded(metric, vectors[order], order, rotation, centroids, offsets))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inverted_files import clustered, partition_of  # type: ignore[import-not-found]
+from inverted_files import clustered, inverted_file_of  # type: ignore[import-not-found]
 
 from lookalike import Index
 from lookalike.errors import VectorError
@@ -25,9 +25,9 @@ def test_no_margin_is_too_wide(seed: Any, metric: Any, dimension: Any, scale: An
     random = np.random.default_rng(seed)
     rows = np.repeat(clustered(random, 60, dimension), random.integers(1, 8), axis=0)
     rows = np.float32(scale) * rows / np.abs(rows).max() / np.float32(dimension)
-    partition = partition_of(rows, metric, 9)
-    queries = partition.rows_as_hashed(np.arange(30))
-    ids, distances = partition.search(queries, 5, 2, 8, reach=wide, margin=wide)
+    inverted_file = inverted_file_of(rows, metric, 9)
+    queries = inverted_file.sketched.rows_as_hashed(np.arange(30))
+    ids, distances = inverted_file.search(queries, 5, 2, 8, reach=wide, margin=wide)
     assert ids.min() >= 0 and ids.max() < len(rows)
     assert all(len(set(found)) == 5 for found in ids.tolist())
     assert np.isfinite(distances).all()

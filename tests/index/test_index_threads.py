@@ -16,10 +16,10 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from lookalike import Index
 from lookalike.errors import OptionError
 from lookalike.hashing import Hyperplane
-from lookalike.index import build_steps
 from lookalike.index.ivf import build as ivf_build
 from lookalike.index.ivf import search as ivf_search
 from lookalike.index.lsh import search as lsh_search
+from lookalike.index.sketches import encode as sketches_encode
 from lookalike.index.threads import limited
 
 ROWS = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
@@ -47,7 +47,7 @@ Seen = dict[str, set[int]]
 
 BUILD_PARTS = (
     "lookalike.index.ivf.build many_means",
-    "lookalike.index.build_steps encode",
+    "lookalike.index.sketches.encode encode",
     "lookalike.index.ivf.build measured",
 )
 
@@ -66,7 +66,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
     for module, name in (
         (ivf_build, "many_means"),
-        (build_steps, "encode"),
+        (sketches_encode, "encode"),
         (ivf_build, "measured"),
         (ivf_search, "measured"),
         (lsh_search, "measured"),
@@ -94,7 +94,7 @@ def test_a_build_takes_no_more_threads_than_it_may(
     seen.clear()
     Index.build(ROWS, scan_below=50, n_jobs=n_jobs, family=Hyperplane(tables=2, bits=3))
     assert seen == {
-        "lookalike.index.build_steps encode": {threads},
+        "lookalike.index.sketches.encode encode": {threads},
         "lookalike.index.lsh.search measured": {threads},
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inverted_files import clustered, partition_of  # type: ignore[import-not-found]
+from inverted_files import clustered, inverted_file_of  # type: ignore[import-not-found]
 
 from lookalike.errors import OptionError
 from lookalike.index.ivf.tuning import Tuning, _margins, measured
@@ -16,21 +16,21 @@ from lookalike.kernels.reference import METRICS
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
     random = np.random.default_rng(1)
-    partition = partition_of(clustered(random, 8_000, 48, 200), metric, 90)
-    tuning = measured(partition, 0)
+    inverted_file = inverted_file_of(clustered(random, 8_000, 48, 200), metric, 90)
+    tuning = measured(inverted_file, 0)
     queries = clustered(random, 1000, 48, 200)
     if metric == "cosine":
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    hashed = partition.rows_as_hashed(np.arange(8_000))
+    hashed = inverted_file.sketched.rows_as_hashed(np.arange(8_000))
     scores = -queries @ hashed.T
     if metric != "dot":
         scores += (hashed**2).sum(axis=1) / 2
     for k in (1, 10):
-        truth = partition.ids[np.argsort(scores, axis=1)[:, :k]]
+        truth = inverted_file.sketched.ids[np.argsort(scores, axis=1)[:, :k]]
         for recall in (0.8, 0.9, 0.95, 0.99):
             setting = tuning.choose(k, recall)
             assert setting is not None
-            found, _ = partition.search(
+            found, _ = inverted_file.search(
                 queries, k, setting.probes, setting.rerank, reach=setting.reach, margin=setting.margin
             )
             shares = [np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)]
@@ -39,7 +39,7 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
 
 
 def test_settings_grow_in_recall_and_survive_json() -> None:
-    tuning = measured(partition_of(clustered(np.random.default_rng(2), 5_000, 16), "euclidean", 60), 0)
+    tuning = measured(inverted_file_of(clustered(np.random.default_rng(2), 5_000, 16), "euclidean", 60), 0)
     assert tuning == Tuning.from_json(tuning.to_json())
     for k in (10, 30, 100):
         floors = [setting.floor for setting in tuning.settings if setting.k == k]
@@ -59,15 +59,15 @@ def test_settings_grow_in_recall_and_survive_json() -> None:
 def test_what_cannot_be_had_is_not_promised() -> None:
     random = np.random.default_rng(3)
     noise = random.standard_normal((2000, 100)).astype(np.float32)  # nothing is near anything
-    tuning = measured(partition_of(noise, "euclidean", 40), 0)
+    tuning = measured(inverted_file_of(noise, "euclidean", 40), 0)
     assert tuning.choose(10, 0.99) is None
     assert Tuning(0, ()).choose(10, 0.5) is None
 
 
 def test_few_rows_are_measured() -> None:
     random = np.random.default_rng(4)
-    assert measured(partition_of(clustered(random, 1, 8), "euclidean", 1), 0).settings == ()
-    tuning = measured(partition_of(clustered(random, 9, 8), "euclidean", 2), 0)
+    assert measured(inverted_file_of(clustered(random, 1, 8), "euclidean", 1), 0).settings == ()
+    tuning = measured(inverted_file_of(clustered(random, 9, 8), "euclidean", 2), 0)
     assert {setting.k for setting in tuning.settings} <= {1, 8}
 
 

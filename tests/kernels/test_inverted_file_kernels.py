@@ -1,4 +1,4 @@
-"""The compiled kernels of a partition equal their references."""
+"""The compiled kernels of sketched rows and of an inverted file equal their references."""
 
 from typing import Any
 
@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from numba import njit
 
 from lookalike.errors import OptionError
-from lookalike.index.ivf.inverted_file import ELEMENTS, InvertedFile
-from lookalike.index.sketches.encode import block_count, encode
+from lookalike.index.ivf.inverted_file import InvertedFile
+from lookalike.index.sketches.encode import block_count, encode, runs
 from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.kernels import reference_inverted_file
 from lookalike.kernels.compiled import distance, probe, scan_intrinsics, select
 from lookalike.kernels.compiled import encode as compiled_encode
+from lookalike.kernels.plan import ELEMENTS
 from lookalike.kernels.reference import METRICS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -61,12 +63,12 @@ def _product(query: Any, row: Any, dimension: Any) -> Any:
 @given(SEEDS, st.sampled_from([128, 256, 384]), st.floats(0, 2))
 def test_a_block_is_estimated(seed: Any, signs: Any, spread: Any) -> None:
     random = np.random.default_rng(seed)
-    turned = (random.standard_normal(signs) * np.exp(spread * random.standard_normal(signs))).astype(
+    rotated = (random.standard_normal(signs) * np.exp(spread * random.standard_normal(signs))).astype(
         np.float32
     )
-    entries, step, shift = reference_inverted_file.tables(turned)
+    entries, step, shift = reference_inverted_file.tables(rotated)
     own = np.empty(4 * signs, dtype=np.uint8)
-    own_step, lengths = probe.make_tables(turned, own)
+    own_step, lengths = probe.make_tables(rotated, own)
     assert own_step == pytest.approx(step, rel=1e-5)
     assert -lengths == pytest.approx(shift, rel=1e-5)
     assert np.abs(own.astype(int) - entries.reshape(-1)).max() <= 1  # a sum half way may round either way
@@ -182,33 +184,37 @@ def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, mor
 @given(SEEDS, st.sampled_from([1, 15, 100, 130]), st.sampled_from(list(METRICS)))
 def test_queries_begun_together_are_as_if_alone(seed: Any, dimension: Any, metric: Any) -> None:
     random = np.random.default_rng(seed)
-    partition = parts_of(random, dimension, "float32", metric, 20, 300)
-    queries = partition.rows_as_hashed(np.arange(probe.TOGETHER)) + np.float32(0.01)
-    together = _begun(partition.plan, partition.steps, queries, len(queries))
+    inverted_file = parts_of(random, dimension, "float32", metric, 20, 300)
+    queries = inverted_file.sketched.rows_as_hashed(np.arange(probe.TOGETHER)) + np.float32(0.01)
+    together = _begun(inverted_file.plan, inverted_file.steps, queries, len(queries))
     for number, query in enumerate(queries):
-        alone = _begun(partition.plan, partition.steps, query[np.newaxis].copy(), 1)
+        alone = _begun(inverted_file.plan, inverted_file.steps, query[np.newaxis].copy(), 1)
         for many, one in zip(together, alone, strict=True):
             assert np.array_equal(many[number], one[0])
-    turned, nearness, told = together
-    exact = partition.projection.turned(queries)
-    lengths = np.linalg.norm(queries - partition.projection.mean, axis=1, keepdims=True)
-    np.testing.assert_allclose(turned / lengths, exact / lengths, atol=0.05)
-    distances = -(queries @ partition.centroids.T)
+    rotated, nearness, told = together
+    exact = inverted_file.sketched.rotation.rotated(queries)
+    lengths = np.linalg.norm(queries - inverted_file.sketched.rotation.mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(rotated / lengths, exact / lengths, atol=0.05)
+    distances = -(queries @ inverted_file.sketched.centroids.T)
     if metric != "dot":
-        distances = ((queries[:, np.newaxis] - partition.centroids) ** 2).sum(axis=2)
+        distances = ((queries[:, np.newaxis] - inverted_file.sketched.centroids) ** 2).sum(axis=2)
     size = np.abs(distances).max() + (lengths**2).max()
     np.testing.assert_allclose(told[:, :1] + nearness[:, :20], distances, atol=0.05 * size)
 
 
 @njit
 def _begun(plan: Any, steps: Any, queries: Any, count: Any) -> Any:
-    moved, turned, tables, nearness, lowest, told, _, _ = _scratch(plan)
-    _begin(plan, steps, queries.ctypes.data, count, moved, turned, tables, nearness, lowest, told)
-    return turned, nearness, told[:-1]
+    moved, rotated, tables, told = _query_scratch(plan)
+    nearness, lowest, _, _ = _bucket_scratch(plan)
+    _rotate(plan, steps, queries.ctypes.data, count, moved, rotated, tables, told)
+    _compare_centroids(plan, steps, queries.ctypes.data, count, tables, nearness, lowest, told)
+    return rotated, nearness, told[:-1]
 
 
-_begin: Any = probe.begin
-_scratch: Any = probe.scratch
+_rotate: Any = probe.rotate
+_compare_centroids: Any = probe.compare_centroids
+_query_scratch: Any = probe.query_scratch
+_bucket_scratch: Any = probe.bucket_scratch
 
 
 @settings(deadline=None, max_examples=40)
@@ -224,7 +230,7 @@ def test_pairs_are_sorted(seed: Any, count: Any, repeated: Any) -> None:
 
 
 def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: int, rows: int) -> InvertedFile:
-    """Return a partition of random rows in random buckets, some of them empty."""
+    """Return an inverted file of random rows in random buckets, some of them empty."""
     low = 0 if element == "uint8" else -20
     vectors = (random.integers(low, 100, (rows, dimension)) + random.random((rows, 1))).astype(element)
     wide = vectors.astype(np.float32)
@@ -236,9 +242,8 @@ def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: in
     offsets = np.append(0, np.cumsum(counts))
     centroids = wide[random.integers(0, rows, buckets)]  # not quite: signs of nothing are anything
     centroids += random.standard_normal(centroids.shape).astype(np.float32) * np.abs(wide).max() / 20
-    return InvertedFile.encoded(
-        metric, centroids, offsets, vectors, random.permutation(rows) + 5, Rotation.fitted(wide, 1)
-    )
+    ids, rotation = random.permutation(rows) + 5, Rotation.fitted(wide, 1)
+    return InvertedFile(SketchedRows.encoded(metric, vectors, ids, rotation, centroids, offsets))
 
 
 @settings(deadline=None, max_examples=50)
@@ -248,62 +253,105 @@ def test_rows_that_may_be_found_are_packed(seed: Any, sizes: Any, share: Any) ->
     offsets, rows = np.append(0, np.cumsum(sizes)), sum(sizes)
     vectors = random.standard_normal((rows, 2)).astype(np.float32)
     centroids = np.zeros((len(sizes), 2), dtype=np.float32)
-    projection = Rotation.fitted(vectors, 0)
-    partition = InvertedFile.encoded("euclidean", centroids, offsets, vectors, np.arange(rows), projection)
+    rotation = Rotation.fitted(vectors, 0)
+    sketched = SketchedRows.encoded("euclidean", vectors, np.arange(rows), rotation, centroids, offsets)
     there = random.random(rows) < share
     there.flags.writeable = False
-    assert np.array_equal(partition.mask(there), reference_inverted_file.packed(there, offsets))
+    assert np.array_equal(sketched.mask(there), reference_inverted_file.packed(there, offsets))
     with pytest.raises(OptionError, match="mask is of shape"):
-        partition.mask(there[1:])
+        sketched.mask(there[1:])
 
 
 @settings(deadline=None, max_examples=30)
 @given(SEEDS, st.sampled_from([8, 100, 130]), st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)))
 def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) -> None:
     random = np.random.default_rng(seed)
-    partition = parts_of(random, dimension, element, metric, 4, 50)
-    projection, offsets = partition.projection, partition.offsets
-    rows = partition.rows_as_hashed(np.arange(50))
+    sketched = parts_of(random, dimension, element, metric, 4, 50).sketched
+    rotation, offsets = sketched.rotation, sketched.offsets
+    rows = sketched.rows_as_hashed(np.arange(50))
     bucket_of = np.repeat(np.arange(4), np.diff(offsets))
     starts = np.cumsum(-(-np.diff(offsets) // 16)) - -(-np.diff(offsets) // 16)
     slots = 16 * starts[bucket_of] + np.arange(50) - offsets[bucket_of]
-    turned, centres = rows @ projection.matrix, partition.centroids @ projection.matrix
+    rotated, centres = rows @ rotation.matrix, sketched.centroids @ rotation.matrix
     made = []
     for encode_rows in (reference_inverted_file.encode_rows, compiled_encode.encode_rows):
-        blocks = np.zeros((block_count(offsets), projection.block_bytes), dtype=np.uint8)
+        blocks = np.zeros((block_count(offsets), rotation.block_bytes), dtype=np.uint8)
         encode_rows(
             rows,
-            turned,
-            partition.centroids,
+            rotated,
+            sketched.centroids,
             centres,
             bucket_of,
             slots,
-            projection.mean,
-            projection.shift,
+            rotation.mean,
+            rotation.shift,
             METRICS[metric],
             blocks,
             blocks.view(np.float32),
         )
         made.append(blocks)
-    signs = projection.signs
+    signs = rotation.signs
     assert np.array_equal(made[0][:, : 2 * signs], made[1][:, : 2 * signs])
     slow, fast = (blocks.view(np.float32)[:, signs // 2 :] for blocks in made)
     np.testing.assert_allclose(fast, slow, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(slow).max())))
-    whole = encode(metric, projection, partition.centroids, offsets, partition.vectors, 0, 4, threads=2)
-    assert np.array_equal(whole, partition.blocks)
-    pieces = [
-        encode(
-            metric,
-            projection,
-            partition.centroids,
-            offsets,
-            partition.vectors[offsets[i] : offsets[i + 1]],
-            i,
-            i + 1,
-        )
-        for i in range(4)
-    ]
-    assert np.array_equal(np.concatenate(pieces)[:, : 2 * signs], whole[:, : 2 * signs])
+    assert np.array_equal(
+        encode(metric, rotation, sketched.centroids, offsets, sketched.vectors, threads=2), sketched.blocks
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(0, 100), max_size=8), st.integers(1, 80))
+def test_rows_are_encoded_in_runs_of_whole_blocks(sizes: Any, size: Any) -> None:
+    offsets = np.append(0, np.cumsum(sizes)).astype(np.int64)
+    rows, blocks = 0, 0
+    for first, last, start, stop in runs(offsets, size):
+        assert start == rows
+        assert offsets[first] <= start < stop <= offsets[last]
+        assert stop - start <= max(16, size)
+        own = np.clip(offsets[first : last + 1], start, stop)
+        rows, blocks = stop, blocks + block_count(own)
+    assert (rows, blocks) == (offsets[-1], block_count(offsets))
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.sampled_from(ELEMENTS), st.sampled_from(list(METRICS)), st.integers(0, 150))
+def test_the_nearest_candidates_are_those_of_the_reference(
+    seed: Any, element: Any, metric: Any, count: Any
+) -> None:
+    random = np.random.default_rng(seed)
+    sketched = parts_of(random, 20, element, metric, 6, 150).sketched
+    queries = sketched.rows_as_hashed(np.arange(3)) + np.float32(0.01)
+    if metric == "cosine":
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    candidates = [np.sort(random.permutation(150)[:count]) for _ in queries]
+    offsets = np.arange(4) * count
+    ids, distances = sketched.nearest(queries, offsets, np.concatenate(candidates), 5, 40)
+    for query, own, found, exact in zip(queries, candidates, ids, distances, strict=True):
+        slow_ids, slow = reference_inverted_file.nearest(sketched, query, own, 5, 40, METRICS[metric])
+        # Rows whose estimates are about equal may be compared by one and not by the other.
+        assert (found != slow_ids).sum() <= 2
+        same = found == slow_ids
+        np.testing.assert_allclose(exact[same], slow[same], rtol=1e-4, atol=1e-4)
+
+
+def test_candidates_in_any_order_are_the_same() -> None:
+    random = np.random.default_rng(3)
+    sketched = parts_of(random, 30, "float32", "euclidean", 6, 600).sketched
+    own = random.permutation(600)[:400]
+    query, bounds = sketched.vectors[:1].copy(), np.array([0, 400])
+    found, again = (sketched.nearest(query, bounds, rows, 5, 50) for rows in (own, np.sort(own)))
+    assert np.array_equal(found[0], again[0])
+
+
+def test_candidates_that_are_not_there_are_refused() -> None:
+    sketched = parts_of(np.random.default_rng(4), 8, "float32", "euclidean", 2, 30).sketched
+    query = sketched.vectors[:1].copy()
+    for position in (-1, 30):
+        with pytest.raises(OptionError, match="candidates are from 0 to 29"):
+            sketched.nearest(query, np.array([0, 1]), np.array([position]), 1, 1)
+    for bounds in ([0, 2], [0], [1, 0]):
+        with pytest.raises(OptionError, match="offsets of candidates"):
+            sketched.nearest(query, np.array(bounds), np.array([0]), 1, 1)
 
 
 @settings(deadline=None, max_examples=30)
@@ -312,16 +360,16 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
 @example(37, "float32", "euclidean", 50.0)  # a centroid at about the limit
 def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any, reach: Any) -> None:
     random = np.random.default_rng(seed)
-    partition = parts_of(random, 20, element, metric, 6, 150)
-    queries = partition.rows_as_hashed(np.arange(3)) + np.float32(0.01)
+    inverted_file = parts_of(random, 20, element, metric, 6, 150)
+    queries = inverted_file.sketched.rows_as_hashed(np.arange(3)) + np.float32(0.01)
     if metric == "cosine":
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     if reach is not None:
-        queries = queries[[_is_clear(partition, query, reach) for query in queries]]
+        queries = queries[[_is_clear(inverted_file, query, reach) for query in queries]]
     probes, depth = (6, 40) if reach is None else (3, 75)  # up to twice as many: all
-    ids, distances = partition.search(queries, 5, probes, depth, reach=reach, margin=reach)
+    ids, distances = inverted_file.search(queries, 5, probes, depth, reach=reach, margin=reach)
     slow_ids, slow = reference_inverted_file.search(
-        partition, queries, 5, probes, depth, METRICS[metric], reach, reach
+        inverted_file, queries, 5, probes, depth, METRICS[metric], reach, reach
     )
     # Rows whose estimates are about equal may be compared by one and not by the other.
     assert (ids != slow_ids).sum() <= 3
@@ -329,12 +377,12 @@ def test_a_search_is_that_of_the_reference(seed: Any, element: Any, metric: Any,
     np.testing.assert_allclose(distances[same], slow[same], rtol=1e-4, atol=1e-4)
 
 
-def _is_clear(partition: Any, query: Any, reach: float) -> bool:
+def _is_clear(inverted_file: Any, query: Any, reach: float) -> bool:
     """Tell whether rounded centroids leave no doubt of which buckets are within reach, and of the order of others."""
-    if partition.metric == "dot":
-        nearness, unit = -(partition.centroids @ query), np.linalg.norm(query)
+    if inverted_file.sketched.metric == "dot":
+        nearness, unit = -(inverted_file.sketched.centroids @ query), np.linalg.norm(query)
     else:
-        nearness = ((partition.centroids - query) ** 2).sum(axis=1)
+        nearness = ((inverted_file.sketched.centroids - query) ** 2).sum(axis=1)
         unit = np.sqrt(nearness.min())
     values = np.sort(np.append(nearness, nearness.min() + reach * unit))
     return bool(np.diff(values).min() > 0.01 * np.abs(values).max())

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
-from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.reports import RecallMeasurement, TableExplanation
+from lookalike.index.sketches.error_bound import estimate
+from lookalike.index.sketches.sketched_rows import SketchedRows
 
 Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
@@ -26,7 +27,7 @@ class RowMask:
     rows: Bool
     """(n,), by row."""
     mask: npt.NDArray[np.uint16]
-    """The same, as the partition takes it."""
+    """The same, as `SketchedRows.mask` gives it."""
     share: float
     """Of all rows."""
 
@@ -37,7 +38,7 @@ class ApproximateSearch(ABC):
     kind: ClassVar[str]
     """What the manifest calls it."""
 
-    partition: InvertedFile
+    sketched: SketchedRows
     """The rows and their sketches."""
 
     @abstractmethod
@@ -60,7 +61,7 @@ class ApproximateSearch(ABC):
     def visible(self, rows: Bool) -> RowMask:
         """Return the form of `rows` (n,), those that may be found, that `search` takes."""
         share = float(np.count_nonzero(rows)) / max(1, len(rows))
-        return RowMask(rows, self.partition.mask(rows), share)
+        return RowMask(rows, self.sketched.mask(rows), share)
 
     @abstractmethod
     def tuned(self, seed: int, threads: int) -> Self:
@@ -84,23 +85,18 @@ class ApproximateSearch(ABC):
             vector: the row, (1, d).
         """
 
-    @abstractmethod
     def estimate(self, query: Float32, row: int) -> tuple[float, float]:
         """Return the sketch's estimate of the distance of one query (1, d), and its error bound."""
+        return estimate(self.sketched, query, row)
 
     @abstractmethod
     def sizes(self) -> tuple[str, int, Int64]:
         """Return the name of the family, the number of tables, and the rows of each bucket of all of them."""
 
     def arrays(self) -> dict[str, Array]:
-        """Return the partition's arrays by name, less the rows and their ids, which are the base's own."""
-        return {
-            "centroids": self.partition.centroids,
-            "offsets": self.partition.offsets,
-            "blocks": self.partition.blocks,
-            **{f"projection.{name}": array for name, array in self.partition.projection.arrays().items()},
-        }
+        """Return the arrays of the sketches by name; the rows and their ids are the base's own."""
+        return self.sketched.arrays()
 
     @abstractmethod
     def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays to save, beside the base's and the partition's."""
+        """Return JSON types and arrays to save, beside the base's and those of `arrays`."""

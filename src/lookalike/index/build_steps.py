@@ -7,16 +7,15 @@ import numpy as np
 from lookalike.arrays import Float32, Int64
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
-from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.options import Options
 from lookalike.index.row_forms import comparable
-from lookalike.index.sketches.encode import block_count, encode
+from lookalike.index.sketches.encode import encode_into
 from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.sketches.sketched_rows import SketchedRows
 
 SAMPLE_ROWS_A_BUCKET = 40
 SAMPLE_BYTES = 192 << 20
 """A sample is no larger than this; of long vectors there are fewer a bucket."""
-ENCODED_BYTES = 32 << 20
 
 
 def sample_of(source: RowSource, settings: Options, rows: int, random: np.random.Generator) -> Float32:
@@ -41,20 +40,10 @@ def sketched(
     offsets: Int64,
     vectors: Sink,
     ids: Int64,
-    projection: Rotation,
+    rotation: Rotation,
     place: Sinks,
     threads: int,
-) -> InvertedFile:
-    """Make sketches of the rows that lie in `vectors`, some buckets at a time."""
-    codes = place.array("blocks", np.uint8, (block_count(offsets), projection.block_bytes))
-    step = max(1, ENCODED_BYTES // (4 * settings.dimension))
-    first = done = 0
-    while first < len(centroids):
-        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + step, side="right")) - 1)
-        rows = vectors.read(int(offsets[first]), int(offsets[last]))
-        part = encode(settings.metric, projection, centroids, offsets, rows, first, last, threads)
-        codes.put_run(done, part)
-        first, done = last, done + len(part)
-    return InvertedFile(
-        settings.metric, centroids, offsets, vectors.finish(), ids, projection, codes.finish()
-    )
+) -> SketchedRows:
+    """Return the rows that lie in `vectors`, in groups about `centroids`; they are sketched a part at a time."""
+    blocks = encode_into(place, settings.metric, rotation, centroids, offsets, vectors, threads)
+    return SketchedRows(settings.metric, vectors.finish(), ids, rotation, centroids, offsets, blocks)

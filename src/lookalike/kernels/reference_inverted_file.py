@@ -1,4 +1,4 @@
-"""The kernels of a partition in NumPy: the definition that the compiled ones are held to.
+"""The kernels of sketched rows and of an inverted file in NumPy: the definition that the compiled ones are held to.
 
 A block holds 16 rows: for each 128 signs 256 bytes of half bytes, then 16 constants and 16 slopes in float32. Half
 byte v of group g has sign 4g + i in bit i. Of a unit's 32 groups, those of chunk c are 8c to 8c + 7: the low halves
@@ -23,10 +23,10 @@ TABLE_LIMIT = 31
 
 def encode_rows(
     rows: Float32,
-    turned: Float32,
+    rotated: Float32,
     centroids: Float32,
-    turned_centroids: Float32,
-    bucket_of: Int64,
+    rotated_centroids: Float32,
+    group_of: Int64,
     slots: Int64,
     mean: Float32,
     shift: Float32,
@@ -34,26 +34,26 @@ def encode_rows(
     blocks: UInt8,
     factors: Float32,
 ) -> None:
-    """Write the signs and factors of `rows` (n, d) into `blocks`; what the factors are is told in `index.partition`.
+    """Write the signs and factors of `rows` (n, d) into `blocks`; for the factors see `index.sketches.sketched_rows`.
 
     Args:
-        turned: (n, signs), the rows' turned values, not about the mean.
+        rotated: (n, signs), the rows' rotated values, not about the mean.
         centroids: (m, d).
-        turned_centroids: (m, signs), not about the mean.
-        bucket_of: (n,), a row of `centroids` each.
+        rotated_centroids: (m, signs), not about the mean.
+        group_of: (n,), a row of `centroids` each.
         slots: (n,), block * 16 + row within it.
         mean: (d,).
-        shift: (signs,), the mean turned.
+        shift: (signs,), the mean rotated.
         metric: a number of `reference`.
         blocks: (b, 2 * signs + 128), zeros where signs are to be.
         factors: the same memory as float32.
     """
-    signs = turned.shape[1]
-    outside = (rows.astype(np.float64) - centroids[bucket_of]) @ mean
-    squares = ((rows.astype(np.float64) - centroids[bucket_of]) ** 2).sum(axis=1)
-    about = turned_centroids[bucket_of]
-    residuals = turned - about
-    positive = turned > about
+    signs = rotated.shape[1]
+    outside = (rows.astype(np.float64) - centroids[group_of]) @ mean
+    squares = ((rows.astype(np.float64) - centroids[group_of]) ** 2).sum(axis=1)
+    about = rotated_centroids[group_of]
+    residuals = rotated - about
+    positive = rotated > about
     lengths = np.abs(residuals).sum(axis=1, dtype=np.float64)
     gains = (residuals.astype(np.float64) ** 2).sum(axis=1) / np.where(lengths > 0, lengths, 1)
     folds = (np.where(positive, 1, -1) * (about - shift).astype(np.float64)).sum(axis=1)
@@ -78,17 +78,17 @@ def packed(rows: npt.NDArray[np.bool_], offsets: Int64) -> npt.NDArray[np.uint16
     return np.array(words, dtype=np.uint16)
 
 
-def tables(turned: Float32) -> tuple[UInt8, float, float]:
-    """Return the tables (signs / 4, 16) of a query's turned values (signs,), and their step and shift.
+def tables(rotated: Float32) -> tuple[UInt8, float, float]:
+    """Return the tables (signs / 4, 16) of a query's rotated values (signs,), and their step and shift.
 
     The product of signs b with the values is about step * (sum of the entries of b) + shift.
     """
-    groups = turned.reshape(-1, 4).astype(np.float64)
+    groups = rotated.reshape(-1, 4).astype(np.float64)
     widest = np.abs(groups).sum(axis=1).max()
     step = 2 * widest / TABLE_LIMIT if widest > 0 else 1.0
     signs = np.array([[1 if v >> bit & 1 else -1 for bit in range(4)] for v in range(16)])
     sums = groups @ signs.T + np.abs(groups).sum(axis=1)[:, np.newaxis]
-    return np.floor(sums / step + 0.5).astype(np.uint8), float(step), -float(np.abs(turned).sum())
+    return np.floor(sums / step + 0.5).astype(np.uint8), float(step), -float(np.abs(rotated).sum())
 
 
 def block_estimates(block: UInt8, entries: UInt8, step: float, shift: float, base: float) -> Float32:
@@ -140,7 +140,7 @@ def kept(estimates: Float32, k: int, least: int, most: int, margin: float, unit:
 
 
 def search(
-    partition: Any,
+    inverted_file: Any,
     queries: Float32,
     k: int,
     probes: int,
@@ -151,39 +151,64 @@ def search(
 ) -> tuple[Int64, Float32]:
     """Return what the compiled search returns, but for rounding and for rows whose estimates are about equal.
 
-    `partition` is a `lookalike.index.ivf.inverted_file.InvertedFile`, whose `search` says what reach and margin are.
+    `inverted_file` is an `index.ivf.inverted_file.InvertedFile`, whose `search` says what reach and margin are.
     """
+    sketched = inverted_file.sketched
     ids = np.full((len(queries), k), -1, dtype=np.int64)
     distances = np.full((len(queries), k), np.inf, dtype=np.float32)
-    projection, offsets = partition.projection, partition.offsets
-    starts = np.append(0, np.cumsum(-(-np.diff(offsets) // 16)))
+    sizes = np.diff(sketched.offsets)
     least, most = (probes, probes) if reach is None else ((probes + 1) // 2, 2 * probes)
     shallow, deep = (depth, depth) if margin is None else ((depth + 1) // 2, 2 * depth)
     for q, query in enumerate(queries):
-        turned = projection.turned(query[np.newaxis])[0]
-        entries, step, shift = tables(turned)
-        nearness = ((partition.centroids - query) ** 2).sum(axis=1)
+        nearness = ((sketched.centroids - query) ** 2).sum(axis=1)
         unit = np.sqrt(nearness.min())
         if metric == DOT:
-            nearness, unit = -(partition.centroids @ query), np.linalg.norm(query)
-        positions, estimates = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
+            nearness, unit = -(sketched.centroids @ query), np.linalg.norm(query)
         buckets = chosen(nearness, least, most, (reach or 0) * unit)
-        sizes = np.diff(offsets)
         while sizes[buckets].sum() < k and len(buckets) < len(sizes):
             buckets = chosen(nearness, 2 * len(buckets), 2 * len(buckets), 0)
-        for bucket in buckets:
-            for block in range(starts[bucket], starts[bucket + 1]):
-                first = offsets[bucket] + 16 * (block - starts[bucket])
-                count = min(16, offsets[bucket + 1] - first)
-                found = block_estimates(
-                    partition.blocks[block], entries, step, shift, float(nearness[bucket])
-                )
-                positions.append(np.arange(first, first + count))
-                estimates.append(found[:count])
-        position, estimate = np.concatenate(positions), np.concatenate(estimates)
+        position, estimate = estimates_of(sketched, query, metric, buckets)
         far = float(unit) if metric == DOT else -1.0
         position = position[kept(estimate, k, max(shallow, k), max(deep, k), margin or 0, far)]
-        exact = comparisons(query, partition.vectors[position], metric)
-        order = np.lexsort((partition.ids[position], exact))[:k]
-        ids[q, : len(order)], distances[q, : len(order)] = partition.ids[position[order]], exact[order]
+        ids[q], distances[q] = reranked(sketched, query, metric, position, k)
     return ids, distances
+
+
+def nearest(
+    sketched: Any, query: Float32, candidates: Int64, k: int, rerank: int, metric: int
+) -> tuple[Int64, Float32]:
+    """Return ids and distances (k,) of what the compiled `nearest` finds for one query (d,), but as in `search`."""
+    if len(candidates) > max(rerank, k):
+        position, estimate = estimates_of(sketched, query, metric, np.arange(len(sketched.centroids)))
+        there = np.isin(position, candidates)
+        position, estimate = position[there], estimate[there]
+        candidates = position[np.argsort(estimate, kind="stable")[: max(rerank, k)]]
+    return reranked(sketched, query, metric, candidates, k)
+
+
+def estimates_of(sketched: Any, query: Float32, metric: int, groups: Int64) -> tuple[Int64, Float32]:
+    """Return the positions of the rows of some groups, and the estimates of their distances to a query (d,)."""
+    offsets = sketched.offsets
+    starts = np.append(0, np.cumsum(-(-np.diff(offsets) // 16)))
+    entries, step, shift = tables(sketched.rotation.rotated(query[np.newaxis])[0])
+    positions, estimates = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
+    for group in groups:
+        centroid = sketched.centroids[group]
+        base = -float(centroid @ query) if metric == DOT else float(((centroid - query) ** 2).sum())
+        for block in range(starts[group], starts[group + 1]):
+            first = offsets[group] + 16 * (block - starts[group])
+            count = min(16, offsets[group + 1] - first)
+            positions.append(np.arange(first, first + count))
+            estimates.append(block_estimates(sketched.blocks[block], entries, step, shift, base)[:count])
+    return np.concatenate(positions), np.concatenate(estimates)
+
+
+def reranked(sketched: Any, query: Float32, metric: int, position: Int64, k: int) -> tuple[Int64, Float32]:
+    """Return ids and exact distances (k,) of the nearest rows at `position`, padded with -1 and inf."""
+    exact = comparisons(query, sketched.vectors[position], metric)
+    order = np.lexsort((sketched.ids[position], exact))[:k]
+    missing = (0, k - len(order))
+    return (
+        np.pad(sketched.ids[position[order]], missing, constant_values=-1),
+        np.pad(exact[order], missing, constant_values=np.inf),
+    )

@@ -19,12 +19,11 @@ from lookalike.index.build import build_base
 from lookalike.index.io import array_directory as disk
 from lookalike.index.io.sinks import FileSinks
 from lookalike.index.io.sources import ArrayRows, RowSource
-from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.lsh.search import LshSearch
 from lookalike.index.options import Options, checked_generation
 from lookalike.index.row_forms import prepared
-from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.index.snapshot import Base, Snapshot
 
 _CHANGING = ("tail_vectors", "tail_ids", "removed")
@@ -177,28 +176,13 @@ def _base(path: Path, settings: Options, properties: Any, arrays: dict[str, Arra
     base = Base(vectors, ids, order)
     if properties is None:
         return base
-    projection = Rotation.restored(
-        {
-            name.removeprefix("projection."): np.array(array)
-            for name, array in arrays.items()
-            if name.startswith("projection.")
-        }
-    )
-    partition = InvertedFile(
-        settings.metric,
-        np.array(arrays["centroids"]),
-        arrays["offsets"],
-        vectors,
-        ids,
-        projection,
-        arrays["blocks"],
-    )
+    sketched = SketchedRows.restored(settings.metric, vectors, ids, arrays)
     asked = None if settings.family is None else family_from_json(settings.family)
     if properties["kind"] != (InvertedFileSearch if asked is None else LshSearch).kind:
         raise OptionError(f"kind {properties['kind']!r}")
     if asked is None:
-        return replace(base, buckets=InvertedFileSearch.restored(partition, properties))
-    buckets = LshSearch.restored(partition, properties, arrays, verify=verify)
+        return replace(base, buckets=InvertedFileSearch.restored(sketched, properties))
+    buckets = LshSearch.restored(sketched, properties, arrays, verify=verify)
     if (buckets.family.name, buckets.family.parameters()) != (asked.name, asked.parameters()):
         raise OptionError("a family of buckets that is not the one that was asked for")
     return replace(base, buckets=buckets)

@@ -16,6 +16,7 @@ from lookalike.index.build_steps import SAMPLE_ROWS_A_BUCKET, sample_of, sketche
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
+from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.ivf.tuning import measured
 from lookalike.index.options import Options
@@ -40,7 +41,7 @@ def build_inverted_file(
     wanted = bucket_count(source.count)
     sample = sample_of(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
     centroids = many_means(sample, wanted, random, threads)
-    projection = Rotation.fitted(sample, settings.seed)
+    rotation = Rotation.fitted(sample, settings.seed)
     del sample
     assigner = Assigner(centroids, random)
     labels = np.empty(source.count, dtype=np.int32)
@@ -54,10 +55,11 @@ def build_inverted_file(
         vectors.put(position[start : start + len(block)], block)
     del position, labels
     ids = ids[order]
-    partition = sketched(settings, centroids, offsets, vectors, ids, projection, place, threads)
-    buckets = InvertedFileSearch(partition, measured(partition, settings.seed))
-    release(partition.vectors)
-    return Base(partition.vectors, ids, order_of(ids), buckets)
+    rows = sketched(settings, centroids, offsets, vectors, ids, rotation, place, threads)
+    inverted_file = InvertedFile(rows)
+    buckets = InvertedFileSearch(inverted_file, measured(inverted_file, settings.seed))
+    release(rows.vectors)
+    return Base(rows.vectors, ids, order_of(ids), buckets)
 
 
 def bucket_count(rows: int) -> int:

@@ -1,141 +1,43 @@
 """The base's rows in the order of their buckets, searched by bucket, sketch and rerank in one compiled call.
 
-Rows are grouped by their nearest centroid. Of each row there is a sketch, the signs of its turned residual
-(`lookalike.index.sketches.rotation`), laid out in blocks of 16 rows so that one instruction looks up 64 half bytes
-(the fast scan of Andre, Kermarrec and Le Scouarnec, VLDB 2015). A query is turned once; its buckets are
-chosen by their centroids, their rows' distances estimated from the sketches, and the least estimates compared
-exactly.
-
-For a query q, a row v about the centroid c, the turn P about the mean, z = P(v - c), b its signs and gain =
-|z|^2 / sum |z|, gain <b, x> estimates <z, x> without bias over the rotation (RaBitQ). So
-
-    |q - v|^2 = |q - c|^2 + constant + slope <b, P q>,   slope = -2 gain,   constant = |v - c|^2 - slope <b, P c>,
-    -<q, v>   = -<q, c>   + constant + slope <b, P q>,   slope = -gain,     constant = -<mean, v - c>.
-
-<b, P q> is a sum of table entries, one for each four signs, rounded to 5 bits.
+Rows are grouped by their nearest centroid. A query is rotated once; its buckets are chosen by their centroids, their
+rows' distances estimated from the sketches (`lookalike.index.sketches.sketched_rows`), and the least estimates
+compared exactly.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric
+from lookalike.arrays import Float32, Int64
 from lookalike.errors import OptionError
-from lookalike.index.row_forms import as_hashed
-from lookalike.index.sketches.byte_blocks import aligned, byte_blocks
-from lookalike.index.sketches.encode import BLOCK_ROWS, block_count, encode
-from lookalike.index.sketches.rotation import Rotation
-from lookalike.kernels.reference import METRICS
-
-ELEMENTS = ("uint8", "int8", "float16", "float32")
-QUERIES_A_THREAD = 16
-
-Bool = npt.NDArray[np.bool_]
-UInt8 = npt.NDArray[np.uint8]
-UInt16 = npt.NDArray[np.uint16]
+from lookalike.hashing.k_means import squared_distances
+from lookalike.index.sketches.byte_blocks import byte_blocks
+from lookalike.index.sketches.sketched_rows import SketchedRows, UInt8, UInt16, in_threads
 
 _EVERY_ROW: UInt16 = np.empty(0, dtype=np.uint16)
 _NOT_COUNTED: Int64 = np.empty(0, dtype=np.int64)
 
 
 class InvertedFile:
-    """The searchable rows of a base; arrays may be memory-mapped and are only read.
-
-    Under "cosine" rows of float32 are of length one; others need not be, and their lengths are divided out. Under
-    "dot" inner products are estimated directly.
+    """The searchable rows of a base.
 
     Attributes:
-        metric: "euclidean", "cosine" or "dot".
-        centroids: (m, d) float32, of the rows as they are hashed: under "cosine", of rows at length one.
-        offsets: (m + 1,) int64: the rows of bucket i are at positions offsets[i] to offsets[i + 1].
-        vectors: (n, d) uint8, int8, float16 or float32, in bucket order.
-        ids: (n,) int64, of each position.
-        projection: the turn of the sketches.
-        plan: addresses and sizes, for kernels; the arrays live as long as the partition.
-        steps: of the bytes of the turn and of the centroids, for kernels.
-        blocks: (blocks, projection.block_bytes) uint8, what `encode` gives; bucket i has ceil(rows / 16) of them.
+        sketched: the rows, whose groups are the buckets.
+        plan: that of the rows, and what only an inverted file has; see `lookalike.kernels.plan`.
+        steps: (2,) float32, of the bytes of the rotation and of the centroids, for kernels.
     """
 
-    def __init__(
-        self,
-        metric: Metric,
-        centroids: Float32,
-        offsets: Int64,
-        vectors: npt.NDArray[Any],
-        ids: Int64,
-        projection: Rotation,
-        blocks: UInt8,
-    ) -> None:
-        """Check that the arrays fit together; after it, searching is safe whatever their values.
-
-        Raises:
-            OptionError: shapes, types or offsets that do not fit.
-        """
-        rows, dimension = vectors.shape if vectors.ndim == 2 else (-1, -1)
-        if (
-            vectors.dtype.name not in ELEMENTS
-            or rows >= 2**31
-            or centroids.ndim != 2
-            or centroids.dtype != np.float32
-            or centroids.shape[1] != dimension
-            or projection.mean.shape != (dimension,)
-            or (offsets.dtype.str, offsets.shape) != ("<i8", (len(centroids) + 1,))
-            or (ids.dtype.str, ids.shape) != ("<i8", (rows,))
-            or offsets[0] != 0
-            or offsets[-1] != rows
-            or bool((np.diff(offsets) < 0).any())
-            or (blocks.dtype.str, blocks.shape) != ("|u1", (block_count(offsets), projection.block_bytes))
-        ):
-            raise OptionError("a partition's arrays do not fit together; build the index again")
-        self.metric = metric
-        self.centroids = centroids
-        self.offsets = np.ascontiguousarray(offsets)
-        self.vectors = np.ascontiguousarray(vectors)
-        self.ids = np.ascontiguousarray(ids)
-        self.projection = projection
-        self.blocks = aligned(blocks)
-        self._dimension = dimension
-        self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
-        self._centroid_blocks, step = _centroid_blocks(metric, centroids, projection)
-        self.steps: Float32 = np.array([projection.step, step], dtype=np.float32)
-        self.plan = np.array(
-            [
-                len(centroids),
-                dimension,
-                projection.signs,
-                ELEMENTS.index(vectors.dtype.name),
-                METRICS[metric],
-                self.vectors.ctypes.data,
-                self.ids.ctypes.data,
-                self.offsets.ctypes.data,
-                self._starts.ctypes.data,
-                self.blocks.ctypes.data,
-                projection.blocks.ctypes.data,
-                projection.mean.ctypes.data,
-                self._centroid_blocks.ctypes.data,
-                dimension * vectors.itemsize,
-            ],
-            dtype=np.int64,
-        )
-
-    @classmethod
-    def encoded(
-        cls,
-        metric: Metric,
-        centroids: Float32,
-        offsets: Int64,
-        vectors: npt.NDArray[Any],
-        ids: Int64,
-        projection: Rotation,
-        threads: int = 1,
-    ) -> Self:
-        """Return the partition of rows in bucket order, which are sketched here."""
-        blocks = encode(metric, projection, centroids, offsets, vectors, 0, len(centroids), threads)
-        return cls(metric, centroids, offsets, vectors, ids, projection, blocks)
+    def __init__(self, sketched: SketchedRows) -> None:
+        """Ready the centroids of the rows' groups to be compared with queries."""
+        self.sketched = sketched
+        self._centroid_blocks, step = _centroid_blocks(sketched)
+        self.steps: Float32 = np.append(sketched.steps, step)
+        self.plan = np.append(sketched.plan, self._centroid_blocks.ctypes.data)
 
     def search(
         self,
@@ -158,31 +60,30 @@ class InvertedFile:
         Args:
             queries: (q, d) float32, finite, contiguous; under "cosine" of length one.
             k: neighbours wanted, at least 1.
-            probes: buckets to look into, at least 1.
+            probes: buckets to probe, at least 1.
             rerank: rows to compare exactly; at least k are.
-            reach: where given, a query looks into the buckets that are this much farther than its nearest, from half
-                to twice as many as `probes`. Squared distances are compared, in units of the nearest one's distance;
+            reach: where given, a query probes the buckets that are this much farther than its nearest, from half
+                of `probes` to twice that. Squared distances are compared, in units of the nearest one's distance;
                 under "dot", inner products in units of the query's length.
             margin: where given, the rows are compared whose estimates are this much farther than the k-th, from
-                half to twice as many as `rerank`. Squared distances are compared, in units of the k-th; under
+                half of `rerank` to twice that. Squared distances are compared, in units of the k-th; under
                 "dot", inner products in units of the query's length.
             visible: what `mask` gave for the rows that may be found; None for all.
-            beyond: where given, buckets are then looked into until as many visible rows were seen as so many buckets
-                have rows, and visible rows of as many buckets as are looked into without a mask.
-            most_hidden: so many hidden rows are told apart from more.
+            beyond: where given, more buckets are probed until the visible rows that were seen are as many as
+                `beyond` buckets of mean size hold, and lie in as many buckets as are probed without a mask.
+            most_hidden: up to this number, hidden rows are counted.
             hidden: (q,), where given and `visible` is, is filled: how many hidden rows of the buckets are estimated
                 nearer than the k-th of the others, and within `max_distance`; 0 where all visible rows were seen.
             max_distance: rows farther than this are left out.
-            threads: at most so many, each with queries of its own; the interpreter's lock is not held.
+            threads: at most this many, each with queries of its own; the interpreter's lock is not held.
         """
         count = len(queries)
-        if queries.shape[1] != self._dimension:
-            raise OptionError(f"queries have {queries.shape[1]} dimensions, the rows {self._dimension}")
+        self.sketched.check_dimension(queries)
         ids, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
         if visible is None:
             visible = _EVERY_ROW
-        elif visible.shape != (len(self.blocks),):
-            raise OptionError("the mask is of another partition")
+        elif visible.shape != (len(self.sketched.blocks),):
+            raise OptionError("the mask is of another inverted file")
         search = _search or _load()
         common = (
             probes,
@@ -196,33 +97,28 @@ class InvertedFile:
         )
         if hidden is None:
             hidden = _NOT_COUNTED
-        if threads <= 1 or count < 2 * QUERIES_A_THREAD:
+        if threads <= 1:
             search(self.plan, self.steps, queries, *common, ids, distances, hidden)
             return ids, distances
-        pieces = min(threads, count // QUERIES_A_THREAD)
-        bounds = [count * i // pieces for i in range(pieces + 1)]
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
             search(self.plan, self.steps, queries[part], *common, ids[part], distances[part], hidden[part])
 
-        with ThreadPoolExecutor(pieces) as pool:
-            list(pool.map(run, bounds[:-1], bounds[1:]))
+        in_threads(run, count, threads)
         return ids, distances
 
-    def mask(self, rows: Bool) -> UInt16:
-        """Return the form of `rows` (n,), by position, that `search` takes: a word of 16 bits a block."""
-        from lookalike.kernels.compiled.mask import pack
-
-        if rows.shape != self.ids.shape:
-            raise OptionError(f"the mask is of shape {rows.shape}, the rows of {self.ids.shape}")
-        words: UInt16 = np.empty(len(self.blocks), dtype=np.uint16)
-        pack(self.plan, np.require(rows, np.bool_, ["C", "W"]), words)
-        return words
-
-    def rows_as_hashed(self, positions: Int64) -> Float32:
-        """Return the rows at `positions` as float32, under "cosine" at length one."""
-        return as_hashed(self.vectors[positions], self.metric)
+    def probed(self, query: Float32, probes: int, reach: float) -> Int64:
+        """Return the buckets that one query (1, d) probes, likeliest first; see `search`."""
+        centroids = self.sketched.centroids
+        if self.sketched.metric == "dot":
+            cost = -(query @ centroids.T)[0]
+            unit = float(np.linalg.norm(query))
+        else:
+            cost = squared_distances(query, centroids)[0]
+            unit = math.sqrt(max(float(cost.min()), 0.0))
+        within = int(np.count_nonzero(cost <= cost.min() + reach * unit))
+        return np.argsort(cost, kind="stable")[: min(max(within, (probes + 1) // 2), 2 * probes)]
 
 
 def _or_none(bound: float | None) -> float:
@@ -242,10 +138,11 @@ def _load() -> Any:
     return _search
 
 
-def _centroid_blocks(metric: Metric, centroids: Float32, projection: Rotation) -> tuple[UInt8, np.float32]:
-    """Return turned centroids as bytes for the kernels, whose constants are their own share of the nearness."""
-    moved = centroids - projection.mean
+def _centroid_blocks(sketched: SketchedRows) -> tuple[UInt8, np.float32]:
+    """Return rotated centroids as bytes for the kernels, whose constants are their own share of the nearness."""
+    rotation = sketched.rotation
+    moved = sketched.centroids - rotation.mean
     own: npt.NDArray[Any] = np.einsum("ij,ij->i", moved, moved)
-    if metric == "dot":
-        own = -(moved @ projection.mean)
-    return byte_blocks(projection.turned(centroids), own)
+    if sketched.metric == "dot":
+        own = -(moved @ rotation.mean)
+    return byte_blocks(rotation.rotated(sketched.centroids), own)

@@ -1,4 +1,4 @@
-"""The default buckets: a learned partition of the rows, tuned to a recall."""
+"""The default way to search: learned buckets, tuned to a recall."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +19,7 @@ from lookalike.index.ivf.tuning import NEIGHBOURS, OperatingPoint, Tuning, measu
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.scan import scan
-from lookalike.index.sketches.error_bound import estimate, probed
+from lookalike.index.sketches.sketched_rows import SketchedRows
 
 DEVIATIONS = 3
 """The k nearest visible rows are looked for among so many nearest ones as are expected to hold them, and so many
@@ -31,14 +30,16 @@ MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, no more buckets are looked into for it."""
 
 
-@dataclass(frozen=True, eq=False)
 class InvertedFileSearch(ApproximateSearch):
-    """A partition of the base, and what is known of its recall."""
+    """An inverted file of the base, and what is known of its recall."""
 
     kind = "partitioned"
 
-    partition: InvertedFile
-    tuning: Tuning
+    def __init__(self, inverted_file: InvertedFile, tuning: Tuning) -> None:
+        """Keep an inverted file and the measurements of its recall."""
+        self.sketched = inverted_file.sketched
+        self.inverted_file = inverted_file
+        self.tuning = tuning
 
     def search(
         self,
@@ -55,7 +56,7 @@ class InvertedFileSearch(ApproximateSearch):
             return None
         if visible is not None:
             return self._among_visible(queries, k, recall, usual, visible, max_distance, threads)
-        return self.partition.search(
+        return self.inverted_file.search(
             queries,
             k,
             usual.probes,
@@ -99,7 +100,7 @@ class InvertedFileSearch(ApproximateSearch):
                 break
             most_hidden = chosen.k - k if chosen.k > k and chosen.k >= likely else expected
             hidden = np.empty(len(left), np.int64)
-            ids[left], distances[left] = self.partition.search(
+            ids[left], distances[left] = self.inverted_file.search(
                 queries[left],
                 k,
                 chosen.probes,
@@ -115,8 +116,8 @@ class InvertedFileSearch(ApproximateSearch):
             )
             left = left[hidden > most_hidden]
         if len(left):
-            partition, rows = self.partition, np.flatnonzero(visible.rows)
-            exact = scan(queries[left], partition.vectors, partition.ids, k, partition.metric, rows)
+            sketched, rows = self.sketched, np.flatnonzero(visible.rows)
+            exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric, rows)
             far = ~(exact[1] <= max_distance)
             exact[0][far], exact[1][far] = -1, np.inf
             ids[left], distances[left] = exact
@@ -124,7 +125,7 @@ class InvertedFileSearch(ApproximateSearch):
 
     def tuned(self, seed: int, threads: int) -> Self:
         """See `ApproximateSearch`."""
-        return replace(self, tuning=measured(self.partition, seed))
+        return type(self)(self.inverted_file, measured(self.inverted_file, seed))
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
         """See `ApproximateSearch`."""
@@ -141,9 +142,9 @@ class InvertedFileSearch(ApproximateSearch):
         """See `ApproximateSearch`; there is one table, whose keys are the numbers of the centroids."""
         chosen = self._choose(k, recall)
         probes, reach = (1, 0.0) if chosen is None else (chosen.probes, chosen.reach)
-        keys = probed(self.partition, query, probes, reach).tolist()
-        own = int(np.searchsorted(self.partition.offsets, row, side="right")) - 1
-        content = hashlib.blake2b(np.ascontiguousarray(self.partition.centroids).tobytes(), digest_size=16)
+        keys = self.inverted_file.probed(query, probes, reach).tolist()
+        own = self.sketched.group_of(row)
+        content = hashlib.blake2b(self.sketched.centroids.tobytes(), digest_size=16)
         return (
             TableExplanation(
                 table=0,
@@ -156,27 +157,23 @@ class InvertedFileSearch(ApproximateSearch):
             ),
         )
 
-    def estimate(self, query: Float32, row: int) -> tuple[float, float]:
-        """See `ApproximateSearch`."""
-        return estimate(self.partition, query, row)
-
     def sizes(self) -> tuple[str, int, Int64]:
         """See `ApproximateSearch`."""
-        return "clusters", 1, np.diff(self.partition.offsets)
+        return "clusters", 1, np.diff(self.sketched.offsets)
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """See `ApproximateSearch`."""
         return {"tuning": self.tuning.to_json()}, {}
 
     @classmethod
-    def restored(cls, partition: InvertedFile, properties: Mapping[str, Any]) -> Self:
+    def restored(cls, sketched: SketchedRows, properties: Mapping[str, Any]) -> Self:
         """Return what `parts` was taken of. Raises KeyError, TypeError, ValueError where it does not fit."""
-        return cls(partition, Tuning.from_json(properties["tuning"]))
+        return cls(InvertedFile(sketched), Tuning.from_json(properties["tuning"]))
 
     def _choose(self, k: int, recall: float) -> OperatingPoint | None:
         """Return the setting to use; None where comparing every row is better."""
         chosen = self.tuning.choose(k, recall)
-        return None if chosen is None or chosen.rows > LARGEST_SHARE * len(self.partition.ids) else chosen
+        return None if chosen is None or chosen.rows > LARGEST_SHARE * len(self.sketched) else chosen
 
 
 def _told(setting: OperatingPoint) -> RecallMeasurement:

@@ -1,6 +1,6 @@
 """How many buckets to look into and how many rows to compare, for a recall that is asked.
 
-A partition measures itself: rows drawn from it are asked for, each left out of its own answer, and their exact
+An inverted file measures itself: rows drawn from it are asked for, each left out of its own answer, and their exact
 neighbours looked for. One pass over the buckets of each query, nearest first, notes where each neighbour's bucket
 comes, and how many rows are estimated nearer than it; that is the recall of every setting at once. The settings
 that no cheaper one surpasses are kept, so that any recall is a look-up when it is asked.
@@ -19,8 +19,9 @@ import numpy.typing as npt
 from lookalike.arrays import Float32, Int64
 from lookalike.errors import OptionError
 from lookalike.index.io.mapping import release
-from lookalike.index.ivf.inverted_file import Bool, InvertedFile
+from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.reports import restored
+from lookalike.index.sketches.sketched_rows import Bool, SketchedRows
 
 SAMPLED_QUERIES = 512
 LEAST_QUERIES = 128
@@ -66,7 +67,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What a partition measured: for each k of a few, settings of growing cost and recall."""
+    """What an inverted file measured: for each k of a few, settings of growing cost and recall."""
 
     queries: int
     settings: tuple[OperatingPoint, ...]
@@ -121,11 +122,12 @@ class Tuning:
         return cls(queries, restored(OperatingPoint, parts.get("settings")))
 
 
-def measured(partition: InvertedFile, seed: int) -> Tuning:
-    """Return the measurements of `partition`, from rows drawn by `seed`."""
+def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
+    """Return the measurements of `inverted_file`, from rows drawn by `seed`."""
     from lookalike.kernels.compiled.recall_trace import trace
 
-    rows, dimension = partition.vectors.shape
+    sketched = inverted_file.sketched
+    rows, dimension = sketched.vectors.shape
     width = min(max(NEIGHBOURS), rows - 1)
     if width < 1:
         return Tuning(0, ())
@@ -133,10 +135,10 @@ def measured(partition: InvertedFile, seed: int) -> Tuning:
     count = min(rows, SAMPLED_QUERIES, max(LEAST_QUERIES, affordable))
     random = np.random.default_rng([seed, rows])
     own = np.sort(random.choice(rows, count, replace=False))
-    queries = partition.rows_as_hashed(own)
-    wanted = _neighbours(partition, queries, own, width)
-    buckets = (np.searchsorted(partition.offsets, wanted, side="right") - 1).astype(np.int32)
-    levels, reaches = _levels(partition, queries, buckets)
+    queries = sketched.rows_as_hashed(own)
+    wanted = _neighbours(sketched, queries, own, width)
+    buckets = (np.searchsorted(sketched.offsets, wanted, side="right") - 1).astype(np.int32)
+    levels, reaches = _levels(sketched, queries, buckets)
     ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), count, width)
     seen = _Trace(
         ks=ks,
@@ -149,8 +151,8 @@ def measured(partition: InvertedFile, seed: int) -> Tuning:
         rows=np.zeros(shape[:2], dtype=np.int64),
     )
     trace(
-        partition.plan,
-        partition.steps,
+        inverted_file.plan,
+        inverted_file.steps,
         queries,
         own,
         buckets,
@@ -168,7 +170,7 @@ def measured(partition: InvertedFile, seed: int) -> Tuning:
     )
     found: list[OperatingPoint] = []
     for number in range(len(seen.ks)):
-        found += _frontier(partition, number, levels, reaches, seen)
+        found += _frontier(sketched, number, levels, reaches, seen)
     return Tuning(count, tuple(found))
 
 
@@ -186,23 +188,23 @@ class _Trace:
     rows: Int64
 
 
-def _levels(partition: InvertedFile, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
+def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
     """Return growing numbers of probes, and the reach within which the queries have as many buckets.
 
     The last is enough to have all but few of the `wanted` buckets (q, w), or `MOST_SHARE` of all.
     """
-    nearness: Float32 = queries @ partition.centroids.T
-    if partition.metric == "dot":
+    nearness: Float32 = queries @ sketched.centroids.T
+    if sketched.metric == "dot":
         np.negative(nearness, out=nearness)
         units = np.linalg.norm(queries, axis=1)
     else:
         nearness *= -2
-        nearness += np.einsum("ij,ij->i", partition.centroids, partition.centroids)
+        nearness += np.einsum("ij,ij->i", sketched.centroids, sketched.centroids)
         units = np.sqrt(np.maximum(nearness.min(axis=1) + np.einsum("ij,ij->i", queries, queries), 0))
     order = np.argsort(nearness, axis=1)
     ranks = np.argsort(order, axis=1)
     needed = float(np.quantile(np.take_along_axis(ranks, wanted, axis=1), ENOUGH)) + 1
-    most = math.ceil(min(needed * GROWTH, MOST_SHARE * len(partition.centroids)))
+    most = math.ceil(min(needed * GROWTH, MOST_SHARE * len(sketched.centroids)))
     levels = [1]
     while levels[-1] < most:
         levels.append(min(most, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
@@ -214,17 +216,17 @@ def _levels(partition: InvertedFile, queries: Float32, wanted: Int32) -> tuple[I
     return probes, reaches
 
 
-def _neighbours(partition: InvertedFile, queries: Float32, own: Int64, k: int) -> Int64:
+def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) -> Int64:
     """Return the positions (q, k) of the exact nearest rows of each query, its own row left out."""
-    rows, dimension = partition.vectors.shape
+    rows, dimension = sketched.vectors.shape
     nearest = np.full((len(queries), k), np.inf, dtype=np.float32)
     positions = np.full((len(queries), k), -1, dtype=np.int64)
     step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
     for start in range(0, rows, step):
-        block = partition.rows_as_hashed(np.arange(start, min(rows, start + step)))
-        release(partition.vectors)
+        block = sketched.rows_as_hashed(np.arange(start, min(rows, start + step)))
+        release(sketched.vectors)
         scores: Float32 = queries @ block.T
-        if partition.metric == "dot":
+        if sketched.metric == "dot":
             np.negative(scores, out=scores)
         else:
             scores *= -2
@@ -251,20 +253,20 @@ def _neighbours(partition: InvertedFile, queries: Float32, own: Int64, k: int) -
 
 
 def _frontier(
-    partition: InvertedFile, number: int, levels: Int64, reaches: Float32, seen: _Trace
+    sketched: SketchedRows, number: int, levels: Int64, reaches: Float32, seen: _Trace
 ) -> list[OperatingPoint]:
     """Return the settings for the k of that number that no cheaper one surpasses in recall, cheapest first."""
     k = int(seen.ks[number])
-    depths = [min(LEAST_DEPTH * k, len(partition.ids))]
-    while depths[-1] < min(64 * k + 1024, len(partition.ids)):
+    depths = [min(LEAST_DEPTH * k, len(sketched.ids))]
+    while depths[-1] < min(64 * k + 1024, len(sketched.ids)):
         depths.append(max(depths[-1] + 1, math.ceil(depths[-1] * GROWTH)))
     tried: list[tuple[float, OperatingPoint]] = []
     for level, probes in enumerate(levels.tolist()):
         rows = float(seen.rows[level].mean())
-        if rows > MOST_SHARE * len(partition.ids):
+        if rows > MOST_SHARE * len(sketched.ids):
             break
         probed = (seen.ranks >= 0) & (seen.ranks < seen.probed[level, :, np.newaxis])
-        beyond = _beyond(seen, level, number, own_unit=partition.metric == "dot")
+        beyond = _beyond(seen, level, number, own_unit=sketched.metric == "dot")
         for depth, margin in zip(depths, _margins(depths, seen.ahead[level], beyond), strict=True):
             deep = (seen.ahead[level] < 2 * depth) & (beyond <= margin)
             compared = probed & (deep | (seen.ahead[level] < max(k, (depth + 1) // 2)))
@@ -273,7 +275,7 @@ def _frontier(
             setting = OperatingPoint(
                 k, probes, float(reaches[level]), depth, margin, recall, error, max(0.0, floor), rows
             )
-            tried.append((_cost(partition, setting), setting))
+            tried.append((_cost(sketched, setting), setting))
             if depth > rows:
                 break
     kept: list[OperatingPoint] = []
@@ -328,11 +330,11 @@ def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float
     return margins
 
 
-def _cost(partition: InvertedFile, setting: OperatingPoint) -> float:
+def _cost(sketched: SketchedRows, setting: OperatingPoint) -> float:
     """Return about how many nanoseconds more a query takes for a setting than for none.
 
     Measured on one core of a server: only the proportions matter, and they are of memory's speed.
     """
-    row_bytes: int = partition.vectors.shape[1] * partition.vectors.itemsize
-    estimated: float = 0.09 * partition.projection.block_bytes / 16 * setting.rows
+    row_bytes: int = sketched.vectors.shape[1] * sketched.vectors.itemsize
+    estimated: float = 0.09 * sketched.rotation.block_bytes / 16 * setting.rows
     return 40 * setting.probes + estimated + (45 + 0.12 * row_bytes) * setting.rerank

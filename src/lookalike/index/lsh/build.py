@@ -16,8 +16,6 @@ from lookalike.index.options import Options
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.snapshot import Base, order_of
 
-PART_ROWS = 4096
-
 
 def build_lsh(
     source: RowSource,
@@ -35,21 +33,18 @@ def build_lsh(
     wanted = SAMPLE_ROWS_A_BUCKET * (family.clusters if isinstance(family, Clusters) else 250)
     sample = sample_of(source, settings, max(10_000, wanted), random)
     family.fit(lifted(sample, radius, settings.metric))
-    projection = Rotation.fitted(sample, settings.seed)
-    middle = projection.mean[np.newaxis]
+    rotation = Rotation.fitted(sample, settings.seed)
     del sample
     keys = np.empty((source.count, family.tables), dtype=np.uint64)
     for start, block in blocks(source):
         keys[start : start + len(block)] = family.keys(lifted(block, radius, settings.metric))
     store = MemoryBuckets()
     store.add(np.arange(source.count), keys)
-    # All rows are looked at, in parts that are sketched one after another: buckets about one and the same middle.
-    offsets = np.append(np.arange(0, source.count, PART_ROWS), source.count)
-    middles = np.repeat(middle, len(offsets) - 1, axis=0)
-    partition = sketched(settings, middles, offsets, vectors, ids, projection, place, threads)
-    buckets = LshSearch(family, store, partition, radius).tuned(settings.seed, threads)
-    release(partition.vectors)
-    return Base(partition.vectors, ids, order_of(ids), buckets)
+    mean, whole = rotation.mean[np.newaxis], np.array([0, source.count])
+    rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
+    buckets = LshSearch(family, store, rows, radius).tuned(settings.seed, threads)
+    release(rows.vectors)
+    return Base(rows.vectors, ids, order_of(ids), buckets)
 
 
 def _family(settings: Options) -> Family:

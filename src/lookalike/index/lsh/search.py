@@ -15,13 +15,11 @@ from lookalike.buckets import MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts, token
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, Bool, RowMask
-from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.lsh.tuning import RERANKED, RERANKED_SHARE, SAMPLED_QUERIES, measured
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.reports import RecallMeasurement, TableExplanation, restored
 from lookalike.index.row_forms import comparable
-from lookalike.index.scan import nearest, pair_distances
-from lookalike.index.sketches.error_bound import estimate
+from lookalike.index.sketches.sketched_rows import SketchedRows
 
 QUERY_BLOCK = 256
 
@@ -39,8 +37,8 @@ class LshSearch(ApproximateSearch):
 
     family: Family
     store: MemoryBuckets
-    partition: InvertedFile
-    """In parts about one middle, all of which are looked into: what it is used for are sketches and rerank."""
+    sketched: SketchedRows
+    """In one group about the mean."""
     radius: float
     """Length of the longest row, under "dot"."""
     measured: tuple[RecallMeasurement, ...] = ()
@@ -49,7 +47,7 @@ class LshSearch(ApproximateSearch):
     @property
     def metric(self) -> Metric:
         """How vectors are compared."""
-        return self.partition.metric
+        return self.sketched.metric
 
     def search(
         self,
@@ -73,7 +71,7 @@ class LshSearch(ApproximateSearch):
             return None
         found_ids = np.full((len(queries), k), -1, dtype=np.int64)
         found = np.full((len(queries), k), np.inf, dtype=np.float32)
-        everything = np.arange(len(self.partition.ids)) if visible is None else np.flatnonzero(visible.rows)
+        everything = np.arange(len(self.sketched)) if visible is None else np.flatnonzero(visible.rows)
         for start in range(0, len(queries), QUERY_BLOCK):
             waiting: dict[int | None, Int64] = {
                 first: np.arange(start, min(start + QUERY_BLOCK, len(queries)))
@@ -101,7 +99,7 @@ class LshSearch(ApproximateSearch):
 
     def tuned(self, seed: int, threads: int) -> Self:
         """See `ApproximateSearch`. Queries are rows drawn without repetition; each leaves itself out."""
-        rows = len(self.partition.ids)
+        rows = len(self.sketched)
         random = np.random.default_rng(seed)
         drawn = np.sort(random.choice(rows, min(SAMPLED_QUERIES, rows), replace=False))
         return replace(self, measured=measured(self, drawn))
@@ -111,10 +109,7 @@ class LshSearch(ApproximateSearch):
         offsets, rows, _ = self.candidates(queries, probes, None)
         answers = []
         for k in ks:
-            found_ids = np.full((len(queries), k), -1, dtype=np.int64)
-            found = np.full((len(queries), k), np.inf, dtype=np.float32)
-            for query in range(len(queries)):
-                self._answer(queries, query, k, rows[offsets[query] : offsets[query + 1]], found_ids, found)
+            found_ids, _ = self.sketched.nearest(queries, offsets, rows, k, max(RERANKED, RERANKED_SHARE * k))
             answers.append(found_ids)
         return answers, len(rows) / len(queries)
 
@@ -124,7 +119,7 @@ class LshSearch(ApproximateSearch):
         if found is None:
             return None
         growth = max(1.0, k / found.k)
-        share = growth * found.candidates / max(1, len(self.partition.ids))
+        share = growth * found.candidates / max(1, len(self.sketched))
         return int(np.ceil(found.probes * growth)) if share <= LARGEST_SHARE else None
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
@@ -139,7 +134,7 @@ class LshSearch(ApproximateSearch):
         at = next((measured for measured in known if measured >= k), known[-1])
         wanted = recall + (1 - recall) * 0.1
         reached = (m for m in self.measured if m.k == at and m.recall - m.error >= wanted)
-        return next((m for m in reached if m.candidates <= LARGEST_SHARE * len(self.partition.ids)), None)
+        return next((m for m in reached if m.candidates <= LARGEST_SHARE * len(self.sketched)), None)
 
     def measurements(self) -> tuple[RecallMeasurement, ...]:
         """See `ApproximateSearch`."""
@@ -148,7 +143,7 @@ class LshSearch(ApproximateSearch):
     def candidates(self, queries: Float32, probes: int, visible: Bool | None) -> tuple[Int64, Int64, Int64]:
         """Return offsets (q + 1,) and visible rows, and how many there were of all, (q,)."""
         keys = self.family.probe_keys(self._lifted_queries(queries), probes)
-        rows_of = len(self.partition.ids)
+        rows_of = len(self.sketched)
         offsets, rows = self.store.members(keys)
         if len(rows) and (rows.min() < 0 or rows.max() >= rows_of):
             raise IndexFormatError("buckets name rows that are not there; verify the index, and rebuild it")
@@ -188,10 +183,6 @@ class LshSearch(ApproximateSearch):
             )
         return tuple(explained)
 
-    def estimate(self, query: Float32, row: int) -> tuple[float, float]:
-        """See `ApproximateSearch`."""
-        return estimate(self.partition, query, row)
-
     def sizes(self) -> tuple[str, int, Int64]:
         """See `ApproximateSearch`."""
         return self.family.name, self.family.tables, self.store.sizes()
@@ -211,7 +202,7 @@ class LshSearch(ApproximateSearch):
     @classmethod
     def restored(
         cls,
-        partition: InvertedFile,
+        sketched: SketchedRows,
         properties: Mapping[str, Any],
         arrays: Mapping[str, Array],
         *,
@@ -224,13 +215,13 @@ class LshSearch(ApproximateSearch):
         """
         family = family_from_parts(properties["family"], properties["parameters"], _under("family.", arrays))
         store = MemoryBuckets.restored(family.tables, _under("buckets.", arrays), verify=verify)
-        rows, dimension = partition.vectors.shape
-        if family.dimension != dimension + (partition.metric == "dot") or store.stats().ids != rows:
+        rows, dimension = sketched.vectors.shape
+        if family.dimension != dimension + (sketched.metric == "dot") or store.stats().ids != rows:
             raise OptionError("a family, its buckets and the rows do not fit together")
         radius, measured = properties["radius"], restored(RecallMeasurement, properties["measured"])
         if type(radius) is not float or not 0 <= radius < math.inf:
             raise OptionError(f"a radius is {radius!r}; build the index again")
-        return cls(family, store, partition, radius, measured)
+        return cls(family, store, sketched, radius, measured)
 
     def _needed(self, seen: int, looked_at: int, k: int, recall: float, probes: int) -> int | None:
         """Return how many probes a query needs, given what it has seen; None for every visible row."""
@@ -240,19 +231,9 @@ class LshSearch(ApproximateSearch):
 
     def _answer(self, queries: Float32, query: int, k: int, rows: Int64, ids: Int64, found: Float32) -> None:
         """Write the k nearest of `rows` to one query into its row of `ids` and `found`."""
-        most = max(RERANKED, RERANKED_SHARE * k)
-        if len(rows) > most:
-            visible = np.zeros(len(self.partition.ids), dtype=np.bool_)
-            visible[rows] = True
-            mask = self.partition.mask(visible)
-            parts = len(self.partition.centroids)
-            answer = self.partition.search(queries[query : query + 1], k, parts, most, visible=mask)
-            ids[query], found[query] = answer[0][0], answer[1][0]
-            return
-        own = np.full(len(rows), query)
-        distances = pair_distances(queries, self.partition.vectors, own, rows, self.metric)
-        here = slice(query, query + 1)
-        nearest(np.zeros(len(rows), np.int64), self.partition.ids[rows], distances, ids[here], found[here])
+        bounds, rerank = np.array([0, len(rows)]), max(RERANKED, RERANKED_SHARE * k)
+        answer = self.sketched.nearest(queries[query : query + 1], bounds, rows, k, rerank)
+        ids[query], found[query] = answer[0][0], answer[1][0]
 
     def _lifted_queries(self, queries: Float32) -> Float32:
         """Return queries as the family takes them."""

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
-from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import scan
+from lookalike.index.sketches.sketched_rows import SketchedRows
 
 RERANKED = 256
 """Candidates are compared exactly up to this many, or `RERANKED_SHARE` of k; of more, the best by their sketches."""
@@ -31,7 +31,7 @@ class Trial(Protocol):
     """Buckets whose number of probes can be tried."""
 
     @property
-    def partition(self) -> InvertedFile:
+    def sketched(self) -> SketchedRows:
         """The rows."""
         ...
 
@@ -45,11 +45,11 @@ def measured(hashed: Trial, drawn: Int64) -> tuple[RecallMeasurement, ...]:
 
     Queries are the rows `drawn`; each leaves itself out.
     """
-    partition = hashed.partition
-    rows, metric = len(partition.ids), partition.metric
-    queries, own = comparable(partition.vectors[drawn], metric), partition.ids[drawn]
+    sketched = hashed.sketched
+    rows, metric = len(sketched), sketched.metric
+    queries, own = comparable(sketched.vectors[drawn], metric), sketched.ids[drawn]
     most = min(max(NEIGHBOURS), rows - 1)
-    truth = _without(scan(queries, partition.vectors, partition.ids, most + 1, metric)[0], own)
+    truth = _without(scan(queries, sketched.vectors, sketched.ids, most + 1, metric)[0], own)
     measurements = []
     ks, probes, candidates = sorted({min(k, most) for k in NEIGHBOURS if most}), 1, 0.0
     while ks and candidates <= LARGEST_SHARE * rows and probes <= MOST_PROBES:

@@ -1,8 +1,9 @@
-"""Makes the sketches of rows, bucket by bucket, in the blocks that the kernels read."""
+"""Makes the sketches of rows, group by group, in the blocks that the kernels read."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,49 +11,45 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, Metric
+from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.row_forms import as_hashed
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.kernels.reference import METRICS
 
 BLOCK_ROWS = 16
 ENCODED_ROWS = 8192
-"""Rows that are encoded at once."""
+"""Rows that one thread encodes at once."""
+READ_BYTES = 32 << 20
+"""Rows are read back for their sketches in runs of about this size."""
 
 UInt8 = npt.NDArray[np.uint8]
 
 
 def encode(
     metric: Metric,
-    projection: Rotation,
+    rotation: Rotation,
     centroids: Float32,
     offsets: Int64,
     rows: npt.NDArray[Any],
-    first: int,
-    last: int,
     threads: int = 1,
 ) -> UInt8:
-    """Return the blocks of buckets `first` to `last` - 1, given their rows in order.
-
-    So a base larger than memory is encoded a few buckets at a time, and the parts written one after another.
+    """Return the blocks of sketches of `rows`, (blocks, rotation.block_bytes).
 
     Args:
         metric: under "cosine", rows are brought to length one here.
-        projection: the turn.
-        centroids: (m, d) float32, of all buckets.
-        offsets: (m + 1,) int64, of all buckets.
-        rows: those at positions offsets[first] to offsets[last], as they are kept.
-        first: the first bucket.
-        last: the bucket after the last.
-        threads: at most so many.
+        rotation: of the sketches.
+        centroids: (m, d) float32, one for each group of rows.
+        offsets: (m + 1,) int64: group i is rows[offsets[i] : offsets[i + 1]].
+        rows: (n, d), as they are kept.
+        threads: at most this many.
     """
     from lookalike.kernels.compiled import encode as compiled_encode
 
-    slots = _slots(offsets, first, last)
-    counts = np.diff(offsets[first : last + 1])
-    bucket_of = np.repeat(np.arange(last - first), counts)
-    own_centroids = np.ascontiguousarray(centroids[first:last])
-    turned_centroids: Float32 = own_centroids @ projection.matrix
-    blocks = np.zeros((block_count(offsets[first : last + 1]), projection.block_bytes), dtype=np.uint8)
+    slots = _slots(offsets)
+    group_of = np.repeat(np.arange(len(centroids)), np.diff(offsets))
+    centroids = np.ascontiguousarray(centroids)
+    rotated_centroids: Float32 = centroids @ rotation.matrix
+    blocks = np.zeros((block_count(offsets), rotation.block_bytes), dtype=np.uint8)
     factors = blocks.view(np.float32)
 
     def run(start: int) -> None:
@@ -60,13 +57,13 @@ def encode(
         block = as_hashed(rows[part], metric)
         compiled_encode.encode_rows(
             block,
-            block @ projection.matrix,
-            own_centroids,
-            turned_centroids,
-            bucket_of[part],
+            block @ rotation.matrix,
+            centroids,
+            rotated_centroids,
+            group_of[part],
             slots[part],
-            projection.mean,
-            projection.shift,
+            rotation.mean,
+            rotation.shift,
             METRICS[metric],
             blocks,
             factors,
@@ -82,14 +79,50 @@ def encode(
     return blocks
 
 
+def encode_into(
+    sinks: Sinks,
+    metric: Metric,
+    rotation: Rotation,
+    centroids: Float32,
+    offsets: Int64,
+    vectors: Sink,
+    threads: int,
+) -> UInt8:
+    """Return what `encode` does of the rows that lie in `vectors`, of which only a part is in memory at a time."""
+    blocks = sinks.array("blocks", np.uint8, (block_count(offsets), rotation.block_bytes))
+    done = 0
+    for first, last, start, stop in runs(offsets, READ_BYTES // (4 * centroids.shape[1])):
+        own = np.clip(offsets[first : last + 1], start, stop) - start
+        part = encode(metric, rotation, centroids[first:last], own, vectors.read(start, stop), threads)
+        blocks.put_run(done, part)
+        done += len(part)
+    return blocks.finish()
+
+
+def runs(offsets: Int64, size: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield first group, group after the last, first row and row after the last of runs of about `size` rows.
+
+    Each is of whole groups, or a part of one that is larger; a part begins with a block.
+    """
+    size = max(BLOCK_ROWS, size // BLOCK_ROWS * BLOCK_ROWS)
+    first = 0
+    while first < len(offsets) - 1:
+        begin = int(offsets[first])
+        last = max(first + 1, int(np.searchsorted(offsets, begin + size, side="right")) - 1)
+        end = int(offsets[last])
+        for start in range(begin, end, size):
+            yield first, last, start, min(start + size, end)
+        first = last
+
+
 def block_count(offsets: Int64) -> int:
-    """Return how many blocks the buckets of `offsets` have in all."""
+    """Return how many blocks the groups of `offsets` have in all."""
     return int((-(-np.diff(offsets) // BLOCK_ROWS)).sum())
 
 
-def _slots(offsets: Int64, first: int, last: int) -> Int64:
-    """Return the place among the rows of their blocks of each row of buckets `first` to `last` - 1."""
-    counts = np.diff(offsets[first : last + 1])
+def _slots(offsets: Int64) -> Int64:
+    """Return for each row its slot: the number of its block times 16, and its rank within it."""
+    counts = np.diff(offsets)
     padding = -counts % BLOCK_ROWS
     before = np.cumsum(padding) - padding
     slots: Int64 = np.arange(counts.sum()) + np.repeat(before, counts)

@@ -1,4 +1,4 @@
-"""The turn that rows and queries take before they are sketched, onto as many axes as a sketch has signs.
+"""The rotation of rows and queries before they are sketched, onto one axis for each sign of a sketch.
 
 A random rotation spreads a vector's length evenly over the axes, so that signs alone tell its direction (Gao and
 Long, RaBitQ, SIGMOD 2024). Deviations: where there are fewer signs than dimensions, the rotation is of the
@@ -20,9 +20,9 @@ from lookalike.hashing.base import Arrays
 from lookalike.index.sketches.byte_blocks import byte_blocks
 
 SIGNS_A_UNIT = 128
-"""The kernels look up so many signs at once."""
+"""Signs that the kernels look up at once."""
 SIGNS_BY_DIMENSION, MOST_SIGNS = ((128, 128), (2048, 256)), 512
-"""More signs tell rows apart better, and take longer to turn a query to and to look through."""
+"""More signs tell rows apart better, and take longer to rotate a query to and to look through."""
 LARGEST_SIGNS = 4096
 """Sums of table entries are of 16 bits."""
 COMPONENT_ROWS = 8_192
@@ -30,12 +30,12 @@ ROUNDS = 3
 
 
 class Rotation:
-    """An orthonormal turn (d, signs) about a mean (d,).
+    """An orthonormal map (d, signs) about a mean (d,).
 
     Attributes:
         mean: (d,) float32.
         matrix: (d, signs) float32.
-        shift: (signs,) float32, the mean turned.
+        shift: (signs,) float32, the mean rotated.
         blocks: the matrix by columns, as bytes for kernels: a query needs no more exactness than its tables have.
         step: of these bytes.
     """
@@ -51,7 +51,7 @@ class Rotation:
             or mean.dtype != np.float32
             or matrix.dtype != np.float32
         ):
-            raise OptionError("a projection's arrays do not fit together; build the index again")
+            raise OptionError("a rotation's arrays do not fit together; build the index again")
         self.mean = np.ascontiguousarray(mean)
         self.matrix = np.ascontiguousarray(matrix)
         self.shift: Float32 = (self.mean @ self.matrix).astype(np.float32)
@@ -59,7 +59,7 @@ class Rotation:
 
     @classmethod
     def fitted(cls, sample: Float32, seed: int, signs: int | None = None) -> Self:
-        """Return the turn for rows like `sample` (n, d), n >= 1; `signs` is a multiple of 128, by default by d."""
+        """Return the rotation for rows like `sample` (n, d), n >= 1; `signs` is a multiple of 128, by default by d."""
         dimension = sample.shape[1]
         signs = signs or default_signs(dimension)
         random = np.random.default_rng([seed, dimension])
@@ -77,7 +77,7 @@ class Rotation:
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """Return the projection that `arrays` was taken of."""
+        """Return the rotation that `arrays` was taken of."""
         return cls(arrays["mean"], arrays["matrix"])
 
     def arrays(self) -> Arrays:
@@ -94,13 +94,13 @@ class Rotation:
         """Bytes of the sketches and factors of 16 rows."""
         return 2 * self.signs + 128
 
-    def turned(self, vectors: Float32) -> Float32:
-        """Return `vectors` (n, d) about the mean, turned, (n, signs)."""
-        turned: Float32 = vectors @ self.matrix
-        turned -= self.shift
-        return turned
+    def rotated(self, vectors: Float32) -> Float32:
+        """Return `vectors` (n, d) about the mean, rotated, (n, signs)."""
+        rotated: Float32 = vectors @ self.matrix
+        rotated -= self.shift
+        return rotated
 
 
 def default_signs(dimension: int) -> int:
-    """Return how many signs to keep of vectors of so many dimensions."""
+    """Return how many signs to keep of vectors of that dimension."""
     return next((signs for most, signs in SIGNS_BY_DIMENSION if dimension <= most), MOST_SIGNS)

@@ -20,9 +20,9 @@ from lookalike.kernels.reference import DOT
 )
 def encode_rows(
     rows: Any,
-    turned: Any,
+    rotated: Any,
     centroids: Any,
-    turned_centroids: Any,
+    rotated_centroids: Any,
     bucket_of: Any,
     slots: Any,
     mean: Any,
@@ -32,7 +32,7 @@ def encode_rows(
     factors: Any,
 ) -> None:
     """See `reference_inverted_file.encode_rows`; its sums are in float32, in another order."""
-    signs = turned.shape[1]
+    signs = rotated.shape[1]
     first_factor = signs // 2
     for i in range(len(rows)):
         bucket = bucket_of[i]
@@ -48,8 +48,8 @@ def encode_rows(
         inside = np.float32(0)
         fold = np.float32(0)
         for j in range(signs):
-            z = turned[i, j] - turned_centroids[bucket, j]
-            centre = turned_centroids[bucket, j] - shift[j]
+            z = rotated[i, j] - rotated_centroids[bucket, j]
+            centre = rotated_centroids[bucket, j] - shift[j]
             length += abs(z)
             inside += z * z
             fold += centre if z > 0 else -centre
@@ -57,7 +57,7 @@ def encode_rows(
             nibble = 0
             for bit in range(4):
                 j = 4 * group + bit
-                nibble |= (1 if turned[i, j] > turned_centroids[bucket, j] else 0) << bit
+                nibble |= (1 if rotated[i, j] > rotated_centroids[bucket, j] else 0) << bit
             chunk, part = group >> 3, group & 7
             blocks[block, 64 * chunk + 16 * (part & 3) + place] |= np.uint8(nibble << (part & 4))
         gain = inside / length if length > 0 else np.float32(0)

@@ -7,6 +7,7 @@ from typing import Any
 from numba import njit
 
 from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.plan import GROUPS, OFFSETS_AT
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 
@@ -19,10 +20,10 @@ parts: Any = scan_intrinsics  # intrinsics are called without their first argume
 )
 def pack(plan: Any, rows: Any, words: Any) -> None:
     """Store `rows` (n,), by position, as the bits of `words` (blocks,); `plan` is that of `search`."""
-    buckets, offsets = plan[0], plan[7]
+    offsets = plan[OFFSETS_AT]
     block = 0
-    for bucket in range(buckets):
-        end = parts.int64_at(offsets, bucket + 1)
-        for first in range(parts.int64_at(offsets, bucket), end, 16):
+    for group in range(plan[GROUPS]):
+        end = parts.int64_at(offsets, group + 1)
+        for first in range(parts.int64_at(offsets, group), end, 16):
             words[block] = parts.truths_at(rows.ctypes.data + first, end - first)
             block += 1

@@ -1,6 +1,6 @@
-"""What a search does first: a query is turned, its tables made, its nearest buckets chosen.
+"""What a search does first: a query is rotated, its tables made, its nearest buckets chosen.
 
-Several queries are begun together, so that the turn and the centroids are fetched once for all of them.
+Several queries are begun together, so that the rotation and the centroids are fetched once for all of them.
 """
 
 from __future__ import annotations
@@ -13,35 +13,56 @@ from numba import njit
 from lookalike.kernels.compiled import query_intrinsics, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32
 from lookalike.kernels.compiled.select import LARGEST, select, sort, threshold
+from lookalike.kernels.plan import (
+    CENTROID_BLOCKS_AT,
+    DIMENSION,
+    GROUPS,
+    MEAN_AT,
+    METRIC,
+    ROTATION_AT,
+    SIGNS,
+)
 from lookalike.kernels.reference import DOT
 
 LOWEST_OF = 8
 TABLE_LIMIT = np.float32(31)
 """Eight entries of a table are added in a byte."""
 TOGETHER = query_intrinsics.TOGETHER
+ORIGIN, UNIT, STEP, SHIFT = range(4)
+"""What is told of a query: see `rotate` and `compare_centroids`."""
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
-turning: Any = query_intrinsics
+query_steps: Any = query_intrinsics
 inner: Any = njit(nogil=True, error_model="numpy")
 
 
 @inner
-def scratch(plan: Any) -> Any:
-    """Return the arrays that `begin` and `choose` fill, a row for each query of `TOGETHER`, but for the last two.
+def query_scratch(plan: Any) -> Any:
+    """Return the arrays that `rotate` fills, a row for each query of `TOGETHER`.
 
-    They are queries about the mean, as floats and as bytes; turned; their tables, and the turned values as bytes;
-    centroids' nearness, and the least of it; what `begin` tells, and a last row of its own; and chosen buckets'
-    nearness and numbers.
+    They are queries about the mean, as floats and as bytes; rotated; their tables, and the rotated values as bytes;
+    what is told of each (`ORIGIN` and the slots after it), and a last row of its own.
     """
-    buckets, dimension, signs = plan[0], plan[1], plan[2]
-    width, groups = (dimension + 15) >> 4, (buckets + 15) >> 4
+    width, signs = (plan[DIMENSION] + 15) >> 4, plan[SIGNS]
     return (
         _aligned(128 * width).view(np.float32),
         _aligned(4 * signs).view(np.float32),
         _aligned(5 * signs),
+        np.empty((TOGETHER + 1, 4), dtype=np.float32),
+    )
+
+
+@inner
+def bucket_scratch(plan: Any) -> Any:
+    """Return the arrays that `compare_centroids` and `choose` fill.
+
+    They are centroids' nearness, and the least of it, a row for each query of `TOGETHER`; and chosen buckets' nearness
+    and numbers.
+    """
+    groups = (plan[GROUPS] + 15) >> 4
+    return (
         _aligned(64 * groups).view(np.float32),
         np.empty((TOGETHER, groups * 2 + 32), dtype=np.float32),
-        np.empty((TOGETHER + 1, 4), dtype=np.float32),
         np.empty(groups * 16 + 16, dtype=np.float32),
         np.empty(groups * 16 + 16, dtype=np.int32),
     )
@@ -57,22 +78,22 @@ def _aligned(size: int) -> Any:
 
 @inner
 def _quantised(values: int, vectors: int, out: int) -> Any:
-    """Store so many times 16 floats as bytes around 128; return the step."""
-    longest = turning.longest_of(values, vectors)
+    """Store 16 * `vectors` floats as bytes around 128; return the step."""
+    longest = query_steps.longest_of(values, vectors)
     step = longest / np.float32(127) if longest > 0 else np.float32(1)
-    turning.put_bytes(values, vectors, np.float32(1) / step, out)
+    query_steps.put_bytes(values, vectors, np.float32(1) / step, out)
     return step
 
 
 @inner
-def make_tables(turned: Any, out: Any) -> Any:
-    """Store the tables of turned values; return the step of their entries and the sum of the values' lengths."""
-    values, tables = turned.ctypes.data, out.ctypes.data
-    widest, lengths = turning.lengths_of(values, len(turned) >> 4)
+def make_tables(rotated: Any, out: Any) -> Any:
+    """Store the tables of rotated values; return the step of their entries and the sum of the values' lengths."""
+    values, tables = rotated.ctypes.data, out.ctypes.data
+    widest, lengths = query_steps.lengths_of(values, len(rotated) >> 4)
     step = np.float32(2) * widest / TABLE_LIMIT if widest > 0 else np.float32(1)
     inverse = np.float32(1) / step
-    for group in range(len(turned) // 4):
-        turning.make_table(values + 16 * group, inverse, tables + 16 * group)
+    for group in range(len(rotated) // 4):
+        query_steps.make_table(values + 16 * group, inverse, tables + 16 * group)
     return step, lengths
 
 
@@ -108,52 +129,71 @@ def choose(
 
 
 @inner
-def begin(
-    plan: Any,
-    steps: Any,
-    queries: int,
-    count: int,
-    moved: Any,
-    turned: Any,
-    tables: Any,
-    nearness: Any,
-    lowest: Any,
-    told: Any,
+def rotate(
+    plan: Any, steps: Any, queries: int, count: int, moved: Any, rotated: Any, tables: Any, told: Any
 ) -> None:
-    """Turn queries, make their tables, and estimate how near each centroid is to them.
+    """Rotate queries and make their tables.
 
     Of `count` queries, 1 or `TOGETHER`, the first is at address `queries`. What is made of them is in the rows of the
-    other arrays, which are `scratch`'s. Of each, `told` holds what a bucket's nearness lacks to be that of its
-    centroid; the unit in which it is told how far is far (the distance of the nearest centroid, or under "dot" the
-    query's length); and the step and the shift of the tables.
+    other arrays, which are `query_scratch`'s. Of each, `told` holds what a bucket's nearness lacks to be that of its
+    centroid, and the step and the shift of the tables.
     """
-    buckets, dimension, signs, metric = plan[0], plan[1], plan[2], plan[4]
-    turn, mean, centroids = plan[10], plan[11], plan[12]
-    width, groups = (dimension + 15) >> 4, (buckets + 15) >> 4
-    few = (groups + LOWEST_OF - 1) // LOWEST_OF
-    moved_at, turned_at, tables_at = moved.ctypes.data, turned.ctypes.data, tables.ctypes.data
-    near_at, low_at = nearness.ctypes.data, lowest.ctypes.data
+    dimension, signs, metric, mean = plan[DIMENSION], plan[SIGNS], plan[METRIC], plan[MEAN_AT]
+    width = (dimension + 15) >> 4
+    moved_at, rotated_at, tables_at = moved.ctypes.data, rotated.ctypes.data, tables.ctypes.data
     scales = told[TOGETHER]
     for j in range(count):
         own = moved_at + 128 * width * j
-        turning.difference(queries + 4 * dimension * j, mean, dimension, own)
+        query_steps.difference(queries + 4 * dimension * j, mean, dimension, own)
         scales[j] = _quantised(own, width, own + 64 * width) * steps[0]
     _multiply(
-        turn, signs >> 4, moved_at + 64 * width, 128 * width, width, scales, turned_at, 4 * signs, count
+        plan[ROTATION_AT],
+        signs >> 4,
+        moved_at + 64 * width,
+        128 * width,
+        width,
+        scales,
+        rotated_at,
+        4 * signs,
+        count,
     )
     for j in range(count):
         query, own = queries + 4 * dimension * j, moved_at + 128 * width * j
-        step = _quantised(turned_at + 4 * signs * j, signs >> 4, tables_at + 5 * signs * j + 4 * signs)
-        scales[j] = -step * steps[1]
+        scales[j] = _quantised(rotated_at + 4 * signs * j, signs >> 4, tables_at + 5 * signs * j + 4 * signs)
         if metric == DOT:
-            told[j, 0] = -product_float32(query, mean, dimension)
+            told[j, ORIGIN] = -product_float32(query, mean, dimension)
         else:
-            told[j, 0] = product_float32(own, own, dimension)
-            scales[j] *= np.float32(2)
-        step, lengths = make_tables(turned[j], tables[j])
-        told[j, 2], told[j, 3] = step, -lengths
+            told[j, ORIGIN] = product_float32(own, own, dimension)
+        step, lengths = make_tables(rotated[j], tables[j])
+        told[j, STEP], told[j, SHIFT] = step, -lengths
+
+
+@inner
+def compare_centroids(
+    plan: Any, steps: Any, queries: int, count: int, tables: Any, nearness: Any, lowest: Any, told: Any
+) -> None:
+    """Estimate how near each centroid is to queries that `rotate` has taken just before.
+
+    The arrays are those of `query_scratch` and `bucket_scratch`. Of each query, `told` gets the unit in which it is
+    told how far is far: the distance of the nearest centroid, or under "dot" the query's length.
+    """
+    dimension, signs, metric = plan[DIMENSION], plan[SIGNS], plan[METRIC]
+    groups = (plan[GROUPS] + 15) >> 4
+    few = (groups + LOWEST_OF - 1) // LOWEST_OF
+    tables_at, near_at, low_at = tables.ctypes.data, nearness.ctypes.data, lowest.ctypes.data
+    scales = told[TOGETHER]
+    for j in range(count):
+        scales[j] *= -steps[1] if metric == DOT else np.float32(-2) * steps[1]
     _multiply(
-        centroids, groups, tables_at + 4 * signs, 5 * signs, signs >> 4, scales, near_at, 64 * groups, count
+        plan[CENTROID_BLOCKS_AT],
+        groups,
+        tables_at + 4 * signs,
+        5 * signs,
+        signs >> 4,
+        scales,
+        near_at,
+        64 * groups,
+        count,
     )
     for j in range(count):
         near, low = near_at + 64 * groups * j, low_at + 4 * lowest.shape[1] * j
@@ -163,10 +203,10 @@ def begin(
             )
         if metric == DOT:
             query = queries + 4 * dimension * j
-            told[j, 1] = np.sqrt(product_float32(query, query, dimension))
+            told[j, UNIT] = np.sqrt(product_float32(query, query, dimension))
         else:
             nearest, _ = parts.bounds_of(low, few)
-            told[j, 1] = np.sqrt(max(told[j, 0] + nearest, np.float32(0)))
+            told[j, UNIT] = np.sqrt(max(told[j, ORIGIN] + nearest, np.float32(0)))
 
 
 @inner
@@ -181,12 +221,12 @@ def _multiply(
     out_stride: int,
     count: int,
 ) -> None:
-    """Store the products of so many blocks' vectors with the bytes of `count` queries; `width` is in 16 values."""
+    """Store the products of the vectors of `groups` blocks with the bytes of `count` queries of 16 * `width` values."""
     for group in range(groups):
         block = blocks + group * (256 * width + 128)
         if count == TOGETHER:
-            turning.byte_products_together(
+            query_steps.byte_products_together(
                 block, queries, stride, 4 * width, scales.ctypes.data, out + 64 * group, out_stride
             )
         else:
-            turning.byte_products(block, queries, 4 * width, scales[0], out + 64 * group)
+            query_steps.byte_products(block, queries, 4 * width, scales[0], out + 64 * group)

@@ -1,4 +1,4 @@
-"""The steps by which a query is turned and its tables are made, as Numba intrinsics like those of `scan_intrinsics`."""
+"""The steps by which a query is rotated and its tables made, as Numba intrinsics like those of `scan_intrinsics`."""
 
 from __future__ import annotations
 

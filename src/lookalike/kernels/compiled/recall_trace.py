@@ -7,8 +7,20 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.kernels.compiled.probe import begin, choose, parts, scratch
+from lookalike.kernels.compiled.probe import (
+    ORIGIN,
+    SHIFT,
+    STEP,
+    UNIT,
+    bucket_scratch,
+    choose,
+    compare_centroids,
+    parts,
+    query_scratch,
+    rotate,
+)
 from lookalike.kernels.compiled.select import INFINITY, select, threshold
+from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_AT
 
 
 @njit(
@@ -40,24 +52,25 @@ def trace(
     """Fill, for `wanted` positions (q, w) of queries (q, d) that are themselves the rows at positions `own` (q,):
 
     - `ranks` (q, w): the place of the row's bucket among the query's, -1 beyond those of the last level;
-    - `probed` (levels, q): the buckets that a query looks into at `levels[i]` probes and a reach of `reaches[i]`;
+    - `probed` (levels, q): the buckets that a query probes at `levels[i]` probes and a reach of `reaches[i]`;
     - `targets` (q, w): the estimates of the wanted rows, inf where they are not seen;
     - `ahead` (levels, q, w): rows, other than the query's own, that these buckets hold and that are estimated nearer
       than the wanted row;
     - `kth` (levels, q, len(ks)): the ks-th least of these rows' estimates, inf where there are fewer;
-    - `units` (q,): that of `begin`;
+    - `units` (q,): those of `compare_centroids`;
     - `rows_seen` (levels, q): rows in these buckets.
 
     `wanted_buckets` (q, w) are the buckets of the wanted rows; levels, reaches and ks grow.
     """
-    buckets, signs = plan[0], plan[2]
-    offsets, starts, blocks = plan[7], plan[8], plan[9]
+    buckets, signs = plan[GROUPS], plan[SIGNS]
+    offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     signs_units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     width, nearest = wanted.shape[1], ks[-1]
     largest = np.int64(0)
     for bucket in range(buckets):
         largest = max(largest, parts.int64_at(offsets, bucket + 1) - parts.int64_at(offsets, bucket))
-    moved, turned, tables, nearness, lowest, told, chosen, chosen_buckets = scratch(plan)
+    moved, rotated, tables, told = query_scratch(plan)
+    nearness, lowest, chosen, chosen_buckets = bucket_scratch(plan)
     estimates = np.empty(largest + 64, dtype=np.float32)
     places = np.empty(largest + 64, dtype=np.int32)
     best = np.empty(largest + nearest * 2 + 64, dtype=np.float32)
@@ -67,8 +80,9 @@ def trace(
     tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        begin(plan, steps, query, 1, moved, turned, tables, nearness, lowest, told)
-        origin, unit, table_step, table_shift = told[0, 0], told[0, 1], told[0, 2], told[0, 3]
+        rotate(plan, steps, query, 1, moved, rotated, tables, told)
+        compare_centroids(plan, steps, query, 1, tables, nearness, lowest, told)
+        origin, unit, table_step, table_shift = told[0, ORIGIN], told[0, UNIT], told[0, STEP], told[0, SHIFT]
         units[q] = unit
         most = min(2 * levels[-1], buckets)
         last = choose(nearness[0], lowest[0], groups, most, most, np.float32(0), chosen, chosen_buckets)

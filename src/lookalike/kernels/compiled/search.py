@@ -1,9 +1,8 @@
-"""The search of a partition in one compiled call: see `lookalike.index.ivf.inverted_file` for what the arrays mean.
+"""The search of an inverted file in one compiled call; for what it does see `lookalike.index.ivf.inverted_file`.
 
-A `plan` holds addresses and sizes, in the order that its first lines read them: one array, because each argument
-of a call from Python costs a tenth of a microsecond or more. Numba caches the compiled code of the entries, which
-have explicit types. An address does not keep its array alive: arrays are named wherever theirs is used late.
-Scratch arrays end with room for 16 more: vectors are read and written whole.
+Numba caches the compiled code of the entries, which have explicit types. An address does not keep its array alive:
+arrays are named wherever theirs is used late. Scratch arrays end with room for 16 more: vectors are read and written
+whole.
 """
 
 from __future__ import annotations
@@ -14,9 +13,21 @@ import numpy as np
 from numba import njit
 
 from lookalike.kernels.compiled import scan_intrinsics
-from lookalike.kernels.compiled.distance import FLOAT32, products, square, squares
-from lookalike.kernels.compiled.probe import TOGETHER, begin, choose, scratch
-from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, sort, threshold
+from lookalike.kernels.compiled.probe import (
+    ORIGIN,
+    SHIFT,
+    STEP,
+    TOGETHER,
+    UNIT,
+    bucket_scratch,
+    choose,
+    compare_centroids,
+    query_scratch,
+    rotate,
+)
+from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
+from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, threshold
+from lookalike.kernels.plan import BLOCKS_AT, GROUPS, METRIC, OFFSETS_AT, SIGNS, STARTS_AT
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 LARGEST_DEPTH = 1 << 20
@@ -50,14 +61,13 @@ def search(
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
     The arguments are those of `InvertedFile.search`, where a negative `reach` or `margin` is none; `visible` has a word
-    a block, or no element where all rows are visible. More buckets are looked into until k visible rows were seen;
-    and until as many were as so many buckets as `beyond` have without a filter, in as many buckets as are looked into
-    without one: where the filter goes with place, the nearest that it leaves fill few buckets, and are no nearer for
-    it. `hidden` (q,), where it has elements, is filled too.
+    a block, or no element where all rows are visible. More buckets are probed until k visible rows were seen; and,
+    where `beyond` is given, until the visible rows are those of `beyond` buckets without a filter, and lie in the
+    number of buckets that are probed without one: where the filter goes with place, the nearest that it leaves fill
+    few buckets, and are no nearer for it. `hidden` (q,), where it has elements, is filled too.
     """
-    buckets, dimension, signs, element, metric = plan[0], plan[1], plan[2], plan[3], plan[4]
-    vectors, ids, offsets, starts, blocks = plan[5], plan[6], plan[7], plan[8], plan[9]
-    row_bytes = plan[13]
+    buckets, signs, metric = plan[GROUPS], plan[SIGNS], plan[METRIC]
+    offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     k = found_ids.shape[1]
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     rows = parts.int64_at(offsets, buckets)
@@ -69,13 +79,12 @@ def search(
     filtered = len(visible) > 0
     enough = (beyond * rows + buckets - 1) // max(np.int64(1), buckets) if filtered else np.int64(0)
     room = 2 * deep + 64
-    moved, turned, tables, nearness, lowest, told, chosen, chosen_buckets = scratch(plan)
+    moved, rotated, tables, told = query_scratch(plan)
+    nearness, lowest, chosen, chosen_buckets = bucket_scratch(plan)
     estimates = np.empty(room + 32, dtype=np.float32)
     places = np.empty(room + 32, dtype=np.int32)
     numbers = np.empty(room + 32, dtype=np.int64)
-    divided = metric == COSINE and element != FLOAT32
-    scaled = np.zeros(dimension if divided else 0, dtype=np.float32)
-    zeros = np.zeros(dimension if divided else 0, dtype=np.float32)
+    scaled, zeros = rerank_scratch(plan)
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     counted = filtered and len(hidden) > 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
@@ -88,8 +97,10 @@ def search(
         own = q % TOGETHER if q < whole else 0
         if own == 0:
             count = TOGETHER if q < whole else 1
-            begin(plan, steps, query, count, moved, turned, tables, nearness, lowest, told)
-        origin, unit, table_step, table_shift = told[own, 0], told[own, 1], told[own, 2], told[own, 3]
+            rotate(plan, steps, query, count, moved, rotated, tables, told)
+            compare_centroids(plan, steps, query, count, tables, nearness, lowest, told)
+        origin, unit = told[own, ORIGIN], told[own, UNIT]
+        table_step, table_shift = told[own, STEP], told[own, SHIFT]
         tables_at = tables[own].ctypes.data
         farther = reach * unit
         far_unit = unit if metric == DOT else np.float32(-1)
@@ -184,37 +195,16 @@ def search(
                 far = min(far, threshold(estimates_at, filled(estimates, size), k, 0))
                 hidden[q] = parts.count_at_most(others_at, filled(others, other_size), far)
         size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
-        for i in range(size):
-            row = vectors + places[i] * row_bytes
-            for line in range(0, min(row_bytes, 256), 64):
-                parts.prefetch(row + line)
-        for i in range(0, size, 2):
-            row, other = vectors + places[i] * row_bytes, vectors + places[min(i + 1, size - 1)] * row_bytes
-            if metric != DOT and not divided:
-                estimates[i], estimates[i + 1] = squares(element, query, row, other, dimension)
-                continue
-            first, second = products(element, query, row, other, dimension)
-            estimates[i], estimates[i + 1] = -first, -second
-            if divided:
-                first, second = squares(element, zeros.ctypes.data, row, other, dimension)
-                for j, length in ((i, first), (i + 1, second)):
-                    estimates[j] = estimates[j] / np.sqrt(length) if length > 0 else np.float32(0)
-        size, limit = select(estimates, places, size, k, k >> 1)
-        for i in range(size):
-            row = vectors + places[i] * row_bytes
-            if metric == EUCLIDEAN:
-                estimates[i] = np.sqrt(estimates[i])
-            elif divided:
-                length = square(element, zeros.ctypes.data, row, dimension)
-                for j in range(dimension):
-                    scaled[j] = queries[q, j] * np.sqrt(length)
-                difference = square(element, scaled.ctypes.data, row, dimension)
-                estimates[i] = difference / (length + length) if length > 0 else np.float32(1)
-            elif metric == COSINE:  # half the squared difference is 0 for equal rows, as 1 - product is not
-                estimates[i] *= np.float32(0.5)
-            numbers[i] = parts.int64_at(ids, places[i])
-        sort(estimates, numbers, size)
-        for i in range(k):
-            there = i < size and estimates[i] <= max_distance
-            found_ids[q, i] = numbers[i] if there else -1
-            found_distances[q, i] = estimates[i] if there else INFINITY
+        compare_exactly(
+            plan,
+            queries[q],
+            estimates,
+            places,
+            numbers,
+            size,
+            scaled,
+            zeros,
+            max_distance,
+            found_ids[q],
+            found_distances[q],
+        )

@@ -1,0 +1,84 @@
+"""Compares the rows that estimates have left exactly, and tells the nearest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled.distance import FLOAT32, products, square, squares
+from lookalike.kernels.compiled.select import INFINITY, select, sort
+from lookalike.kernels.plan import DIMENSION, ELEMENT, IDS_AT, METRIC, ROW_BYTES, ROWS_AT
+from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
+
+parts: Any = scan_intrinsics  # intrinsics are called without their first argument
+inner: Any = njit(nogil=True, error_model="numpy")
+
+
+@inner
+def rerank_scratch(plan: Any) -> Any:
+    """Return room for a scaled query, and zeros, both (d,), where lengths are divided out; else empty."""
+    divided = plan[METRIC] == COSINE and plan[ELEMENT] != FLOAT32
+    size = plan[DIMENSION] if divided else 0
+    return np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
+
+
+@inner
+def compare_exactly(
+    plan: Any,
+    query: Any,
+    values: Any,
+    places: Any,
+    numbers: Any,
+    size: int,
+    scaled: Any,
+    zeros: Any,
+    max_distance: Any,
+    found_ids: Any,
+    found_distances: Any,
+) -> None:
+    """Fill `found_ids` and `found_distances` (k,) from `size` rows at `places`; see `search`.
+
+    `values` and `numbers` are room for distances and ids; all three need room for 15 more. `scaled` and `zeros` are
+    those of `rerank_scratch`.
+    """
+    dimension, element, metric = plan[DIMENSION], plan[ELEMENT], plan[METRIC]
+    vectors, ids, row_bytes = plan[ROWS_AT], plan[IDS_AT], plan[ROW_BYTES]
+    k, query_at, zeros_at = len(found_ids), query.ctypes.data, zeros.ctypes.data
+    divided = metric == COSINE and element != FLOAT32
+    for i in range(size):
+        row = vectors + places[i] * row_bytes
+        for line in range(0, min(row_bytes, 256), 64):
+            parts.prefetch(row + line)
+    for i in range(0, size, 2):
+        row, other = vectors + places[i] * row_bytes, vectors + places[min(i + 1, size - 1)] * row_bytes
+        if metric != DOT and not divided:
+            values[i], values[i + 1] = squares(element, query_at, row, other, dimension)
+            continue
+        first, second = products(element, query_at, row, other, dimension)
+        values[i], values[i + 1] = -first, -second
+        if divided:
+            first, second = squares(element, zeros_at, row, other, dimension)
+            for j, length in ((i, first), (i + 1, second)):
+                values[j] = values[j] / np.sqrt(length) if length > 0 else np.float32(0)
+    size, _ = select(values, places, size, k, k >> 1)
+    for i in range(size):
+        row = vectors + places[i] * row_bytes
+        if metric == EUCLIDEAN:
+            values[i] = np.sqrt(values[i])
+        elif divided:
+            length = square(element, zeros_at, row, dimension)
+            for j in range(dimension):
+                scaled[j] = query[j] * np.sqrt(length)
+            difference = square(element, scaled.ctypes.data, row, dimension)
+            values[i] = difference / (length + length) if length > 0 else np.float32(1)
+        elif metric == COSINE:  # half the squared difference is 0 for equal rows, as 1 - product is not
+            values[i] *= np.float32(0.5)
+        numbers[i] = parts.int64_at(ids, places[i])
+    sort(values, numbers, size)
+    for i in range(k):
+        there = i < size and values[i] <= max_distance
+        found_ids[i] = numbers[i] if there else -1
+        found_distances[i] = values[i] if there else INFINITY

@@ -1,0 +1,41 @@
+"""The slots of a plan: what kernels are told of an index's rows, as one array of int64.
+
+One array, because each argument of a call from Python costs a tenth of a microsecond or more. Slots that end in `_AT`
+hold addresses; whoever fills them keeps the arrays alive. Numba takes the numbers of the slots for constants.
+"""
+
+from __future__ import annotations
+
+GROUPS = 0
+"""Groups of rows: the buckets of an inverted file."""
+DIMENSION = 1
+SIGNS = 2
+"""Of a sketch."""
+ELEMENT = 3
+"""The number of the rows' type among `ELEMENTS`."""
+METRIC = 4
+"""A number of `reference.METRICS`."""
+ROW_BYTES = 5
+ROWS_AT = 6
+"""(n, d), of the type that they are kept in."""
+IDS_AT = 7
+"""(n,) int64."""
+OFFSETS_AT = 8
+"""(groups + 1,) int64: the first row of each group."""
+STARTS_AT = 9
+"""(groups + 1,) int64: the first block of sketches of each group."""
+BLOCKS_AT = 10
+"""Sketches and factors, 16 rows a block."""
+ROTATION_AT = 11
+"""The rotation by columns, as byte blocks."""
+MEAN_AT = 12
+"""(d,) float32, what the rotation is about."""
+CENTROIDS_AT = 13
+"""(groups, d) float32."""
+CENTROID_BLOCKS_AT = 14
+"""Rotated centroids, as byte blocks; an inverted file has them."""
+
+SKETCHED_SLOTS = 14
+"""Slots that sketched rows fill; the others are an inverted file's."""
+ELEMENTS = ("uint8", "int8", "float16", "float32")
+"""The types of rows that kernels know."""
