@@ -5,60 +5,30 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from only_readable import only_readable  # type: ignore[import-not-found]
 
 from lookalike.catalogue import Catalogue, FeatureRecord, NewSource
 from lookalike.errors import CollectionReadOnlyError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions as POSIX has them")
-NOBODY = 65534
 
 
 @pytest.fixture
-def path() -> Iterator[Path]:
-    # Not in tmp_path, whose parents may be entered by its owner only.
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "folder"
-        folder.mkdir()
-        with Catalogue.create(folder / "c.sqlite") as catalogue, catalogue.write() as writer:
-            writer.add_feature(FeatureRecord("look", "look", 4, "cosine"))
-            vectors = {"look": np.ones(4, np.float32)}
-            writer.add_sources(
-                [NewSource("a", "0" * 64, "row", 1, metadata={"title": "red"}, vectors=vectors)]
-            )
-        os.chmod(name, 0o755)
-        yield folder / "c.sqlite"
-
-
-class ReadOnly:
-    """Within it, neither the file nor its folder may be written, by root neither."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.root = path, os.geteuid() == 0
-
-    def __enter__(self) -> None:
-        for file in self.path.parent.iterdir():
-            file.chmod(0o444)
-        self.path.parent.chmod(0o555)
-        if self.root:
-            os.seteuid(NOBODY)
-
-    def __exit__(self, *_: object) -> None:
-        if self.root:
-            os.seteuid(0)
-        self.path.parent.chmod(0o755)
-        for file in self.path.parent.iterdir():
-            file.chmod(0o644)
+def path(readable: Path) -> Path:
+    with Catalogue.create(readable / "c.sqlite") as catalogue, catalogue.write() as writer:
+        writer.add_feature(FeatureRecord("look", "look", 4, "cosine"))
+        vectors = {"look": np.ones(4, np.float32)}
+        writer.add_sources([NewSource("a", "0" * 64, "row", 1, metadata={"title": "red"}, vectors=vectors)])
+    return readable / "c.sqlite"
 
 
 def test_reading_what_may_not_be_written(path: Path) -> None:
-    with ReadOnly(path), Catalogue.open(path) as catalogue:
+    with only_readable(path.parent), Catalogue.open(path) as catalogue:
         assert [source.id for source in catalogue.iterate(text="red")] == ["a"]
         assert catalogue.vectors("look", [1])[1].shape == (1, 4)
         assert list(catalogue.verify()) == []
@@ -70,7 +40,7 @@ def test_reading_what_may_not_be_written(path: Path) -> None:
 
 
 def test_a_reader_sees_what_the_owner_writes_afterwards(path: Path) -> None:
-    with ReadOnly(path):
+    with only_readable(path.parent):
         reader = Catalogue.open(path)
         assert reader.count() == 1
     with reader:
@@ -78,7 +48,7 @@ def test_a_reader_sees_what_the_owner_writes_afterwards(path: Path) -> None:
             with Catalogue.open(path) as owner, owner.write() as writer:
                 writer.add_sources([NewSource(f"id{count}", "0" * 64, "row", 1)])
                 assert reader.count() == count - 1
-            with ReadOnly(path):
+            with only_readable(path.parent):
                 assert reader.count() == count
 
 
@@ -86,7 +56,7 @@ def test_a_reader_beside_a_writer_sees_its_commits(path: Path) -> None:
     with Catalogue.open(path) as owner:
         with owner.write() as writer:
             writer.add_sources([NewSource("b", "0" * 64, "row", 1)])
-        with ReadOnly(path), Catalogue.open(path) as reader:
+        with only_readable(path.parent), Catalogue.open(path) as reader:
             assert reader.count() == 2
 
 
@@ -99,5 +69,8 @@ def test_commits_that_only_the_log_has_are_not_passed_over(path: Path) -> None:
         owner.commit()
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
-    with ReadOnly(copy), pytest.raises(CollectionReadOnlyError, match="open it once where it may be"):
+    with (
+        only_readable(copy.parent),
+        pytest.raises(CollectionReadOnlyError, match="open it once where it may be"),
+    ):
         Catalogue.open(copy)

@@ -107,7 +107,7 @@ def test_an_index_that_is_of_another_state(folder: Path) -> None:
 
 
 def change_text(folder: Path) -> None:
-    execute(folder, "UPDATE sources SET metadata = '{\"title\":\"other\"}' WHERE id = 'row3'")
+    execute(folder, "UPDATE text_index SET title = 'other' WHERE rowid = 5")
 
 
 def lose_text(folder: Path) -> None:

@@ -66,20 +66,24 @@ class Catalogue:
             raise
 
     def _check_version(self) -> str:
-        """When the catalogue was created. Raises CollectionVersionError, CollectionDamagedError."""
+        """When the catalogue was created; one of an older schema is upgraded first.
+
+        Raises: CollectionVersionError, CollectionDamagedError, CollectionReadOnlyError.
+        """
         with self._reading() as connection:
-            found = connection.execute(select(schema.state)).all()
-        if len(found) != 1:
+            query = select(schema.state.c.schema_version, schema.state.c.created_at)
+            found = connection.execute(query).all()
+        if len(found) != 1 or not decode.matches(found[0], decode.VERSION):
             raise CollectionDamagedError(f"{self.name} is damaged (no state); restore it from a copy")
-        version, created_at = found[0].schema_version, found[0].created_at
-        if not isinstance(version, int) or not isinstance(created_at, str):
-            raise CollectionDamagedError(f"{self.name} is damaged (no version); restore it from a copy")
+        version, created_at = found[0]
         if version > schema.SCHEMA_VERSION:
             raise CollectionVersionError(
                 f"{self.name} was made by a newer version of Lookalike (schema {version}; "
                 f"this one knows up to {schema.SCHEMA_VERSION}); upgrade Lookalike"
             )
-        return created_at
+        if version < schema.SCHEMA_VERSION:
+            self._dialect.upgrade()
+        return str(created_at)
 
     @classmethod
     def create(cls, path: Path | str) -> Self:
@@ -295,7 +299,7 @@ class Catalogue:
             key, record = self._queries.feature(connection, feature)
             by_number = {row[0]: row for row in self._queries.vectors(connection, key, wanted)}
         found = [by_number[number] for number in wanted if number in by_number]
-        return decode.vectors(found, feature, record.dimension)
+        return decode.vectors(found, feature, key, record.dimension)
 
     def changes(
         self, feature: str, after: int = 0, block_rows: int = 4096
@@ -316,7 +320,7 @@ class Catalogue:
                 within = table.c.number.between(int(block[0]), int(block[-1]))
                 stored = self._queries.stored(key).where(within, table.c.generation > after)
                 rows = connection.execute(stored.order_by(table.c.number)).all()
-                yield decode.vectors(rows, feature, record.dimension)
+                yield decode.vectors(rows, feature, key, record.dimension)
 
     def removed_after(self, after: int = 0) -> Int64:
         """Ascending numbers of the sources removed after the generation `after`."""

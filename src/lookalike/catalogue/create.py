@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, insert
 
 from lookalike.catalogue import schema
+from lookalike.catalogue.checksums import with_checksum
 from lookalike.catalogue.dialect import Dialect
 
 
@@ -16,23 +17,24 @@ def create(dialect: Dialect) -> None:
 
     Raises: CollectionExistsError, also when another process was first; CollectionError when it cannot be made.
     """
-    dialect.create(_fill)
+
+    def fill(connection: Connection) -> None:
+        schema.tables.create_all(connection)
+        state = {
+            "schema_version": schema.SCHEMA_VERSION,
+            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "generation": 0,
+            "next_number": 1,
+            "tables_checksum": dialect.tables_checksum(connection),
+        }
+        connection.execute(insert(schema.state).values(with_checksum(schema.state, state)))
+        put_stamp(connection, 0)
+
+    dialect.create(fill)
 
 
 def put_stamp(connection: Connection, generation: int) -> None:
     """Give the state that the write `generation` makes a stamp of its own."""
     stamp = secrets.randbits(62)  # fits int64 with room to spare
-    connection.execute(insert(schema.writes).values(generation=generation, stamp=stamp))
-
-
-def _fill(connection: Connection) -> None:
-    schema.tables.create_all(connection)
-    connection.execute(
-        insert(schema.state).values(
-            schema_version=schema.SCHEMA_VERSION,
-            created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-            generation=0,
-            next_number=1,
-        )
-    )
-    put_stamp(connection, 0)
+    row = with_checksum(schema.writes, {"generation": generation, "stamp": stamp})
+    connection.execute(insert(schema.writes).values(row))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64, as_metric
+from lookalike.arrays import METRICS, Float32, Int64
+from lookalike.catalogue.checksums import is_sound_vector
 from lookalike.catalogue.hit_columns import HitColumns
 from lookalike.catalogue.metadata import decoded_all, json_object
 from lookalike.catalogue.records import FeatureRecord, Location, Source, StoredLocation
-from lookalike.errors import CollectionDamagedError, OptionError
+from lookalike.errors import CollectionDamagedError
 
 KINDS = ("picture", "row")
 
@@ -23,16 +23,17 @@ _INTEGER, _TEXT = (int,), (str,)
 _MAYBE_INTEGER, _MAYBE_TEXT = (int, type(None)), (str, type(None))
 
 SOURCE: Types = (
-    _INTEGER, _TEXT, _TEXT, _TEXT, _INTEGER, _MAYBE_INTEGER, _MAYBE_INTEGER, _TEXT, _TEXT, _INTEGER,
+    _INTEGER, _TEXT, _TEXT, _TEXT, _INTEGER, _MAYBE_INTEGER, _MAYBE_INTEGER, _TEXT, _TEXT, _INTEGER, _INTEGER,
 )  # fmt: skip
 """The types of the columns of `sources`."""
 LOCATION: Types = (_MAYBE_TEXT, _MAYBE_INTEGER, _MAYBE_INTEGER)
 """Path, size and time; all null where a source has no place."""
+VERSION: Types = (_INTEGER, _TEXT)
 PLACED: Types = (_TEXT, _INTEGER, _MAYBE_INTEGER, _MAYBE_INTEGER)
 ID_NUMBER: Types = (_TEXT, _INTEGER)
 HIT: Types = (_INTEGER, _TEXT, _MAYBE_INTEGER, _MAYBE_INTEGER, _TEXT, _MAYBE_TEXT)
 FEATURE: Types = (
-    _INTEGER, _TEXT, _TEXT, _TEXT, _INTEGER, _TEXT, _TEXT, _TEXT, _INTEGER,
+    _INTEGER, _TEXT, _TEXT, _TEXT, _TEXT, _INTEGER, _TEXT, _TEXT, _TEXT, _INTEGER, _INTEGER,
 )  # fmt: skip
 """The types of the columns of `features`."""
 
@@ -50,6 +51,11 @@ def checked(rows: Sequence[Row], types: Types, table: str) -> Sequence[Row]:
                 f"the row {row[0]!r} of the table {table} holds a value of the wrong type; run lookalike verify"
             )
     return rows
+
+
+def matches(row: Row, types: Types) -> bool:
+    """Whether each value is of one of its types."""
+    return all(type(value) in allowed for value, allowed in zip(row, types, strict=True))
 
 
 def number_list(written: object) -> Int64:
@@ -74,8 +80,8 @@ def sources(rows: Sequence[Row]) -> dict[int, Source]:
         if number not in firsts:
             firsts[number] = row
             places[number] = []
-        if row[10] is not None:
-            places[number].append(Location(row[10], row[11], row[12]))
+        if row[11] is not None:
+            places[number].append(Location(row[11], row[12], row[13]))
     metadata = decoded_all([row[8] for row in firsts.values()], [row[1] for row in firsts.values()])
     return {
         number: _source(row, fields, places[number])
@@ -138,30 +144,31 @@ def features(rows: Sequence[Row]) -> dict[str, tuple[int, FeatureRecord]]:
 
 
 def _feature(row: Row) -> FeatureRecord:
-    _, name, extractor, written, dimension, metric, version, model_hash, generation = row
-    options = json_object(written)
-    try:
-        known = as_metric(metric)
-    except OptionError:
-        known = None
-    if options is None or known is None or dimension < 1:
+    _, name, extractor, options, index, dimension, metric, version, model_hash, generation, _ = row
+    read_options, read_index = json_object(options), json_object(index)
+    if read_options is None or read_index is None or metric not in METRICS or dimension < 1:
         raise CollectionDamagedError(
-            f"the options, the metric or the dimension of feature {name!r} make no sense; run lookalike verify"
+            f"the options, the index, the metric or the dimension of feature {name!r} make no sense; "
+            "run lookalike verify"
         )
-    return FeatureRecord(name, extractor, dimension, known, version, model_hash, options, generation)
+    return FeatureRecord(
+        name, extractor, dimension, metric, version, model_hash, read_options, generation, read_index
+    )
 
 
-def vectors(rows: Sequence[Row], feature: str, dimension: int) -> tuple[Int64, Float32]:
-    """Numbers (n,) and vectors (n, dimension) of rows of number, checksum and bytes.
+def vectors(rows: Sequence[Row], feature: str, key: int, dimension: int) -> tuple[Int64, Float32]:
+    """Numbers (n,) and vectors (n, dimension) of rows of number, generation, checksum and bytes.
 
-    Raises: CollectionDamagedError when a vector does not match its checksum, or is not of that dimension.
+    `key` is that of the feature.
+
+    Raises: CollectionDamagedError when a row does not match its checksum, or a vector is not of that dimension.
     """
-    for number, checksum, vector in rows:
-        if vector is None or len(vector) != 4 * dimension or zlib.crc32(vector) != checksum:
+    for number, generation, checksum, vector in rows:
+        if not is_sound_vector(number, key, generation, checksum, vector) or len(vector) != 4 * dimension:
             raise CollectionDamagedError(
                 f"the vector of feature {feature!r} of source {number} does not match its checksum; "
                 "run lookalike verify"
             )
-    joined = bytearray().join([vector for _, _, vector in rows])
+    joined = bytearray().join([row[3] for row in rows])
     decoded = np.frombuffer(joined, dtype="<f4").reshape(len(rows), dimension)
-    return np.array([number for number, _, _ in rows], np.int64), decoded.astype(np.float32, copy=False)
+    return np.array([row[0] for row in rows], np.int64), decoded.astype(np.float32, copy=False)

@@ -33,6 +33,13 @@ class Dialect(Protocol):
         """
         ...
 
+    def upgrade(self) -> None:
+        """Bring a catalogue of an older schema to `SCHEMA_VERSION`, in one transaction.
+
+        Raises: CollectionReadOnlyError where it may not be written.
+        """
+        ...
+
     def connect(self) -> Engine:
         """An engine, all of whose errors are LookalikeErrors. Its connections are in no transaction but by `begin`.
 
@@ -133,6 +140,10 @@ class Dialect(Protocol):
 
     def bytes_used(self, connection: Connection) -> int:
         """Bytes that the catalogue takes on disk."""
+        ...
+
+    def tables_checksum(self, connection: Connection) -> int:
+        """CRC-32 of how the tables and indexes are defined in the database."""
         ...
 
     def problems(self, connection: Connection) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case,
 
 from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import decode
+from lookalike.catalogue.checksums import is_sound
 from lookalike.catalogue.dialect import Dialect
 from lookalike.catalogue.hit_columns import HitColumns
 from lookalike.catalogue.prepared import Prepared
@@ -28,6 +29,13 @@ class Queries:
         """The numbers (n,) that a query of one column gives, ascending."""
         gathered = select(self.dialect.as_list(query.subquery().c[0]))  # several times faster than rows
         return decode.number_list(connection.execute(gathered, parameters).scalar_one())
+
+    def state(self, connection: Connection) -> dict[str, Any]:
+        """The one row of `state`. Raises CollectionDamagedError."""
+        found = connection.execute(select(state)).mappings().all()
+        if len(found) != 1 or not is_sound(list(found[0].values())):
+            raise CollectionDamagedError(f"{self.dialect.name} is damaged (no state); restore it from a copy")
+        return dict(found[0])
 
     def stamp(self, connection: Connection) -> int:
         """The stamp of the present state."""
@@ -77,9 +85,9 @@ class Queries:
         whole = [(*found[0][:columns], *location) for location in locations or [(None, None, None)]]
         (source,) = decode.sources(whole).values()
         having: dict[str, Float32] = {}
-        for name, dimension, checksum, vector in (row[columns + 1 :] for row in found):
+        for name, key, dimension, *vector in (row[columns + 1 :] for row in found):
             if name is not None:
-                _, decoded = decode.vectors([(source.number, checksum, vector)], name, dimension)
+                _, decoded = decode.vectors([(source.number, *vector)], name, key, dimension)
                 having[name] = decoded[0]
         return source, having
 
@@ -90,8 +98,12 @@ class Queries:
 
     def stored(self, feature: int) -> Select[Any]:
         """The vectors of a feature as `decode.vectors` takes them."""
+        return self._stored.where(vectors.c.feature == feature)
+
+    @cached_property
+    def _stored(self) -> Select[Any]:
         vector = self.dialect.stored_bytes(vectors.c.vector)
-        return select(vectors.c.number, vectors.c.checksum, vector).where(vectors.c.feature == feature)
+        return select(vectors.c.number, vectors.c.generation, vectors.c.checksum, vector)
 
     @cached_property
     def _stamp(self) -> Prepared:
@@ -129,7 +141,8 @@ class Queries:
         vector = case((features.c.name.is_not(None), self.dialect.stored_bytes(vectors.c.vector)))
         asked = features.c.name.in_(self.dialect.members("features", str))
         query = (
-            select(sources, locations, features.c.name, features.c.dimension, vectors.c.checksum, vector)
+            select(sources, locations, features.c.name, features.c.feature, features.c.dimension)
+            .add_columns(vectors.c.generation, vectors.c.checksum, vector)
             .outerjoin(vectors, vectors.c.number == sources.c.number)
             .outerjoin(features, and_(features.c.feature == vectors.c.feature, asked))
             .where(sources.c.id == bindparam("id"))
@@ -139,6 +152,4 @@ class Queries:
     @cached_property
     def _vectors(self) -> Prepared:
         among = vectors.c.number.in_(self.dialect.members("numbers", int))
-        vector = self.dialect.stored_bytes(vectors.c.vector)
-        query = select(vectors.c.number, vectors.c.checksum, vector)
-        return Prepared(self.dialect, query.where(vectors.c.feature == bindparam("feature"), among))
+        return Prepared(self.dialect, self._stored.where(vectors.c.feature == bindparam("feature"), among))

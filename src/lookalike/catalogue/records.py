@@ -38,8 +38,10 @@ class StoredLocation(NamedTuple):
 class FeatureRecord:
     """A feature of a collection and the extractor that makes it.
 
-    `options` are the extractor's, as JSON. `generation` is that of the write which added the feature, given
-    by the catalogue: an index made before it belongs to an earlier feature of the same name.
+    `options` are the extractor's, as JSON. `index` says, as JSON, which index the feature has: `{}` the learned
+    buckets, `{"family": NAME, "parameters": {...}}` a hash family as it was asked for. `generation` is that of the
+    write which added the feature, given by the catalogue: an index made before it belongs to an earlier feature of
+    the same name.
     """
 
     name: str
@@ -50,6 +52,7 @@ class FeatureRecord:
     model_hash: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     generation: int = 0
+    index: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

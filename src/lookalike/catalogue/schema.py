@@ -1,13 +1,19 @@
-"""The tables. Full text is a virtual table of SQLite and lives in `sqlite.py`."""
+"""The tables; the index of words is each dialect's own. Every row carries a checksum, see `checksums.py`."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy import UniqueConstraint as Unique
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 tables = MetaData()
+
+
+def checksum() -> Column[int]:
+    """The last column of each table."""
+    return Column("checksum", BigInteger, nullable=False)
+
 
 # One row. Numbers are drawn from here and not from the table of sources, so that none is ever given twice.
 state = Table(
@@ -17,6 +23,8 @@ state = Table(
     Column("created_at", Text, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("next_number", BigInteger, nullable=False),
+    Column("tables_checksum", BigInteger, nullable=False),  # see `Dialect.tables_checksum`
+    checksum(),
 )
 
 # One row for each state that the catalogue was ever in. A stamp is drawn at random, so that no two catalogues
@@ -26,20 +34,23 @@ writes = Table(
     tables,
     Column("generation", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("stamp", BigInteger, nullable=False, unique=True),
+    checksum(),
 )
 
 features = Table(
     "features",
     tables,
-    Column("feature", Integer, primary_key=True),
+    Column("feature", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
     Column("extractor", Text, nullable=False),
     Column("options", Text, nullable=False),
+    Column("index", Text, nullable=False),
     Column("dimension", Integer, nullable=False),
     Column("metric", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("model_hash", Text, nullable=False),
     Column("generation", BigInteger, nullable=False),
+    checksum(),
 )
 
 sources = Table(
@@ -56,6 +67,7 @@ sources = Table(
     Column("added_at", Text, nullable=False),
     Column("metadata", Text, nullable=False),
     Column("generation", BigInteger, nullable=False),
+    checksum(),
 )
 
 places = Table(
@@ -67,9 +79,10 @@ places = Table(
     ),
     Column("size", BigInteger),
     Column("modified_ns", BigInteger),
+    checksum(),
 )
 
-# `vector` is float32, little-endian; `checksum` is its CRC-32.
+# `vector` is float32, little-endian. The checksum does not come last, as in no other table.
 vectors = Table(
     "vectors",
     tables,
@@ -88,4 +101,5 @@ removals = Table(
     tables,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("generation", BigInteger, nullable=False, index=True),
+    checksum(),
 )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, Table, func, select
 
 from lookalike.catalogue import schema
 from lookalike.catalogue.advice import REBUILD, RESTORE, make_anew, place_of_source
+from lookalike.catalogue.checksums import is_sound, is_sound_vector
+from lookalike.catalogue.metadata import json_object
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import Problem
 from lookalike.catalogue.text import parts
 from lookalike.errors import CollectionDamagedError
+
+_BLOCKS = {"yield_per": 1000}
 
 _first_place = (
     select(func.min(schema.places.c.path))
@@ -32,10 +35,11 @@ def problems(
 ) -> Iterator[Problem]:
     """All damage in a catalogue, streamed; `reading` gives connections. Reads every byte that is stored.
 
-    Looks into: the database's own structures; the counters; that metadata are JSON; each vector's length, checksum
-    and finiteness; that the full text is that of the metadata; sources without any vector.
+    Looks into: the database's own structures; the checksum of each row; the counters; what features and metadata say;
+    the length of each vector, and that it is finite; that the index of words has the words of the metadata; sources
+    without any vector. A check that damage keeps from going on says so, and the next one begins.
     """
-    checks = (_structure, _counters, _metadata, _vectors, _text, _without_vectors)
+    checks = (_structure, _tables, _rows, _counters, _sources, _features, _vectors, _text, _without_vectors)
     for check in checks:
         try:
             with reading() as connection:
@@ -48,81 +52,123 @@ def _structure(connection: Connection, queries: Queries) -> Iterator[Problem]:
     return queries.dialect.problems(connection)
 
 
+def _state(connection: Connection) -> RowMapping:
+    """The one row of `state`, sound or not."""
+    found = connection.execute(select(schema.state)).mappings().all()
+    if len(found) != 1:
+        raise CollectionDamagedError(f"the table state has {len(found)} rows, and not one")
+    return found[0]
+
+
+def _tables(connection: Connection, queries: Queries) -> Iterator[Problem]:
+    if _state(connection)["tables_checksum"] != queries.dialect.tables_checksum(connection):
+        yield Problem("the definitions of the tables are not those that were made", "the tables", RESTORE)
+
+
+def _rows(connection: Connection, queries: Queries) -> Iterator[Problem]:
+    for table in schema.tables.sorted_tables:
+        if table in (schema.sources, schema.vectors):  # which have checks of their own
+            continue
+        for row in connection.execute(select(table), execution_options=_BLOCKS):
+            if not is_sound(row):
+                yield Problem(
+                    "the row does not match its checksum", f"table {table.name}, row {row[0]!r}", RESTORE
+                )
+
+
 def _counters(connection: Connection, queries: Queries) -> Iterator[Problem]:
-    state = connection.execute(select(schema.state)).one()
-    stamped = select(schema.writes.c.stamp).where(schema.writes.c.generation == state.generation)
+    state = _state(connection)
+    if not is_sound(list(state.values())):  # `_rows` tells of it
+        return
+    stamped = select(schema.writes.c.stamp).where(schema.writes.c.generation == state["generation"])
     if connection.execute(stamped).first() is None:
-        yield Problem(f"generation {state.generation} has no stamp", "table writes", RESTORE)
+        yield Problem(f"generation {state['generation']} has no stamp", "table writes", RESTORE)
     for table in (schema.sources, schema.removals):
-        number, generation = connection.execute(
-            select(func.coalesce(func.max(table.c.number), 0), func.coalesce(func.max(table.c.generation), 0))
-        ).one()
-        if number >= state.next_number:
+        number, generation = _largest(connection, table)
+        if number >= state["next_number"]:
             yield Problem(f"number {number} has not been given yet", f"table {table.name}", RESTORE)
-        if generation > state.generation:
+        if generation > state["generation"]:
             yield Problem(f"generation {generation} is still to come", f"table {table.name}", RESTORE)
 
 
-def _metadata(connection: Connection, queries: Queries) -> Iterator[Problem]:
-    for metadata, *named in connection.execute(select(schema.sources.c.metadata, *_named)):
-        try:
-            sound = isinstance(json.loads(metadata), dict)
-        except ValueError:
-            sound = False
-        if not sound:
-            yield Problem("metadata are no JSON object", place_of_source(*named), make_anew(*named))
+def _largest(connection: Connection, table: Table) -> tuple[int, int]:
+    largest = select(func.max(table.c.number), func.max(table.c.generation))
+    number, generation = (value or 0 for value in connection.execute(largest).one())
+    if not isinstance(number, int) or not isinstance(generation, int):
+        raise CollectionDamagedError(f"table {table.name} has a number that is none")
+    return number, generation
+
+
+def _sources(connection: Connection, queries: Queries) -> Iterator[Problem]:
+    query = select(schema.sources, _first_place)
+    for *source, place in connection.execute(query, execution_options=_BLOCKS):
+        if is_sound(source):
+            continue
+        _, id_, _, kind, *_, metadata, _, _ = source
+        what = "the row does not match its checksum"
+        if json_object(metadata) is None:
+            what = "metadata are no JSON object"
+        yield Problem(what, place_of_source(id_, kind, place), make_anew(id_, kind, place))
+
+
+def _features(connection: Connection, queries: Queries) -> Iterator[Problem]:
+    queries.features(connection)  # raises for one that makes no sense
+    return iter(())
 
 
 def _vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
     table = schema.vectors
-    for name, (key, record) in queries.features(connection).items():
+    dimensions = select(schema.features.c.feature, schema.features.c.name, schema.features.c.dimension)
+    for key, name, dimension in connection.execute(dimensions).all():
         query = (
-            select(table.c.checksum, queries.dialect.stored_bytes(table.c.vector), *_named)
-            .join(schema.sources, schema.sources.c.number == table.c.number)
+            select(table.c.number, table.c.generation, table.c.checksum)
+            .add_columns(queries.dialect.stored_bytes(table.c.vector), *_named)
+            .outerjoin(schema.sources, schema.sources.c.number == table.c.number)
             .where(table.c.feature == key)
             .order_by(table.c.number)
         )
-        for checksum, vector, *named in connection.execute(query):
-            if vector is None:
-                what = "vector is not stored as bytes"
-            elif len(vector) != 4 * record.dimension:
-                what = f"vector has {len(vector)} bytes, not {4 * record.dimension}"
-            elif zlib.crc32(vector) != checksum:
-                what = "vector does not match its checksum"
-            elif not np.isfinite(np.frombuffer(vector, "<f4")).all():
-                what = "vector has NaN or infinity"
-            else:
-                continue
-            yield Problem(
-                what, f"feature {name} of {place_of_source(*named)}", make_anew(*named, feature=name)
-            )
+        for number, generation, checksum, vector, *named in connection.execute(
+            query, execution_options=_BLOCKS
+        ):
+            what = _of_vector((number, key, generation, checksum, vector), dimension)
+            if what is not None:
+                where = f"feature {name} of {place_of_source(*named)}"
+                yield Problem(what, where, make_anew(*named, feature=str(name)))
+
+
+def _of_vector(row: Sequence[Any], dimension: object) -> str | None:
+    """What is wrong with a row of `vectors`."""
+    vector = row[-1]
+    if vector is None:
+        return "vector is not stored as bytes"
+    if not isinstance(dimension, int) or len(vector) != 4 * dimension:
+        return f"vector has {len(vector)} bytes, and not those of {dimension} numbers"
+    if not is_sound_vector(*row):
+        return "vector does not match its checksum"
+    if not np.isfinite(np.frombuffer(vector, "<f4")).all():
+        return "vector has NaN or infinity"
+    return None
 
 
 def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
-    stored = connection.execute(
-        select(schema.sources.c.number, schema.sources.c.metadata, *_named).order_by(schema.sources.c.number),
-        execution_options={"yield_per": 1000},
-    )
-    indexed = queries.dialect.indexed_text(connection)
-    for source, row in zip_longest(stored, indexed):
-        if row is None or (source is not None and source[0] < row[0]):
-            yield Problem("the text is missing", f"full text of {place_of_source(*source[2:])}", REBUILD)
+    query = select(schema.sources, _first_place).order_by(schema.sources.c.number)
+    stored = connection.execute(query, execution_options=_BLOCKS)
+    for source, indexed in zip_longest(stored, queries.dialect.indexed_text(connection)):
+        if source is None or (indexed is not None and source.number > indexed[0]):
+            yield Problem("the text is of no source", f"full text, row {indexed[0]}", REBUILD)
             return
-        if source is None or source[0] > row[0]:
-            yield Problem("the text is of no source", f"full text, row {row[0]}", REBUILD)
+        where = f"full text of {place_of_source(source.id, source.kind, source[-1])}"
+        if indexed is None or source.number < indexed[0]:
+            yield Problem("the text is missing", where, REBUILD)
             return
-        try:
-            expected = parts(json.loads(source[1]))
-        except (ValueError, AttributeError):
-            continue  # `_metadata` tells of it
-        if expected != row[1]:
-            where = f"full text of {place_of_source(*source[2:])}"
+        # What is wrong with the source itself, `_sources` tells.
+        if is_sound(source[:-1]) and parts(json_object(source.metadata) or {}) != indexed[1]:
             yield Problem("the text is not that of the metadata", where, REBUILD)
 
 
 def _without_vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
     has = select(schema.vectors.c.number).where(schema.vectors.c.number == schema.sources.c.number)
     query = select(*_named).where(~has.exists()).order_by(schema.sources.c.number)
-    for named in connection.execute(query):
+    for named in connection.execute(query, execution_options=_BLOCKS):
         what = "has no vector of any feature, so that no search finds it"
         yield Problem(what, place_of_source(*named), make_anew(*named))

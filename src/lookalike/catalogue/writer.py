@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, delete, insert, select, update
 
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
+from lookalike.catalogue.checksums import is_sound, vector_checksum, with_checksum
 from lookalike.catalogue.create import put_stamp
 from lookalike.catalogue.metadata import decoded_all, encoded
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
 from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
 from lookalike.catalogue.text import parts
-from lookalike.errors import DuplicateIdError, InputError, UnknownIdError, VectorError
+from lookalike.errors import CollectionDamagedError, DuplicateIdError, InputError, UnknownIdError, VectorError
 
 
 class Writer:
@@ -28,38 +28,39 @@ class Writer:
         self._connection = connection
         self._queries = queries
         self._dialect = queries.dialect
-        generation, self._next_number = connection.execute(
-            select(state.c.generation, state.c.next_number)
-        ).one()
-        self._generation = generation + 1
+        self._state = queries.state(connection)
+        self._generation = self._state["generation"] + 1
+        self._next_number = self._state["next_number"]
         self._wrote = False
 
     def finish(self) -> None:
         """Raise the generation if anything was written; the last step before the commit."""
         if self._wrote:
-            self._connection.execute(
-                update(state).values(generation=self._generation, next_number=self._next_number)
-            )
+            changed = {"generation": self._generation, "next_number": self._next_number}
+            row = with_checksum(state, {**self._state, **changed})
+            self._connection.execute(update(state).values(row))
             put_stamp(self._connection, self._generation)
 
     def add_feature(self, feature: FeatureRecord) -> None:
         """Add a feature. Raises DuplicateIdError when there is one of that name."""
-        if feature.name in self._queries.features(self._connection):
+        known = self._queries.features(self._connection)
+        if feature.name in known:
             raise DuplicateIdError(
                 f"feature {feature.name!r} is there already; drop it first or choose another name"
             )
-        self._connection.execute(
-            insert(features).values(
-                name=feature.name,
-                extractor=feature.extractor,
-                options=json.dumps(dict(feature.options), allow_nan=False),
-                dimension=feature.dimension,
-                metric=feature.metric,
-                version=feature.version,
-                model_hash=feature.model_hash,
-                generation=self._generation,
-            )
-        )
+        row = {
+            "feature": 1 + max((key for key, _ in known.values()), default=0),
+            "name": feature.name,
+            "extractor": feature.extractor,
+            "options": _json(feature.options),
+            "index": _json(feature.index),
+            "dimension": feature.dimension,
+            "metric": feature.metric,
+            "version": feature.version,
+            "model_hash": feature.model_hash,
+            "generation": self._generation,
+        }
+        self._connection.execute(insert(features).values(with_checksum(features, row)))
         self._wrote = True
 
     def set_feature_options(self, name: str, options: Mapping[str, Any]) -> None:
@@ -67,10 +68,11 @@ class Writer:
 
         Raises: UnknownFeatureError.
         """
-        key, _ = self._queries.feature(self._connection, name)
-        written = json.dumps(dict(options), allow_nan=False)
-        self._connection.execute(update(features).where(features.c.feature == key).values(options=written))
-        self._wrote = True
+        self._change_feature(name, options=_json(options))
+
+    def set_feature_index(self, name: str, index: Mapping[str, Any]) -> None:
+        """Replace what `FeatureRecord.index` says; the vectors stay. Raises UnknownFeatureError."""
+        self._change_feature(name, index=_json(index))
 
     def drop_feature(self, name: str) -> None:
         """Remove a feature and all its vectors. Raises UnknownFeatureError."""
@@ -109,7 +111,7 @@ class Writer:
             }
             for number, source in numbered
         ]
-        self._connection.execute(insert(sources), rows)
+        self._connection.execute(insert(sources), [with_checksum(sources, row) for row in rows])
         self._index_text((number, source.metadata) for number, source in numbered)
         self._place((number, place) for number, source in numbered for place in source.places)
         for feature in dict.fromkeys(name for source in new for name in source.vectors):
@@ -183,30 +185,19 @@ class Writer:
         Raises: UnknownIdError.
         """
         self._check_numbers(digests)
-        rows = [
-            {"row": number, "digest": digest, "bytes": size} for number, (digest, size) in digests.items()
-        ]
-        if rows:
-            statement = update(sources).where(sources.c.number == bindparam("row"), sources.c.kind == "row")
-            changed = {
-                "sha256": bindparam("digest"),
-                "size": bindparam("bytes"),
-                "generation": self._generation,
-            }
-            self._connection.execute(statement.values(changed), rows)
-            self._wrote = True
+        self._change_sources(
+            {number: {"sha256": sha256, "size": size} for number, (sha256, size) in digests.items()},
+            kind="row",
+        )
 
     def update_metadata(self, metadata: Mapping[int, Metadata]) -> None:
         """Replace the metadata of sources by number. Raises UnknownIdError, MetadataError."""
         self._check_numbers(metadata)
-        if not metadata:
-            return
-        for number, fields in metadata.items():
-            values = {"metadata": encoded(fields, f"source {number}"), "generation": self._generation}
-            self._connection.execute(update(sources).where(sources.c.number == number).values(values))
+        self._change_sources(
+            {number: {"metadata": encoded(fields, f"source {number}")} for number, fields in metadata.items()}
+        )
         self._dialect.forget_text(self._connection, metadata)
         self._index_text(metadata.items())
-        self._wrote = True
 
     def remove(self, numbers: Iterable[int] | Int64) -> None:
         """Remove sources with all that is theirs; indexes learn of it by `removed_after`.
@@ -220,7 +211,7 @@ class Writer:
         self._dialect.forget_text(self._connection, gone)
         self._delete(delete(sources).where(self._chosen(sources.c.number)), numbers=self._packed(gone))
         rows = [{"number": number, "generation": self._generation} for number in sorted(gone)]
-        self._connection.execute(insert(removals), rows)
+        self._connection.execute(insert(removals), [with_checksum(removals, row) for row in rows])
 
     def rebuild_text(self) -> None:
         """Make the full-text index anew from the metadata."""
@@ -229,6 +220,7 @@ class Writer:
         for block in self._connection.execute(query, execution_options={"yield_per": 1000}).partitions():
             numbers, ids, written = zip(*block, strict=True)
             self._index_text(zip(numbers, decoded_all(written, ids), strict=True))
+        self._state["tables_checksum"] = self._dialect.tables_checksum(self._connection)
         self._wrote = True
 
     def _check_ids(self, ids: list[str]) -> None:
@@ -260,6 +252,7 @@ class Writer:
                 {"path": place.path, "number": number, "size": place.size, "modified_ns": place.modified_ns}
             )
         if rows:
+            rows = [with_checksum(places, row) for row in rows]
             self._dialect.upsert(self._connection, places, rows, key=["path"])
             self._wrote = True
 
@@ -273,7 +266,7 @@ class Writer:
                 "number": number,
                 "feature": key,
                 "generation": self._generation,
-                "checksum": zlib.crc32(blob),
+                "checksum": vector_checksum(number, key, self._generation, blob),
                 "vector": blob,
             }
             for number, blob in zip(numbers, blobs, strict=True)
@@ -281,6 +274,42 @@ class Writer:
         if values:
             self._dialect.upsert(self._connection, vectors, values, key=["number", "feature"])
             self._wrote = True
+
+    def _change_feature(self, name: str, **changed: str) -> None:
+        key, _ = self._queries.feature(self._connection, name)
+        of_key = features.c.feature == key
+        (row,) = self._sound(features, select(features).where(of_key))
+        self._connection.execute(
+            update(features).where(of_key).values(with_checksum(features, {**row, **changed}))
+        )
+        self._wrote = True
+
+    def _change_sources(self, changed: Mapping[int, Mapping[str, Any]], kind: str | None = None) -> None:
+        """Change columns of sources by number; of those of `kind` only, if it is given."""
+        query = select(sources).where(self._chosen(sources.c.number))
+        if kind is not None:
+            query = query.where(sources.c.kind == kind)
+        rows = [
+            with_checksum(sources, {**row, **changed[row["number"]], "generation": self._generation})
+            for row in self._sound(sources, query, numbers=self._packed(changed))
+        ]
+        if rows:
+            self._dialect.upsert(self._connection, sources, rows, key=["number"])
+            self._wrote = True
+
+    def _sound(self, table: Table, query: Select[Any], **parameters: Any) -> Sequence[RowMapping]:
+        """Whole rows of `table` that are to be changed.
+
+        Raises: CollectionDamagedError for one that does not match its checksum, which would be lost by the change.
+        """
+        rows = self._connection.execute(query, parameters).mappings().all()
+        for row in rows:
+            if not is_sound(list(row.values())):
+                first, *_ = row.values()
+                raise CollectionDamagedError(
+                    f"row {first!r} of the table {table.name} does not match its checksum; run lookalike verify"
+                )
+        return rows
 
     def _delete(self, statement: Any, **parameters: Any) -> None:
         if self._connection.execute(statement, parameters).rowcount:
@@ -291,6 +320,10 @@ class Writer:
 
     def _packed(self, numbers: Iterable[int] | Int64) -> Any:
         return self._dialect.packed([int(number) for number in numbers])
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), allow_nan=False)
 
 
 def _check_text(text: str, what: str) -> None:

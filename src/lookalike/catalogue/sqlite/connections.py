@@ -32,7 +32,6 @@ def engine_of(path: Path) -> Engine:
 
     What may only be read, be it the file, its folder or the medium, is opened for reading.
     """
-    # No reset by the pool: closing a connection ends its transaction already.
     engine = create_engine(
         "sqlite+pysqlite://",
         creator=lambda: _open(path),
@@ -92,11 +91,11 @@ def opened(
     )
     try:
         for pragma in (
-            *pragmas,
             "synchronous = FULL",
             "foreign_keys = ON",
             f"cache_size = -{CACHE_KIB}",
             f"journal_size_limit = {WAL_LIMIT_BYTES}",
+            *pragmas,
         ):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from lookalike.catalogue.records import Problem
-from lookalike.catalogue.sqlite import conditions, connections, creation, structure, words
+from lookalike.catalogue.sqlite import conditions, connections, creation, structure, upgrade, words
 from lookalike.catalogue.sqlite.errors import translated
 from lookalike.catalogue.text import PARTS
 from lookalike.catalogue.where import Condition
@@ -45,10 +45,14 @@ class Sqlite:
 
     def create(self, fill: Callable[[Connection], None]) -> None:
         def fill_with_words(connection: Connection) -> None:
+            structure.put_settings(connection)
             connection.exec_driver_sql(words.CREATE)
             fill(connection)
 
         creation.create(self._path, fill_with_words)
+
+    def upgrade(self) -> None:
+        upgrade.upgrade(self._path)
 
     def connect(self) -> Engine:
         if not self._path.is_file():
@@ -137,5 +141,8 @@ class Sqlite:
         files = (self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm"))
         return sum(file.stat().st_size for file in files if file.exists())
 
+    def tables_checksum(self, connection: Connection) -> int:
+        return structure.tables_checksum(connection)
+
     def problems(self, connection: Connection) -> Iterator[Problem]:
-        return structure.problems(connection)
+        return structure.problems(connection, self._path)

@@ -31,7 +31,7 @@ def translated(error: Exception, name: str) -> CollectionError:
     code = error_name(error)
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return CollectionLockedError(f"{name}: another process is writing; try again when it is done")
-    damaged = code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"))
+    damaged = code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_CONSTRAINT"))
     if damaged or any(said in str(error) for said in DAMAGE):
         return CollectionDamagedError(f"{name} is damaged ({error}); restore it from a copy")
     if code.startswith("SQLITE_FULL"):
