@@ -60,6 +60,13 @@ class Slow(MeanColour):
         time.sleep(60)
         return super().extract(pictures)
 
+class Sleepy(MeanColour):
+    """Takes ages over pictures that are 13 pixels wide."""
+    def extract(self, pictures):
+        if any(p.width == 13 for p in pictures):
+            time.sleep(60)
+        return super().extract(pictures)
+
 class Failing(MeanColour):
     def extract(self, pictures):
         raise KeyError("weights")
@@ -93,6 +100,7 @@ NAMES = {
     "crashing": "Crashing",
     "chatty": "Chatty",
     "slow": "Slow",
+    "sleepy": "Sleepy",
     "failing": "Failing",
     "misshapen": "Misshapen",
     "unstartable": "Unstartable",
@@ -128,3 +136,30 @@ def png() -> Callable[..., bytes]:
         return stream.getvalue()
 
     return make
+
+
+SLOW_DECODER = """
+import re, time
+import lookalike.images.formats as formats
+
+open_picture = formats.open_picture
+
+def slow(stream, name):
+    end = bytes(stream.getbuffer()[-5:])
+    if end == b"SLEEP":
+        time.sleep(600)
+    if end == b"STUCK":  # no other thread runs meanwhile
+        re.match("(a+)+$", "a" * 60 + "b")
+    return open_picture(stream, name)
+
+formats.open_picture = slow
+"""
+
+
+@pytest.fixture
+def slow_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the decoder take ages in worker processes over pictures that end in `SLEEP` or `STUCK`."""
+    folder = tmp_path / "customized"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(SLOW_DECODER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))

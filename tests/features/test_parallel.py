@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from lookalike.errors import FeatureError, ModelError, OptionError, PictureError
 from lookalike.features import parallel, worker_pool
 from lookalike.features.parallel import Extracted, extract_stream
-from lookalike.features.registry import FeatureSpec
+from lookalike.features.registry import FeatureSpec, create_extractor
 
 Png = Callable[..., bytes]
 pytestmark = pytest.mark.usefixtures("plug_ins")
@@ -104,6 +105,53 @@ def test_reading_goes_no_further_than_the_bounds(png: Png, monkeypatch: pytest.M
     assert max(ahead[parallel.FEW :]) <= 4 + 1
 
 
+def test_one_large_picture_is_read_at_a_time(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither looking whether pictures are few nor filling a batch goes beyond the bounds."""
+    monkeypatch.setattr(parallel, "BATCH_BYTES", 1)
+    monkeypatch.setattr(parallel, "FEW_BYTES", 1)
+    monkeypatch.setattr(parallel, "BYTES_IN_FLIGHT", 1)
+    for jobs in (1, 2):
+        Watched.most = 0
+        pictures = ((i, str(i), Watched(png())) for i in range(5))
+        assert len(list(extract_stream(pictures, spec("mean"), jobs=jobs))) == 5
+        assert Watched.most == 1
+        assert Watched.held == 0
+
+
+class Watched(bytes):
+    """Bytes that are counted as long as somebody holds them."""
+
+    held = 0
+    most = 0
+
+    def __init__(self, _: bytes) -> None:
+        Watched.held += 1
+        Watched.most = max(Watched.most, Watched.held)
+
+    def __del__(self) -> None:
+        Watched.held -= 1
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_picture_gets_the_features_that_are_wanted(jobs: int, png: Png) -> None:
+    features = {"a": FeatureSpec("a", "mean"), "b": FeatureSpec("b", "mean", {"gain": 0.5})}
+    choices = [("a",), ("a", "b"), ("b",), ()]
+    items = [(i, str(i), png((i, 0, 0))) for i in range(40)]
+    results = extract_stream(
+        items, features, jobs=jobs, batch_size=7, wanted=lambda token: choices[token % len(choices)]
+    )
+    for i, result in results:
+        assert isinstance(result, Extracted)
+        vectors = {name: vector[0] for name, vector in result.vectors.items()}
+        assert vectors == {name: i * (0.5 if name == "b" else 1) for name in choices[i % len(choices)]}
+
+
+def test_extractors_that_are_there_are_not_made_again(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"f": create_extractor(FeatureSpec("f", "mean"))}
+    monkeypatch.delattr(parallel, "create_extractor")
+    assert len(list(extract_stream([(0, "0", png())], spec("mean"), jobs=1, made=made))) == 1
+
+
 def test_a_picture_that_kills_its_worker_costs_only_itself(png: Png) -> None:
     bad = {6, 40}
     items = [(i, f"p{i}", png((i, 0, 0), (13 if i in bad else 16, 16))) for i in range(60)]
@@ -168,7 +216,7 @@ def test_what_an_extractor_prints_does_not_matter(png: Png) -> None:
 
 
 @pytest.mark.parametrize("options", [{"jobs": 0}, {"jobs": 2, "batch_size": 0}])
-def test_options_are_checked_at_once(options: dict[str, int]) -> None:
+def test_options_are_checked_at_once(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         extract_stream([], spec("mean"), **options)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +14,16 @@ from lookalike.errors import FeatureError, LookalikeError, PictureError
 from lookalike.features.base import DECODED_SIDE, Extractor
 from lookalike.images.decode import MAX_PIXELS, Decoded, decode
 
+Progress = Callable[[Sequence[int]], None]
+"""Is told the places, in its batch, of the pictures that are decoded or extracted next."""
+
 PIXELS_AT_ONCE = 24_000_000
 """Decoded pixels that are held before the extractors are called; one picture may be more."""
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a picture gave: its size in pixels, upright, its format, and a float32 vector (d,) a feature."""
+    """What a picture gave: its size in pixels, upright, its format, and a float32 vector (d,) for each feature."""
 
     width: int
     height: int
@@ -27,37 +31,57 @@ class Extracted:
     vectors: dict[str, Float32]
 
 
+class _Views(NamedTuple):
+    """A picture, decoded for those extractors that are wanted."""
+
+    name: str
+    features: tuple[str, ...]
+    by_side: dict[int, Decoded]
+
+
 def extract_batch(
     pictures: Sequence[tuple[str, bytes]],
     extractors: Mapping[str, Extractor],
     *,
     max_pixels: int = MAX_PIXELS,
+    wanted: Sequence[Collection[str]] | None = None,
+    progress: Progress | None = None,
 ) -> list[Extracted | PictureError]:
-    """Decode pictures, given as (name, bytes), and extract every feature; one result a picture, in order.
+    """Decode pictures, given as (name, bytes), and extract their features; one result a picture, in order.
 
     Each extractor sees the picture decoded to its own `decoded_side`, so that a vector does not depend on which
     other features are extracted. A picture for which an extractor gives NaN, infinity, or no direction where its
     metric is cosine, is refused like one that cannot be decoded.
 
+    Args:
+        wanted: the features to extract of each picture; by default all.
+        progress: is told before each step.
+
     Raises:
         FeatureError: an extractor failed, or returned an array of a wrong shape.
         ModelError: as the extractor says.
     """
-    sides = sorted({extractor.decoded_side for extractor in extractors.values()}) or [DECODED_SIDE]
+    every = tuple(extractors)
     results: dict[int, Extracted | PictureError] = {}
-    group: dict[int, dict[int, Decoded]] = {}
+    group: dict[int, _Views] = {}
     pixels = 0
     for place, (name, data) in enumerate(pictures):
+        if progress is not None:
+            progress((place,))
+        features = every if wanted is None else tuple(wanted[place])
+        sides = sorted({extractors[feature].decoded_side for feature in features}) or [DECODED_SIDE]
         try:
-            views = group[place] = _decode(data, name, sides, max_pixels)
+            views = _decode(data, name, sides, max_pixels)
         except PictureError as error:
             # A new one, since the traceback of this one holds on to the picture's bytes and pixels.
             results[place] = type(error)(error.name, error.reason)
         else:
+            group[place] = _Views(name, features, views)
             pixels += sum(view.image.width * view.image.height for view in views.values())
-        if pixels >= PIXELS_AT_ONCE or place + 1 == len(pictures):
-            names = [pictures[one][0] for one in group]
-            results.update(zip(group, _extract(names, list(group.values()), extractors), strict=True))
+        if group and (pixels >= PIXELS_AT_ONCE or place + 1 == len(pictures)):
+            if progress is not None:
+                progress(tuple(group))
+            results.update(_extract(group, extractors))
             group, pixels = {}, 0
     return [results[place] for place in range(len(pictures))]
 
@@ -74,26 +98,27 @@ def _decode(data: bytes, name: str, sides: Sequence[int], max_pixels: int) -> di
 
 
 def _extract(
-    names: Sequence[str], group: Sequence[dict[int, Decoded]], extractors: Mapping[str, Extractor]
-) -> list[Extracted | PictureError]:
-    if not group:
-        return []
-    rows = {
-        feature: _rows(feature, extractor, [views[extractor.decoded_side] for views in group])
-        for feature, extractor in extractors.items()
-    }
-    usable = {feature: _usable(rows[feature], extractor) for feature, extractor in extractors.items()}
-    results: list[Extracted | PictureError] = []
-    for place, (name, views) in enumerate(zip(names, group, strict=True)):
-        refused = [feature for feature in extractors if not usable[feature][place]]
-        if refused:
-            results.append(
-                PictureError(name, f"feature {refused[0]!r} gives NaN or an all-zero vector for it")
-            )
+    group: dict[int, _Views], extractors: Mapping[str, Extractor]
+) -> dict[int, Extracted | PictureError]:
+    vectors: dict[int, dict[str, Float32]] = {place: {} for place in group}
+    refused: dict[int, str] = {}
+    for feature, extractor in extractors.items():
+        places = [place for place, one in group.items() if feature in one.features]
+        if not places:
+            continue
+        rows = _rows(feature, extractor, [group[place].by_side[extractor.decoded_side] for place in places])
+        for place, row, usable in zip(places, rows, _usable(rows, extractor), strict=True):
+            vectors[place][feature] = row
+            if not usable:
+                refused.setdefault(place, feature)
+    results: dict[int, Extracted | PictureError] = {}
+    for place, one in group.items():
+        if place in refused:
+            reason = f"feature {refused[place]!r} gives NaN or an all-zero vector for it"
+            results[place] = PictureError(one.name, reason)
         else:
-            view = next(iter(views.values()))
-            vectors = {feature: matrix[place] for feature, matrix in rows.items()}
-            results.append(Extracted(view.width, view.height, view.format, vectors))
+            view = next(iter(one.by_side.values()))
+            results[place] = Extracted(view.width, view.height, view.format, vectors[place])
     return results
 
 

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from lookalike.errors import OptionError, PictureError
-from lookalike.features.batch import Extracted, extract_batch
+from lookalike.features.base import Extractor
+from lookalike.features.batch import Extracted, Progress, extract_batch
 from lookalike.features.registry import FeatureSpec, create_extractor
+from lookalike.features.time_limit import Pictures, Results, extract_within
 from lookalike.features.worker_pool import Batch, WorkerPool, can_start_workers
 from lookalike.images.decode import MAX_PIXELS
 
 __all__ = ["Extracted", "extract_batch", "extract_stream", "usable_cores"]
 
 FEW = 16
-"""Fewer pictures than this are extracted in this process: workers would take longer to start."""
+FEW_BYTES = 64 << 20
+"""Fewer pictures than this, and fewer bytes, are extracted in this process: workers would take longer to start."""
 
 BATCH_BYTES = 8 << 20
 """A batch of this many bytes is sent off before it is full."""
 
 BYTES_IN_FLIGHT = 256 << 20
-"""No more is read while this many bytes await extraction; one batch may go beyond."""
+"""No more is read while this many bytes await extraction; one picture may go beyond."""
 
 T = TypeVar("T")
 
@@ -42,6 +45,9 @@ def extract_stream(
     jobs: int,
     batch_size: int = 32,
     max_pixels: int = MAX_PIXELS,
+    time_limit: float | None = None,
+    wanted: Callable[[T], Collection[str]] | None = None,
+    made: Mapping[str, Extractor] | None = None,
 ) -> Iterator[tuple[T, Extracted | PictureError]]:
     """Decode pictures and extract their features in `jobs` worker processes; results come in the items' order.
 
@@ -52,6 +58,10 @@ def extract_stream(
         jobs: worker processes; with 1, everything is done in this process.
         batch_size: pictures that travel to a worker at once.
         max_pixels: pictures that declare more are refused.
+        time_limit: seconds after which a picture is given up and its worker ended. In this process, a thread is left
+            behind instead, and only a decoder that lets other threads run can be left.
+        wanted: says of a token which features are extracted; by default all.
+        made: the extractors themselves, for use in this process; by default they are made.
 
     A picture that cannot be used gives its PictureError in the place of its result, and so does one that kills its
     worker, once it has done so alone. Closing the iterator, or any exception, ends the workers at once.
@@ -63,7 +73,7 @@ def extract_stream(
     if jobs < 1 or batch_size < 1:
         raise OptionError(f"jobs ({jobs}) and batch size ({batch_size}) must be 1 or more")
     specs = {name: FeatureSpec(name, spec.extractor, spec.options) for name, spec in extractors.items()}
-    return _stream(iter(items), specs, jobs, batch_size, max_pixels)
+    return _stream(iter(items), specs, jobs, batch_size, max_pixels, time_limit, wanted, made)
 
 
 def _stream(
@@ -72,31 +82,82 @@ def _stream(
     jobs: int,
     batch_size: int,
     max_pixels: int,
+    time_limit: float | None,
+    wanted: Callable[[T], Collection[str]] | None,
+    made: Mapping[str, Extractor] | None,
 ) -> Iterator[tuple[T, Extracted | PictureError]]:
-    first = list(islice(items, FEW))
-    batches = _batches(chain(first, items), batch_size)
-    if jobs == 1 or len(first) < FEW or not can_start_workers():
-        made = {name: create_extractor(spec) for name, spec in specs.items()} if first else {}
+    first, are_few = _peek(items)
+    batches = _batches(chain(_emptied(first), items), batch_size)
+
+    def features_of(tokens: Iterable[T]) -> list[Collection[str]]:
+        return [tuple(specs) if wanted is None else wanted(token) for token in tokens]
+
+    if jobs == 1 or are_few or not can_start_workers():
+        if first and made is None:
+            made = {name: create_extractor(spec) for name, spec in specs.items()}
         for tokens, pictures in batches:
-            yield from zip(tokens, extract_batch(pictures, made, max_pixels=max_pixels), strict=True)
+            features = features_of(tokens)
+            results = _extract_here(pictures, made or {}, features, max_pixels, time_limit)
+            del pictures
+            yield from zip(tokens, results, strict=True)
         return
     in_flight: deque[tuple[list[T], Batch]] = deque()
 
-    def results() -> Iterator[tuple[T, Extracted | PictureError]]:
+    def results_of_first() -> Iterator[tuple[T, Extracted | PictureError]]:
         tokens, batch = in_flight.popleft()
         yield from zip(tokens, batch.results.result(), strict=True)
 
-    with WorkerPool(list(specs.values()), jobs=jobs, max_pixels=max_pixels) as pool:
+    with WorkerPool(list(specs.values()), jobs=jobs, max_pixels=max_pixels, time_limit=time_limit) as pool:
         for tokens, pictures in batches:
-            in_flight.append((tokens, pool.submit(pictures)))
+            in_flight.append((tokens, pool.submit(pictures, features_of(tokens))))
+            del pictures
             while in_flight and (
                 in_flight[0][1].results.done()
                 or len(in_flight) >= 4 * jobs
                 or sum(batch.size for _, batch in in_flight) > BYTES_IN_FLIGHT
             ):
-                yield from results()
+                yield from results_of_first()
         while in_flight:
-            yield from results()
+            yield from results_of_first()
+
+
+def _extract_here(
+    pictures: Pictures,
+    extractors: Mapping[str, Extractor],
+    wanted: Sequence[Collection[str]],
+    max_pixels: int,
+    time_limit: float | None,
+) -> Results:
+    def extract(places: Sequence[int], progress: Progress | None) -> Results:
+        return extract_batch(
+            [pictures[place] for place in places],
+            extractors,
+            max_pixels=max_pixels,
+            wanted=[wanted[place] for place in places],
+            progress=progress,
+        )
+
+    if time_limit is None:
+        return extract(range(len(pictures)), None)
+    return extract_within(time_limit, [name for name, _ in pictures], extract)
+
+
+def _peek(items: Iterator[tuple[T, str, bytes]]) -> tuple[deque[tuple[T, str, bytes]], bool]:
+    """Return the first items, and whether they are all and few."""
+    first: deque[tuple[T, str, bytes]] = deque()
+    size = 0
+    for item in items:
+        first.append(item)
+        size += len(item[2])
+        if len(first) == FEW or size >= FEW_BYTES:
+            return first, False
+    return first, True
+
+
+def _emptied(items: deque[T]) -> Iterator[T]:
+    """Yield items, and keep none of those that were yielded."""
+    while items:
+        yield items.popleft()
 
 
 def _batches(
@@ -110,6 +171,7 @@ def _batches(
         tokens.append(token)
         pictures.append((name, data))
         size += len(data)
+        del data  # which would be held while the next is read
         if len(tokens) == batch_size or size >= BATCH_BYTES:
             yield tokens, pictures
             tokens, pictures, size = [], [], 0

@@ -1,12 +1,13 @@
 """A worker process: pictures come in on standard input, vectors go out on standard output, in frames.
 
     setup    {"extractors": [spec, ...], "max_pixels": n} -> {"ready": true}
-    pictures {"pictures": [[name, length], ...]} + their bytes
+    pictures {"pictures": [[name, [feature, ...]], ...]} + their bytes
+             -> {"at": [place, ...]} before each step, with the places of the pictures that it is about
              -> {"pictures": [...], "features": [[name, dimension], ...]} + vectors
 
-In a reply, a picture is [width, height, format] or {"kind", "reason"} of its PictureError; the body holds, feature
-after feature, the little-endian float32 rows of the pictures that succeeded. A reply {"kind", "message"} is an
-error that ends the run. The worker ends when its standard input does, so none outlives the process that started it.
+In a reply, a picture is [width, height, format, [feature, ...]] or {"kind", "reason"} of its PictureError; the
+parts are, for each feature, the little-endian float32 rows of the pictures that have it. A reply {"kind", "message"} is
+an error that ends the run. The worker ends when its standard input does, so none outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ import sys
 import threading
 import warnings
 from typing import IO, Any
-
-import numpy as np
 
 from lookalike.errors import LookalikeError, PictureError
 from lookalike.features.base import Extractor
@@ -39,7 +38,7 @@ def main() -> None:
             specs = [FeatureSpec.from_json(spec) for spec in setup["extractors"]]
             extractors = {spec.name: create_extractor(spec) for spec in specs}
             write_frame(sink, {"ready": True})
-            waiting: queue.Queue[tuple[dict[str, Any], memoryview]] = queue.Queue(_AHEAD)
+            waiting: queue.Queue[tuple[dict[str, Any], list[bytes]]] = queue.Queue(_AHEAD)
             threading.Thread(target=_read_ahead, args=(source, waiting), daemon=True).start()
             while True:
                 _answer(sink, *waiting.get(), extractors, setup["max_pixels"])
@@ -60,7 +59,7 @@ def _take_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
     return source, sink
 
 
-def _read_ahead(source: IO[bytes], waiting: queue.Queue[tuple[dict[str, Any], memoryview]]) -> None:
+def _read_ahead(source: IO[bytes], waiting: queue.Queue[tuple[dict[str, Any], list[bytes]]]) -> None:
     try:
         while True:
             waiting.put(read_frame(source))
@@ -71,22 +70,23 @@ def _read_ahead(source: IO[bytes], waiting: queue.Queue[tuple[dict[str, Any], me
 def _answer(
     sink: IO[bytes],
     header: dict[str, Any],
-    body: memoryview,
+    parts: list[bytes],
     extractors: dict[str, Extractor],
     max_pixels: int,
 ) -> None:
-    pictures = []
-    start = 0
-    for name, length in header["pictures"]:
-        pictures.append((name, bytes(body[start : start + length])))
-        start += length
-    results = extract_batch(pictures, extractors, max_pixels=max_pixels)
-    extracted = [result for result in results if isinstance(result, Extracted)]
-    parts = [
-        np.stack([result.vectors[feature] for result in extracted]).astype("<f4").data.cast("B")
-        for feature in extractors
-        if extracted
-    ]
+    results = extract_batch(
+        [(name, data) for (name, _), data in zip(header["pictures"], parts, strict=True)],
+        extractors,
+        max_pixels=max_pixels,
+        wanted=[features for _, features in header["pictures"]],
+        progress=lambda places: write_frame(sink, {"at": places}),
+    )
+    rows: dict[str, list[bytes]] = {feature: [] for feature in extractors}
+    for result in results:
+        if isinstance(result, Extracted):
+            for feature, vector in result.vectors.items():
+                rows[feature].append(vector.astype("<f4").tobytes())
+    parts = [b"".join(rows[feature]) for feature in extractors]
     features = [[feature, extractor.dimension] for feature, extractor in extractors.items()]
     write_frame(sink, {"pictures": [_described(result) for result in results], "features": features}, parts)
 
@@ -94,4 +94,4 @@ def _answer(
 def _described(result: Extracted | PictureError) -> Any:
     if isinstance(result, PictureError):
         return {"kind": type(result).__name__, "reason": result.reason}
-    return [result.width, result.height, result.format]
+    return [result.width, result.height, result.format, list(result.vectors)]

@@ -1,4 +1,4 @@
-"""Worker processes that outlive a picture that kills one of them.
+"""Worker processes that outlive a picture that kills one of them, or takes too long.
 
 Workers are plain subprocesses that run `lookalike.features.worker`, not those of `multiprocessing`: a worker never
 imports the main module of the program that uses Lookalike (so a script without a main guard, a notebook and standard
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from multiprocessing import spawn
 from typing import IO, Any, cast
@@ -27,10 +27,8 @@ from lookalike import errors
 from lookalike.errors import FeatureError, PictureError
 from lookalike.features.batch import Extracted
 from lookalike.features.registry import FeatureSpec
+from lookalike.features.time_limit import Clock, Pictures, Results, poll_seconds, too_slow
 from lookalike.features.worker_protocol import read_frame, write_frame
-
-Results = list[Extracted | PictureError]
-Pictures = Sequence[tuple[str, bytes]]
 
 _DEATHS_IN_A_ROW = (
     10  # pictures that kill their worker one after another, after which the fault is not theirs
@@ -55,39 +53,76 @@ class _WorkerDiedError(Exception):
     """The process ended amid its work; says how."""
 
 
-class Batch:
-    """Pictures, as (name, bytes), on their way through a worker."""
+class _TooSlowError(_WorkerDiedError):
+    """The process was ended since the pictures at `places` of its batch took too long."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, places: Sequence[int]) -> None:
+        super().__init__("ended for its slowness")
+        self.places = places
+
+
+class Batch:
+    """Pictures, as (name, bytes), on their way through a worker, and the features that are wanted of each."""
+
+    def __init__(self, pictures: Pictures, wanted: Sequence[Collection[str]]) -> None:
         self.pictures = pictures
+        self.wanted = wanted
         self.size = sum(len(data) for _, data in pictures)
         self.results: Future[Results] = Future()
 
+    def each(self) -> Iterator[Batch]:
+        """Yield a batch for each picture."""
+        for picture, wanted in zip(self.pictures, self.wanted, strict=True):
+            yield Batch([picture], [wanted])
+
+    def finish(self, results: Results) -> None:
+        """Give the results, and let go of the pictures."""
+        self.pictures = ()
+        self.results.set_result(results)
+
 
 class WorkerPool:
-    """Up to `jobs` workers, started as batches come in; a context manager, which kills them when it is left."""
+    """Up to `jobs` workers, started as batches come in; a context manager, which kills them when it is left.
 
-    def __init__(self, specs: Sequence[FeatureSpec], *, jobs: int, max_pixels: int) -> None:
+    A worker is ended, too, once a picture has taken longer than `time_limit` seconds.
+    """
+
+    def __init__(
+        self, specs: Sequence[FeatureSpec], *, jobs: int, max_pixels: int, time_limit: float | None = None
+    ) -> None:
         self.setup = {"extractors": [spec.to_json() for spec in specs], "max_pixels": max_pixels}
         self.batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self.closed = False
         self.lock = threading.Lock()
+        self.time_limit = time_limit
         self._jobs = jobs
         self._attendants: list[_Attendant] = []
+        self._ended = threading.Event()
 
-    def submit(self, pictures: Pictures) -> Batch:
+    def submit(self, pictures: Pictures, wanted: Sequence[Collection[str]]) -> Batch:
         """Queue a batch."""
-        batch = Batch(pictures)
+        batch = Batch(pictures, wanted)
         self.batches.put(batch)
+        if self.time_limit is not None and not self._attendants:
+            threading.Thread(target=self._watch, args=(self.time_limit,), daemon=True).start()
         if len(self._attendants) < self._jobs:
             self._attendants.append(_Attendant(self))
             self._attendants[-1].start()
         return batch
 
+    def _watch(self, limit: float) -> None:
+        while not self._ended.wait(poll_seconds(limit)):
+            with self.lock:
+                processes = [attendant.process for attendant in self._attendants]
+            for process in processes:
+                if process is not None:
+                    process.end_if_overdue()
+
     def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._ended.set()
         with self.lock:
             self.closed = True
             for attendant in self._attendants:
@@ -117,13 +152,14 @@ class _Attendant(threading.Thread):
                 try:
                     results = self._worker().receive(batch.pictures)
                     self._deaths = 0
-                except _WorkerDiedError:
+                except _WorkerDiedError as error:
                     self._discard()
                     self._again.extend(list(self._given)[1:])
                     self._given = deque([batch])
-                    results = self._one_by_one(batch.pictures)
+                    slow = error.places if isinstance(error, _TooSlowError) else ()
+                    results = self._one_by_one(batch, slow if len(slow) == 1 else ())
                 self._given.popleft()
-                batch.results.set_result(results)
+                batch.finish(results)
         except BaseException as error:
             for batch in (*self._given, *self._again):
                 batch.results.set_exception(error)
@@ -144,17 +180,24 @@ class _Attendant(threading.Thread):
                 return False
             self._given.append(batch)
             with contextlib.suppress(_WorkerDiedError):  # `receive` finds it dead, too
-                self._worker().send(batch.pictures)
+                self._worker().send(batch)
         return True
 
-    def _one_by_one(self, pictures: Pictures) -> Results:
-        """Find out which of the pictures kills its worker."""
+    def _one_by_one(self, batch: Batch, slow: Sequence[int]) -> Results:
+        """Find out which of the pictures kills its worker or takes too long; those at `slow` are known to."""
         results: Results = []
-        for picture in pictures:
+        for place, one in enumerate(batch.each()):
+            ((name, _),) = one.pictures
+            if place in slow:
+                results.append(too_slow(name, self._pool.time_limit))
+                continue
             try:
-                self._worker().send([picture])
-                results += self._worker().receive([picture])
+                self._worker().send(one)
+                results += self._worker().receive(one.pictures)
                 self._deaths = 0
+            except _TooSlowError:
+                self._discard()
+                results.append(too_slow(name, self._pool.time_limit))
             except _WorkerDiedError as error:
                 self._discard()
                 self._deaths += 1
@@ -163,7 +206,7 @@ class _Attendant(threading.Thread):
                         f"worker processes die one after another (the last {error}); if memory is short, use "
                         "fewer jobs"
                     ) from None
-                results.append(PictureError(picture[0], f"the decoder crashed on it ({error})"))
+                results.append(PictureError(name, f"the decoder crashed on it ({error})"))
         return results
 
     def _worker(self) -> _Process:
@@ -171,7 +214,7 @@ class _Attendant(threading.Thread):
             with self._pool.lock:  # so that none starts unseen while the pool is being closed
                 if self._pool.closed:
                     raise FeatureError("the pool of workers is closed")
-                self.process = _Process()
+                self.process = _Process(self._pool.time_limit)
             self.process.set_up(self._pool.setup)
         return self.process
 
@@ -183,9 +226,9 @@ class _Attendant(threading.Thread):
 
 
 class _Process:
-    """One worker process and its two pipes."""
+    """One worker process, its two pipes, and a thread that reads what it says."""
 
-    def __init__(self) -> None:
+    def __init__(self, time_limit: float | None) -> None:
         path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
         self._popen = subprocess.Popen(
             [os.fsdecode(spawn.get_executable()), "-P", "-c", _START, path],
@@ -196,71 +239,96 @@ class _Process:
         )
         self._to = cast(IO[bytes], self._popen.stdin)
         self._from = cast(IO[bytes], self._popen.stdout)
+        self._replies: queue.SimpleQueue[tuple[dict[str, Any], list[bytes]] | None] = queue.SimpleQueue()
+        self._clock = Clock(time_limit)
+        self._slow: Sequence[int] = ()
+        # Not read by the thread that sends: a worker that hangs reads nothing, and would let that one wait.
+        self._reader = threading.Thread(target=self._listen, name="lookalike-extraction-reader", daemon=True)
+        self._reader.start()
 
     def set_up(self, setup: dict[str, Any]) -> None:
         try:
             self._write(setup)
-            self._read()
+            self._reply()
         except _WorkerDiedError as error:
             raise FeatureError(f"worker processes do not start ({error}); use one job") from None
 
-    def send(self, pictures: Pictures) -> None:
-        self._write(
-            {"pictures": [[name, len(data)] for name, data in pictures]}, [data for _, data in pictures]
-        )
+    def send(self, batch: Batch) -> None:
+        described = [
+            [name, list(wanted)] for (name, _), wanted in zip(batch.pictures, batch.wanted, strict=True)
+        ]
+        self._write({"pictures": described}, [data for _, data in batch.pictures])
 
     def receive(self, pictures: Pictures) -> Results:
-        header, body = self._read()
-        described = header["pictures"]
-        extracted = [one for one in described if isinstance(one, list)]
-        matrices, start = {}, 0
-        for feature, dimension in header["features"]:
-            stop = start + 4 * dimension * len(extracted)
-            matrices[feature] = np.frombuffer(body[start:stop], dtype="<f4").reshape(
-                len(extracted), dimension
-            )
-            start = stop
+        header, parts = self._reply()
+        rows = {
+            feature: iter(np.frombuffer(part, dtype="<f4").reshape(-1, dimension))
+            for (feature, dimension), part in zip(header["features"], parts, strict=True)
+        }
         results: Results = []
-        row = 0
-        for (name, _), one in zip(pictures, described, strict=True):
+        for (name, _), one in zip(pictures, header["pictures"], strict=True):
             if isinstance(one, dict):
                 results.append(getattr(errors, one["kind"])(name, one["reason"]))
             else:
-                width, height, picture_format = one
-                vectors = {feature: matrix[row] for feature, matrix in matrices.items()}
+                width, height, picture_format, features = one
+                vectors = {feature: next(rows[feature]) for feature in features}
                 results.append(Extracted(width, height, picture_format, vectors))
-                row += 1
         return results
 
     def kill(self) -> None:
         self._popen.kill()
 
+    def end_if_overdue(self) -> None:
+        """Kill the process if it has been at a picture for too long."""
+        if slow := self._clock.overdue():
+            self._slow = slow
+            self._popen.kill()
+
     def discard(self) -> None:
         """Kill, and release what the process held."""
         self._popen.kill()
         self._popen.wait()
+        self._reader.join()
         for pipe in (self._to, self._from):
             with contextlib.suppress(OSError):
                 pipe.close()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                header, parts = read_frame(self._from)
+                if "at" in header:
+                    self._clock.at(header["at"])
+                else:
+                    self._clock.stop()
+                    self._replies.put((header, parts))
+        except (EOFError, OSError):
+            self._clock.stop()
+            self._replies.put(None)
 
     def _write(self, header: dict[str, Any], parts: Sequence[bytes] = ()) -> None:
         try:
             write_frame(self._to, header, parts)
         except OSError:
-            raise _WorkerDiedError(self._how()) from None
+            raise self._death() from None
 
-    def _read(self) -> tuple[dict[str, Any], memoryview]:
-        try:
-            header, body = read_frame(self._from)
-        except (EOFError, OSError):
-            raise _WorkerDiedError(self._how()) from None
+    def _reply(self) -> tuple[dict[str, Any], list[bytes]]:
+        reply = self._replies.get()
+        if reply is None:
+            self._replies.put(None)
+            raise self._death()
+        header, parts = reply
         if "message" in header:
             raise getattr(errors, header["kind"], FeatureError)(header["message"])
-        return header, body
+        return header, parts
 
-    def _how(self) -> str:
+    def _death(self) -> _WorkerDiedError:
         status = self._popen.wait()
+        if self._slow:
+            return _TooSlowError(self._slow)
         try:
-            return f"ended by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+            return _WorkerDiedError(
+                f"ended by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+            )
         except ValueError:
-            return f"ended by signal {-status}"
+            return _WorkerDiedError(f"ended by signal {-status}")
