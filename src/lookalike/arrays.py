@@ -13,8 +13,15 @@ from lookalike.errors import DuplicateIdError, OptionError, VectorError
 Metric = Literal["euclidean", "cosine", "dot"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
+Array = npt.NDArray[Any]
+Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
+UInt16 = npt.NDArray[np.uint16]
+UInt64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[Any]
 """Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8."""
 
@@ -132,8 +139,14 @@ def _as_table(vectors: npt.ArrayLike, dimension: int | None, name: str) -> npt.N
     return array
 
 
-def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, name: str = "ids") -> Int64:
-    """Return `ids` as an int64 array of shape (n,), each at least 0 and there once.
+def as_ids(
+    ids: Sequence[int] | npt.NDArray[Any],
+    *,
+    rows: int | None = None,
+    name: str = "ids",
+    repeated: bool = False,
+) -> Int64:
+    """Return `ids` as an int64 array of shape (n,), each at least 0, and there once unless `repeated`.
 
     Raises:
         VectorError: not whole numbers, negative, or not as many as `rows`.
@@ -151,6 +164,8 @@ def as_ids(ids: Sequence[int] | npt.NDArray[Any], *, rows: int | None = None, na
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int64).max):
         raise VectorError(f"{name} must be from 0 to 2**63 - 1; found {array.min()} to {array.max()}")
     array = np.ascontiguousarray(array, dtype=np.int64)
+    if repeated:
+        return array
     ordered = np.sort(array)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if again.size:

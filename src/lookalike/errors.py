@@ -26,6 +26,7 @@
     │   ├── CollectionReadOnlyError it may be read, but not written
     │   └── CollectionDamagedError
     ├── IndexFormatError        an index directory that is not what it should be
+    ├── IndexStorageError       an index directory that the system does not let be read or written
     └── MissingDependencyError  an extra that is not installed
 
 Messages name the thing, say what was wrong and what to do, in one line.
@@ -146,6 +147,10 @@ class CollectionDamagedError(CollectionError):
 
 class IndexFormatError(LookalikeError):
     """An index directory is not what it should be."""
+
+
+class IndexStorageError(LookalikeError):
+    """The system does not let an index directory be read or written: a full disk, no permission."""
 
 
 class MissingDependencyError(LookalikeError):

@@ -58,10 +58,10 @@ def test_any_history_gives_what_a_plain_model_gives(
             index.remove(sorted(numbers & model))
             model -= numbers
         else:
-            index.save(path, generation=len(model))
+            index.save(path, stamp=len(model))
             if verb != "save":
                 index = Index.open(path, verify=verb == "verify")
-                assert index.generation == len(model)
+                assert index.stamp == len(model)
         assert len(index) == len(model)
         assert index.ids().tolist() == sorted(model)
     rows = sorted(model if allow is None else model & allow)

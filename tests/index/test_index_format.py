@@ -168,14 +168,14 @@ def test_build_from_blocks_is_the_same_index(tmp_path: Any) -> None:
     vectors = rows()
     blocks = ((np.arange(start, start + 700)[: 3000 - start], vectors[start : start + 700])
               for start in range(0, 3000, 700))  # fmt: skip
-    streamed = Index.build_from_blocks(blocks, tmp_path / "i", dimension=8, scan_below=500, generation=3)
+    streamed = Index.build_from_blocks(blocks, tmp_path / "i", dimension=8, scan_below=500, stamp=3)
     whole = Index.build(vectors, scan_below=500)
     queries = rows(200, seed=3)
     ids, distances = streamed.search(queries, 10)
     whole_ids, whole_distances = whole.search(queries, 10)
     assert np.array_equal(ids, whole_ids)
     assert np.array_equal(distances, whole_distances)
-    assert streamed.generation == 3
+    assert streamed.stamp == 3
     with pytest.raises(VectorError, match="row 2 has NaN"):
         Index.build_from_blocks([([0, 1, 2], np.array([[0.0], [1], [np.nan]]))], tmp_path / "i", dimension=1)
     assert len(Index.open(tmp_path / "i", verify=True)) == 3000
@@ -184,18 +184,19 @@ def test_build_from_blocks_is_the_same_index(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, 2**63, 0.5, "1", True, None])
-def test_a_generation_that_could_not_be_opened_again_is_not_saved(tmp_path: Any, wrong: Any) -> None:
+def test_a_stamp_that_could_not_be_opened_again_is_not_saved(tmp_path: Any, wrong: Any) -> None:
     index = Index.build(rows(50))
-    with pytest.raises(OptionError, match="generation"):
-        index.generation = wrong
-    with pytest.raises(OptionError, match="generation"):
-        Index.build_from_blocks([], tmp_path / "i", dimension=8, generation=wrong)
+    with pytest.raises(OptionError, match="stamp"):
+        index.update([0], [], np.empty((0, index.dimension)), stamp=wrong)
+    assert len(index) == 50, "nothing was done"
+    with pytest.raises(OptionError, match="stamp"):
+        Index.build_from_blocks([], tmp_path / "i", dimension=8, stamp=wrong)
     if wrong is not None:  # which keeps the index's own
-        with pytest.raises(OptionError, match="generation"):
-            index.save(tmp_path / "i", generation=wrong)
-    index.generation = 2**63 - 1
+        with pytest.raises(OptionError, match="stamp"):
+            index.save(tmp_path / "i", stamp=wrong)
+    index.update([0], [], np.empty((0, index.dimension)), stamp=2**63 - 1)
     index.save(tmp_path / "i")
-    assert Index.open(tmp_path / "i").generation == 2**63 - 1
+    assert Index.open(tmp_path / "i").stamp == 2**63 - 1
 
 
 @pytest.mark.parametrize("wrong", [0, 1.01, "0.9", True, float("nan"), [0.9], None])

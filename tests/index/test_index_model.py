@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 from lookalike import Index
 from lookalike.errors import DuplicateIdError, UnknownIdError
+from lookalike.index.view import SnapshotView
 
 IDS = 400
 SCAN_BELOW = 40
@@ -118,11 +119,52 @@ class Machine(RuleBasedStateMachine):
         with pytest.raises(UnknownIdError):
             self.index.remove([*some(parts), IDS])
 
+    @rule(removed=SOME, parts=SOME)
+    def update(self, removed: tuple[int, int, int], parts: tuple[int, int, int]) -> None:
+        """Remove and replace in one step; a view from before keeps what it had."""
+        gone, ids = [*some(removed), IDS], some(parts)
+        before, had = self.index.view(), dict(self.model)
+        vectors = self.drawn(ids)
+        self.index.update(gone, ids, vectors, stamp=self.given)
+        for number in gone:
+            self.model.pop(number, None)
+        self.model.update(zip(ids, vectors, strict=True))
+        assert self.index.stamp == self.given
+        self.holds(before, had)
+        self.noted(len(ids))
+
+    @rule(parts=SOME)
+    def update_that_is_refused(self, parts: tuple[int, int, int]) -> None:
+        ids = [*some(parts), 1, 1]
+        with pytest.raises(DuplicateIdError):
+            self.index.update([], ids, self.drawn(ids), stamp=self.index.stamp + 1)
+        with pytest.raises(DuplicateIdError):
+            self.index.update(ids, [], self.drawn([]), stamp=self.index.stamp + 1)
+
+    @rule(start=st.integers(0, 900))
+    def distances(self, start: int) -> None:
+        """Ask for the distances to ids of which some are there, in any order, some twice."""
+        query, ids = POOL[start], [(37 * number + start) % (IDS + 50) for number in range(60)] * 2
+        there = [number in self.model for number in ids]
+        expected = np.full(len(ids), np.nan)
+        if any(there):
+            rows = [number for number in ids if number in self.model]
+            expected[there] = self.brute_force(query[np.newaxis], rows)[0]
+        np.testing.assert_allclose(self.index.distances(query, ids), expected, rtol=1e-6, atol=2e-6)
+
+    def holds(self, view: SnapshotView, rows: dict[int, Any]) -> None:
+        """Check that a view has these rows and no others."""
+        assert len(view) == len(rows)
+        assert view.contains(range(IDS + 1)).tolist() == [number in rows for number in range(IDS + 1)]
+        if rows and (self.dtype == np.uint8 or self.metric != "cosine"):
+            ids = sorted(rows)
+            assert np.array_equal(view.vectors(ids), np.array([rows[number] for number in ids]))
+
     @rule()
     def save(self) -> None:
-        self.index.save(self.folder / "index", generation=self.given)
+        self.index.save(self.folder / "index", stamp=self.given)
         self.saved = dict(self.model)
-        self.saved_generation = self.given
+        self.saved_stamp = self.given
 
     @rule(verify=st.booleans())
     def open(self, verify: bool) -> None:
@@ -130,7 +172,7 @@ class Machine(RuleBasedStateMachine):
         if self.saved is not None:
             self.index = Index.open(self.folder / "index", verify=verify)
             self.model = dict(self.saved)
-            assert self.index.generation == self.saved_generation
+            assert self.index.stamp == self.saved_stamp
             self.noted(0)
 
     @rule(recall=st.sampled_from([0.5, 0.9, 0.99]))
@@ -201,14 +243,9 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "index"):
             return
         assert self.index.ids().tolist() == sorted(self.model)
+        self.holds(self.index.view(), self.model)
         stats = self.index.stats()
         assert len(self.index) == stats.rows == len(self.model)
-        if self.dtype == np.uint8 or self.metric != "cosine":
-            own = self.index.vectors(sorted(self.model))
-            assert own.dtype == self.dtype
-            assert all(
-                (row == self.model[number]).all() for number, row in zip(sorted(self.model), own, strict=True)
-            )
 
 
 def machine() -> type[Machine]:
@@ -254,6 +291,9 @@ def test_a_history_through_every_way_gives_it_too(metric: str, dtype: str) -> No
         look()
         steps.remove((0, 60, 7))
         steps.add((0, 30, 7))
+        steps.update((3, 20, 3), (0, 9, 5))
+        steps.update_that_is_refused((0, 9, 5))
+        steps.distances(40)
         steps.tune(0.99)
         look()
     finally:

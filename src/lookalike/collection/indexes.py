@@ -1,6 +1,6 @@
 """The indexes of a collection, one a feature, derived from the catalogue and kept up with it.
 
-An index carries the stamp of the catalogue's state that it has seen, in the place of its generation.
+An index carries the stamp of the catalogue's state that it has seen.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Indexes:
             index = self._read(feature.name)
         if index is None or (index.dimension, index.metric) != (feature.dimension, feature.metric):
             return None
-        seen = self._catalogue.generation_of(index.generation)
+        seen = self._catalogue.generation_of(index.stamp)
         if seen is None or seen < feature.generation:
             return None
         if self._catalogue.count(feature.name) > (1 + REBUILD_SHARE) * len(index):
@@ -131,19 +131,19 @@ class Indexes:
             dimension=feature.dimension,
             metric=feature.metric,
             scan_below=SCAN_BELOW,
-            generation=stamp,
+            stamp=stamp,
         )
         self._open[feature.name] = index
         return index
 
     def _catch_up(self, index: Index, feature: FeatureRecord) -> None:
         stamp = self._catalogue.stamp()
-        seen = self._catalogue.generation_of(index.generation)
-        if seen is None or stamp == index.generation:
+        seen = self._catalogue.generation_of(index.stamp)
+        if seen is None or stamp == index.stamp:
             return
-        removed = self._catalogue.removed_after(seen)
-        index.remove(removed[np.isin(removed, index.ids())])
-        for numbers, vectors in self._catalogue.changes(feature.name, seen):
-            index.remove(numbers[np.isin(numbers, index.ids())])
-            index.add(numbers, vectors)
-        index.generation = stamp
+        changes = list(self._catalogue.changes(feature.name, seen))
+        numbers = np.concatenate([np.empty(0, dtype=np.int64), *(numbers for numbers, _ in changes)])
+        vectors = np.concatenate(
+            [np.empty((0, feature.dimension), dtype=np.float32), *(vectors for _, vectors in changes)]
+        )
+        index.update(self._catalogue.removed_after(seen), numbers, vectors, stamp=stamp)

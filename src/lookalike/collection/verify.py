@@ -36,10 +36,10 @@ def _verify_index(catalogue: Catalogue, indexes: Indexes, feature: FeatureRecord
     except IndexFormatError as error:
         yield Problem(str(error), where, REBUILD)
         return
-    if catalogue.generation_of(index.generation) is None:
+    if catalogue.generation_of(index.stamp) is None:
         yield Problem("is not of this catalogue, or of a state before it was restored", where, REBUILD)
         return
-    if index.generation != catalogue.stamp():
+    if index.stamp != catalogue.stamp():
         return  # it is behind, which a search mends by itself
     try:
         for numbers, vectors in catalogue.changes(feature.name):

@@ -39,7 +39,7 @@ def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: in
     )
 
 
-def stats(state: Snapshot, settings: Options, generation: int) -> IndexStats:
+def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
     """Return the stats of an index in `state`."""
     base = state.base
     chosen = _chosen(state, settings)
@@ -62,7 +62,7 @@ def stats(state: Snapshot, settings: Options, generation: int) -> IndexStats:
         dimension=settings.dimension,
         metric=settings.metric,
         dtype=settings.dtype,
-        generation=generation,
+        stamp=stamp,
         path="scan" if chosen is None else "buckets",
         reason=reason,
         base_rows=len(base.ids),

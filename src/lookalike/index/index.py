@@ -7,30 +7,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows, as_vectors
-from lookalike.errors import DuplicateIdError, OptionError, UnknownIdError, VectorError
+from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows
+from lookalike.errors import DuplicateIdError, InputError
 from lookalike.hashing import Family
+from lookalike.index.base import Ids
 from lookalike.index.build import build_base
 from lookalike.index.compaction import folded, is_due, sinks_for
-from lookalike.index.explain import explain, stats
 from lookalike.index.io import storage
 from lookalike.index.io.sources import ArrayRows
-from lookalike.index.options import Options, checked_generation, checked_recall, thread_count
-from lookalike.index.queries import as_queries
+from lookalike.index.options import Options, checked_recall, checked_stamp, thread_count
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.row_forms import prepared
-from lookalike.index.search import answer
 from lookalike.index.snapshot import Snapshot, Tail
 from lookalike.index.threads import limited
-
-LARGEST = float(np.finfo(np.float32).max)
-WHOLE = (int, np.integer)
-"""Types of k; a union of them would take longer to make than the check."""
+from lookalike.index.view import Closed, SnapshotView
 
 
 class Index:
@@ -46,16 +41,12 @@ class Index:
     sketches and compares the best exactly; it measures its own recall to know how far to look. Rows added later
     are compared exactly until they are folded in.
 
-    All methods may be called from several threads: a search sees one committed state.
+    All methods may be called from several threads. A search sees one committed state, and waits for no writer.
     """
 
-    def __init__(
-        self, settings: Options, state: Snapshot, *, generation: int = 0, home: storage.Home | None = None
-    ) -> None:
+    def __init__(self, view: SnapshotView, home: storage.Home | None = None) -> None:
         """Use `build`, `build_from_blocks` or `open` instead."""
-        self._settings = settings
-        self._state = state
-        self._generation = generation
+        self._view = view  # the whole state: a writer makes another, and puts it here
         self._home = home
         self._tail = Tail()
         self._writing = threading.RLock()
@@ -107,9 +98,9 @@ class Index:
         with limited(n_jobs) as threads:
             if path is None:
                 place = sinks_for(source, in_memory=source.in_memory)
-                return cls(settings, Snapshot.of(build_base(source, numbers, settings, place, threads)))
-            state, home = storage.build(Path(path), settings, source, numbers, 0, threads)
-            return cls(settings, state, home=home)
+                state = Snapshot.of(build_base(source, numbers, settings, place, threads))
+                return cls(SnapshotView(settings, state, 0))
+            return cls(*storage.build(Path(path), settings, source, numbers, threads))
 
     @classmethod
     def build_from_blocks(
@@ -124,7 +115,7 @@ class Index:
         n_jobs: int = -1,
         family: Family | None = None,
         scan_below: int | None = None,
-        generation: int = 0,
+        stamp: int = 0,
     ) -> Index:
         """Build an index of float32 in directory `path` from blocks of (ids, vectors), which are never all in memory.
 
@@ -142,10 +133,9 @@ class Index:
             family=None if family is None else family.to_json(),
             dtype="float32",
         )
-        checked_generation(generation)
+        checked_stamp(stamp)
         with limited(n_jobs) as threads:
-            state, home = storage.build_from_blocks(Path(path), settings, blocks, generation, threads)
-        return cls(settings, state, generation=generation, home=home)
+            return cls(*storage.build_from_blocks(Path(path), settings, blocks, stamp, threads))
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = False) -> Index:
@@ -156,87 +146,144 @@ class Index:
         Raises:
             IndexFormatError: missing, damaged, or made by a newer version; the message names the file.
         """
-        settings, state, generation, home = storage.load(Path(path), verify=verify)
-        return cls(settings, state, generation=generation, home=home)
+        return cls(*storage.load(Path(path), verify=verify))
 
-    def save(self, path: str | PathLike[str], *, generation: int | None = None) -> None:
+    def save(self, path: str | PathLike[str], *, stamp: int | None = None) -> None:
         """Save to directory `path`, in one step: after a crash the old version or the new one is there.
 
-        Saving again to the same `path` after small changes writes only these. `generation` replaces the
-        index's own.
+        Saving again to the same `path` after small changes writes only these. `stamp` replaces the index's own.
+
+        Raises:
+            IndexFormatError: `path` holds something else.
+            OptionError: no such stamp.
         """
         with self._writing:
-            if generation is not None:
-                self._generation = checked_generation(generation)
-            self._home = storage.save(Path(path), self._settings, self._state, self._generation, self._home)
+            if stamp is not None:
+                self._view = replace(self._view, stamp=checked_stamp(stamp))
+            self._home = storage.save(Path(path), self._view, self._home)
+
+    def publish(self) -> None:
+        """Save to the directory that the index was opened from, built in or saved to last.
+
+        Raises:
+            InputError: there is no such directory.
+            IndexFormatError: the directory holds something else now.
+        """
+        with self._writing:
+            if self._home is None:
+                raise InputError("the index has no directory to be published in; save(path) gives it one")
+            self.save(self._home.path)
+
+    def close(self) -> None:
+        """Let go of rows and files; afterwards all other calls raise InputError, and views live on."""
+        with self._writing:
+            self._view, self._tail = cast(SnapshotView, Closed()), Tail()
+
+    def view(self) -> SnapshotView:
+        """Return what the index holds now, with the methods that read; later changes leave it as it is."""
+        return self._view
 
     def __len__(self) -> int:
         """Number of rows."""
-        return self._state.count
+        return self._view.snapshot.count
 
     def __contains__(self, id: object) -> bool:  # noqa: A002
         """Whether there is a row of that id."""
-        return isinstance(id, int | np.integer) and bool(self._state.find(np.array([id]))[0] >= 0)
+        return isinstance(id, int | np.integer) and bool(self._view.snapshot.find(np.array([id]))[0] >= 0)
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        return self._settings.dimension
+        return self._view.dimension
 
     @property
     def metric(self) -> Metric:
         """How vectors are compared."""
-        return self._settings.metric
+        return self._view.metric
 
     @property
-    def generation(self) -> int:
-        """The label of the state that the rows came from, saved with them; 0 at first.
-
-        May be set, to a whole number from 0 to 2**63 - 1. Raises OptionError.
-        """
-        return self._generation
-
-    @generation.setter
-    def generation(self, generation: int) -> None:
-        self._generation = checked_generation(generation)
+    def stamp(self) -> int:
+        """The number of the state that the rows came from, saved with them; 0 at first."""
+        return self._view.stamp
 
     def ids(self) -> Int64:
         """Return the ids of all rows, ascending."""
-        return self._state.ids()
+        return self._view.snapshot.ids()
 
-    def vectors(self, ids: Sequence[int] | npt.NDArray[Any]) -> Rows:
+    def vectors(self, ids: Ids) -> Rows:
         """Return the rows of these ids as they are kept, shape (n, d).
 
         Raises:
+            VectorError: not whole numbers from 0.
             UnknownIdError: an id is not in the index.
         """
-        state = self._state
-        return state.gather(_rows_there(state, np.asarray(ids)))
+        return self._view.vectors(ids)
 
-    def add(self, ids: Sequence[int] | npt.NDArray[Any], vectors: npt.ArrayLike) -> None:
+    def contains(self, ids: Ids) -> Bool:
+        """Return of each id whether there is a row of it, (n,).
+
+        Raises:
+            VectorError: not whole numbers from 0.
+        """
+        return self._view.contains(ids)
+
+    def add(self, ids: Ids, vectors: npt.ArrayLike) -> None:
         """Add rows, all or none; they are cast to the type that the index keeps.
 
         Raises:
             VectorError: a wrong shape or content, or numbers that the index's type cannot hold.
             DuplicateIdError: an id twice, or in the index already.
         """
-        dtype = np.dtype(self._settings.dtype)
-        new = prepared(as_rows(vectors, dtype, dimension=self.dimension, metric=self.metric), self.metric)
-        numbers = as_ids(ids, rows=len(new))
+        new, numbers = self._given(ids, vectors)
         with self._writing:
-            there = numbers[self._state.find(numbers) >= 0]
+            state = self._view.snapshot
+            there = numbers[state.find(numbers) >= 0]
             if len(there):
                 raise DuplicateIdError(f"id {there[0]} is in the index already; remove it first")
-            self._settle(self._tail.added(self._state, numbers, new))
+            self._settle(self._tail.added(state, numbers, new))
 
-    def remove(self, ids: Sequence[int] | npt.NDArray[Any]) -> None:
+    def remove(self, ids: Ids) -> None:
         """Remove rows, all or none.
 
         Raises:
+            VectorError: not whole numbers from 0.
+            DuplicateIdError: an id twice.
             UnknownIdError: an id is not in the index.
         """
+        gone = as_ids(ids)
         with self._writing:
-            self._settle(self._state.without(_rows_there(self._state, as_ids(ids))))
+            self._settle(self._view.snapshot.without(self._view.rows(gone)))
+
+    def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
+        """Change rows and stamp in one step: all of it is done, or nothing.
+
+        Rows are appended and compared exactly until they are a tenth of the index; then buckets are learned anew,
+        of all rows, while readers go on with what was there. Where half of the rows or more are new, building
+        another index takes less time and memory.
+
+        Args:
+            removed: ids whose rows go; those that are not there are passed over.
+            ids: (n,); rows that are there by these ids are replaced.
+            vectors: (n, d).
+            stamp: the number of the state that the rows then are of, from 0 to 2**63 - 1.
+
+        Raises:
+            VectorError: ids or vectors of a wrong shape, type or content.
+            DuplicateIdError: an id twice in `removed`, or twice in `ids`.
+            OptionError: no such stamp.
+        """
+        checked_stamp(stamp)
+        gone = as_ids(removed, name="removed")
+        new, numbers = self._given(ids, vectors)
+        with self._writing:
+            state = self._view.snapshot
+            rows = state.find(np.concatenate((gone, numbers)))
+            rows = np.unique(rows[rows >= 0])
+            if len(rows):
+                state = state.without(rows)
+            if len(new):
+                state = self._tail.added(state, numbers, new)
+            self._settle(state, stamp)
 
     def search(
         self,
@@ -266,17 +313,17 @@ class Index:
         Raises:
             VectorError, OptionError, DuplicateIdError (in `allow`).
         """
-        state, settings = self._state, self._settings
-        compiled = state.base.buckets is not None
-        block = as_queries(queries, dimension=settings.dimension, metric=settings.metric, compiled=compiled)
-        if not isinstance(k, WHOLE) or k < 1:
-            raise OptionError(f"k is {k!r}; give a whole number from 1")
-        wanted = settings.recall if recall is None else checked_recall(recall)
-        limit = np.inf if max_distance is None else min(max(float(max_distance), -LARGEST), LARGEST)
-        if limit != limit:
-            raise OptionError("max_distance is not a number; give a distance, or None for no limit")
-        threads = 1 if n_jobs == 1 else thread_count(n_jobs)
-        return answer(state, settings, block, int(k), wanted, limit, allow, threads)
+        return self._view.search(
+            queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
+        )
+
+    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+        """Return the exact distance of `query` (d,) to the row of each id, (n,) float32; NaN where there is none.
+
+        Raises:
+            VectorError: not one vector of the index's dimension, or ids that are not whole numbers from 0.
+        """
+        return self._view.distances(query, ids)
 
     def tune(self, recall: float | None = None, *, n_jobs: int = -1) -> None:
         """Aim at `recall` (the present one by default) from now on, and measure the index's recall anew.
@@ -284,10 +331,10 @@ class Index:
         Raises:
             OptionError: no such recall.
         """
-        wanted = self._settings.recall if recall is None else checked_recall(recall)
+        wanted = None if recall is None else checked_recall(recall)
         with limited(n_jobs) as threads, self._writing:
-            settings = replace(self._settings, recall=wanted)
-            state = self._state
+            view = self._view
+            settings, state = replace(view.options, recall=wanted or view.options.recall), view.snapshot
             if state.base.buckets is not None:
                 base = replace(state.base, buckets=state.base.buckets.tuned(settings.seed, threads))
                 if self._home is not None:
@@ -296,7 +343,7 @@ class Index:
             elif is_due(state, settings):
                 state = folded(state, settings, threads)
                 self._tail = Tail()
-            self._settings, self._state = settings, state
+            self._view = SnapshotView(settings, state, view.stamp)
 
     def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
         """Tell why row `id` is, or is not, among the candidates of `query` (d,).
@@ -305,29 +352,27 @@ class Index:
             UnknownIdError: there is no such row.
             VectorError: not one vector of the index's dimension.
         """
-        state = self._state
-        vector = prepared(
-            as_vectors(query, dimension=self.dimension, metric=self.metric, name="query"), self.metric
-        )
-        if len(vector) != 1:
-            raise VectorError(f"query has {len(vector)} rows; explain one at a time")
-        return explain(state, self._settings, vector, int(id), int(_rows_there(state, np.array([id]))[0]))
+        return self._view.explain(query, id)
 
     def stats(self) -> IndexStats:
         """Return counts, sizes and what the index knows of its recall."""
-        return stats(self._state, self._settings, self._generation)
+        return self._view.stats()
 
-    def _settle(self, state: Snapshot) -> None:
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Raise InputError: an index is not pickled or copied."""
+        raise InputError("an index cannot be pickled or copied; save(path) it, and open it from there")
+
+    def _given(self, ids: Ids, vectors: npt.ArrayLike) -> tuple[Rows, Int64]:
+        """Return rows as they are kept, and their ids."""
+        options = self._view.options
+        dtype = np.dtype(options.dtype)
+        new = as_rows(vectors, dtype, dimension=options.dimension, metric=options.metric)
+        return prepared(new, options.metric), as_ids(ids, rows=len(new))
+
+    def _settle(self, state: Snapshot, stamp: int | None = None) -> None:
         """Make `state` the current one, folded where it has grown loose. For writers that hold the lock."""
-        if is_due(state, self._settings):
-            state = folded(state, self._settings, thread_count(-1))
+        view = self._view
+        if is_due(state, view.options):
+            state = folded(state, view.options, thread_count(-1))
             self._tail = Tail()
-        self._state = state
-
-
-def _rows_there(state: Snapshot, ids: npt.NDArray[Any]) -> Int64:
-    """Return the row of each id; raise UnknownIdError where there is none."""
-    rows = state.find(ids)
-    if len(rows) and rows.min() < 0:
-        raise UnknownIdError(f"id {ids[np.argmin(rows)]} is not in the index")
-    return rows
+        self._view = SnapshotView(view.options, state, view.stamp if stamp is None else stamp)

@@ -88,6 +88,6 @@ def checked_recall(recall: float) -> float:
     return float(recall)
 
 
-def checked_generation(generation: int) -> int:
-    """Return `generation` if it is a whole number of 63 bits; raise OptionError otherwise."""
-    return checked("generation", generation, 0, 2**63 - 1)
+def checked_stamp(stamp: int) -> int:
+    """Return `stamp` if it is a whole number of 63 bits; raise OptionError otherwise."""
+    return checked("stamp", stamp, 0, 2**63 - 1)

@@ -81,7 +81,8 @@ class IndexStats:
     metric: Metric
     dtype: str
     """The type that rows are kept in."""
-    generation: int
+    stamp: int
+    """See `Index.stamp`."""
     path: Literal["scan", "buckets"]
     """How a search without filters goes."""
     reason: str

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, as_ids
+from lookalike.arrays import Bool, Float32, Int64, as_ids
 from lookalike.index.approximate import Answer, RowMask
 from lookalike.index.io.mapping import is_mapped, release
 from lookalike.index.options import Options
 from lookalike.index.scan import merge, scan
-from lookalike.index.snapshot import WIDEN_SHARE, Bool, Snapshot
+from lookalike.index.snapshot import Snapshot
 
 RELEASED_BYTES = 256 << 20
 """A base of more bytes in a file is let go of whenever so much of it has been looked at."""
 PAGES_BYTES = 64 << 10
 """What the system maps around a row that is looked at."""
+LOOKED_UP_SHARE = 64
+"""Where more than one in so many rows is allowed, one pass over all of them is quicker than looking these up."""
 SPREAD = 16
 """Many allowed ids are made a mask where the greatest is less than so many times the rows."""
 
@@ -102,7 +104,7 @@ def _shown(state: Snapshot, allow: npt.NDArray[Any] | Sequence[int]) -> Bool:
     mask, rows = np.asarray(allow), len(state.alive)
     if mask.dtype != np.bool_ or mask.ndim != 1:
         allowed = as_ids(mask, name="allow")
-        if len(allowed) <= rows // WIDEN_SHARE or allowed.max() >= SPREAD * rows:
+        if len(allowed) <= rows // LOOKED_UP_SHARE or allowed.max() >= SPREAD * rows:
             found = state.find(allowed)
             shown = np.zeros(rows, dtype=np.bool_)
             shown[found[found >= 0]] = True

@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Rows
+from lookalike.arrays import Bool, Float32, Int64, Rows
 from lookalike.index.approximate import ApproximateSearch, RowMask
 
-Bool = npt.NDArray[np.bool_]
-
 BLOCK_BYTES = 16 << 20
-WIDEN_SHARE = 64
-"""Where more than one in so many rows is looked up at once, one pass over all of them is quicker."""
 
 
 class Squares:
@@ -50,8 +44,8 @@ class Base:
     vectors: Rows
     """(n, d), in the order of their buckets where there are any."""
     ids: Int64
-    order: npt.NDArray[Any]
-    """The rows, ordered by id; int32 or int64."""
+    order: Int64
+    """The rows, ordered by id. Not of int32, which NumPy would widen at every look-up."""
     buckets: ApproximateSearch | None = None
     """The way to answer without comparing every row, where there are enough of them."""
     squares: Squares = field(default_factory=Squares)
@@ -60,20 +54,14 @@ class Base:
     @classmethod
     def of(cls, vectors: Rows, ids: Int64) -> Base:
         """Return the base of these rows, without buckets."""
-        return cls(vectors, ids, order_of(ids))
+        return cls(vectors, ids, np.argsort(ids))
 
     def find(self, ids: Int64) -> Int64:
         """Return the row of each id; -1 where there is none."""
         if not len(self.ids) or not len(ids):
             return np.full(len(ids), -1, dtype=np.int64)
-        if len(ids) > len(self.ids) // WIDEN_SHARE:
-            place = np.searchsorted(self.ids, ids, sorter=self.order)
-        else:  # NumPy would widen the whole order first
-            place = np.zeros(len(ids), dtype=np.int64)
-            for bit in range(len(self.ids).bit_length() - 1, -1, -1):
-                further = np.minimum(place + (1 << bit), len(self.ids))
-                place = np.where(self.ids[self.order[further - 1]] < ids, further, place)
-        row = self.order[np.minimum(place, len(self.order) - 1)].astype(np.int64)
+        place = np.searchsorted(self.ids, ids, sorter=self.order)
+        row = self.order[np.minimum(place, len(self.order) - 1)]
         return np.where(self.ids[row] == ids, row, -1)
 
 
@@ -191,12 +179,6 @@ class Tail:
             count=state.count + len(ids),
             tail_order=np.insert(state.tail_order, place, order + before),
         )
-
-
-def order_of(ids: Int64) -> npt.NDArray[Any]:
-    """Return what puts `ids` in order, as narrow as it can be."""
-    order = np.argsort(ids)
-    return order.astype(np.int32) if len(ids) < 2**31 else order
 
 
 def block_rows(dimension: int) -> int:

@@ -35,8 +35,9 @@ from lookalike.errors import IndexFormatError
 from lookalike.locks import CLAIM, exclusive
 
 MAGIC = "lookalike index"
-VERSION = 3
-"""Version 1 kept rows as float32 in the order given, with separate buckets; version 2 measured no reach and margin."""
+VERSION = 4
+"""Older ones: 1 kept rows as float32 in the order given, with separate buckets; 2 measured no reach and margin; 3 kept
+a count of writes in the place of the stamp."""
 MANIFEST = "manifest.json"
 LOCK = "writer.lock"
 CHUNK_BYTES = 16 << 20

@@ -21,10 +21,11 @@ from lookalike.index.io.sinks import FileSinks
 from lookalike.index.io.sources import ArrayRows, RowSource
 from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.lsh.search import LshSearch
-from lookalike.index.options import Options, checked_generation
+from lookalike.index.options import Options, checked_stamp
 from lookalike.index.row_forms import prepared
 from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.index.snapshot import Base, Snapshot
+from lookalike.index.view import SnapshotView
 
 _CHANGING = ("tail_vectors", "tail_ids", "removed")
 """The arrays that are written on every save; the others are the base's."""
@@ -43,30 +44,30 @@ class Home:
         return replace(self, base=weakref.ref(base)) if self.base() is before else self
 
 
-def save(path: Path, settings: Options, state: Snapshot, generation: int, home: Home | None) -> Home:
-    """Write `state` to the directory `path`; arrays of the base that are there already are kept."""
+def save(path: Path, view: SnapshotView, home: Home | None) -> Home:
+    """Write `view` to the directory `path`; arrays of the base that are there already are kept."""
     with disk.writing(path) as writer:
-        kept = _kept(path, state.base, home)
+        kept = _kept(path, view.snapshot.base, home)
         for name, entry in kept.items():
             writer.keep(name, entry)
-        return _commit(path, writer, settings, state, generation, set(kept))
+        return _commit(path, writer, view, set(kept))
 
 
 def build(
-    path: Path, settings: Options, source: RowSource, ids: Int64, generation: int, threads: int
-) -> tuple[Snapshot, Home]:
+    path: Path, settings: Options, source: RowSource, ids: Int64, threads: int
+) -> tuple[SnapshotView, Home]:
     """Build an index of `source` in the directory `path`."""
     with disk.writing(path) as writer:
-        return _built(path, writer, settings, source, ids, generation, threads)
+        return _built(path, writer, settings, source, ids, 0, threads)
 
 
 def build_from_blocks(
     path: Path,
     settings: Options,
     blocks: Iterable[tuple[Sequence[int] | Array, npt.ArrayLike]],
-    generation: int,
+    stamp: int,
     threads: int,
-) -> tuple[Snapshot, Home]:
+) -> tuple[SnapshotView, Home]:
     """Build an index of blocks of (ids, vectors) in `path`; they are asked for once, one after another."""
     dtype = np.dtype(settings.dtype)
     numbers = [np.empty(0, dtype=np.int64)]
@@ -82,7 +83,7 @@ def build_from_blocks(
                 row += len(block)
         given = ArrayRows.of(writer.map("given"), settings.metric, checked=True)
         all_ids = as_ids(np.concatenate(numbers))
-        return _built(path, writer, settings, given, all_ids, generation, threads, staged="given")
+        return _built(path, writer, settings, given, all_ids, stamp, threads, staged="given")
 
 
 def _built(
@@ -91,24 +92,25 @@ def _built(
     settings: Options,
     source: RowSource,
     ids: Int64,
-    generation: int,
+    stamp: int,
     threads: int,
     staged: str | None = None,
-) -> tuple[Snapshot, Home]:
+) -> tuple[SnapshotView, Home]:
     """Build an index of `source`; `staged` is an array of the writer that is not kept."""
     state = Snapshot.of(build_base(source, ids, settings, FileSinks(writer), threads))
     if staged is not None:
         writer.drop(staged)
     placed = {"vectors"} if state.base.buckets is None else {"vectors", "blocks"}
-    return state, _commit(path, writer, settings, state, generation, placed)
+    view = SnapshotView(settings, state, stamp)
+    return view, _commit(path, writer, view, placed)
 
 
-def load(path: Path, *, verify: bool) -> tuple[Options, Snapshot, int, Home]:
-    """Return settings, state, generation and home of the index in the directory `path`."""
+def load(path: Path, *, verify: bool) -> tuple[SnapshotView, Home]:
+    """Return what the index in the directory `path` holds."""
     properties, arrays, entries = disk.read(path, verify=verify)
     try:
-        settings = Options.of(**properties["settings"])
-        generation = checked_generation(properties["generation"])
+        settings = Options.of(**properties["options"])
+        stamp = checked_stamp(properties["stamp"])
         base = _base(path, settings, properties["buckets"], arrays, verify)
         tail_vectors, tail_ids, removed = (arrays[name] for name in _CHANGING)
     except (LookalikeError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -135,14 +137,12 @@ def load(path: Path, *, verify: bool) -> tuple[Options, Snapshot, int, Home]:
     if verify:
         _check_contents(path, state)
     kept = {name: entry for name, entry in entries.items() if name not in _CHANGING}
-    return settings, state, generation, Home(path, weakref.ref(base), kept)
+    return SnapshotView(settings, state, stamp), Home(path, weakref.ref(base), kept)
 
 
-def _commit(
-    path: Path, writer: disk.Writer, settings: Options, state: Snapshot, generation: int, there: set[str]
-) -> Home:
+def _commit(path: Path, writer: disk.Writer, view: SnapshotView, there: set[str]) -> Home:
     """Write what is not `there` already, and make the new version the current one."""
-    base = state.base
+    state, base = view.snapshot, view.snapshot.base
     properties, arrays = _parts(base)
     for name, array in arrays.items():
         if name not in there:
@@ -151,7 +151,7 @@ def _commit(
     writer.write("tail_vectors", state.tail_vectors[tail])
     writer.write("tail_ids", state.tail_ids[tail])
     writer.write("removed", np.flatnonzero(~state.alive[: len(base.ids)]))
-    entries = writer.commit({"settings": settings.to_json(), "generation": generation, "buckets": properties})
+    entries = writer.commit({"options": view.options.to_json(), "stamp": view.stamp, "buckets": properties})
     return Home(path, weakref.ref(base), {name: entries[name] for name in arrays})
 
 
@@ -172,7 +172,7 @@ def _base(path: Path, settings: Options, properties: Any, arrays: dict[str, Arra
     dtype = np.dtype(settings.dtype).newbyteorder("<").str
     _check(path, "vectors", vectors, dtype, (rows, settings.dimension))
     _check(path, "ids", ids, "<i8", (rows,))
-    _check(path, "order", order, "<i4" if rows < 2**31 else "<i8", (rows,))
+    _check(path, "order", order, "<i8", (rows,))
     base = Base(vectors, ids, order)
     if properties is None:
         return base

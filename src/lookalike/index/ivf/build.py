@@ -22,7 +22,7 @@ from lookalike.index.ivf.tuning import measured
 from lookalike.index.options import Options
 from lookalike.index.row_forms import comparable
 from lookalike.index.sketches.rotation import Rotation
-from lookalike.index.snapshot import Base, order_of
+from lookalike.index.snapshot import Base
 
 PLACED_BYTES = 128 << 20
 """Rows are put in their places in blocks of about this size: the larger, the longer the runs that are written."""
@@ -59,7 +59,7 @@ def build_inverted_file(
     inverted_file = InvertedFile(rows)
     buckets = InvertedFileSearch(inverted_file, measured(inverted_file, settings.seed))
     release(rows.vectors)
-    return Base(rows.vectors, ids, order_of(ids), buckets)
+    return Base(rows.vectors, ids, np.argsort(ids), buckets)
 
 
 def bucket_count(rows: int) -> int:

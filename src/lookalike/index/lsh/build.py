@@ -14,7 +14,7 @@ from lookalike.index.io.sources import RowSource, blocks
 from lookalike.index.lsh.search import LshSearch, lifted
 from lookalike.index.options import Options
 from lookalike.index.sketches.rotation import Rotation
-from lookalike.index.snapshot import Base, order_of
+from lookalike.index.snapshot import Base
 
 
 def build_lsh(
@@ -44,7 +44,7 @@ def build_lsh(
     rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
     buckets = LshSearch(family, store, rows, radius).tuned(settings.seed, threads)
     release(rows.vectors)
-    return Base(rows.vectors, ids, order_of(ids), buckets)
+    return Base(rows.vectors, ids, np.argsort(ids), buckets)
 
 
 def _family(settings: Options) -> Family:

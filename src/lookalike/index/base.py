@@ -1,0 +1,133 @@
+"""What a collection asks of an index of vectors, wherever its buckets are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from lookalike.arrays import Bool, Float32, Int64, Metric
+from lookalike.index.reports import Explanation, IndexStats
+
+Ids = Sequence[int] | npt.NDArray[Any]
+"""Whole numbers from 0 to 2**63 - 1, (n,), each there once."""
+
+
+class VectorReader(Protocol):
+    """Gives vectors by id: where an index that keeps none itself gets them to compare them exactly."""
+
+    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
+        """Return those of `ids` (n,) that exist, (m,) ascending, and the vector of each, (m, d)."""
+        ...
+
+
+class IndexView(Protocol):
+    """What an index holds at one moment. It never changes, and threads may share it.
+
+    Rows and stamp are of one state, and so are the answers of several calls.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def metric(self) -> Metric:
+        """How vectors are compared."""
+        ...
+
+    @property
+    def stamp(self) -> int:
+        """Which state of its source the rows are of: the number given with the last update."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        ...
+
+    def contains(self, ids: Ids) -> Bool:
+        """Return of each id whether there is a row of it, (n,).
+
+        Raises:
+            VectorError: not whole numbers from 0.
+        """
+        ...
+
+    def search(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        *,
+        allow: npt.NDArray[Any] | Sequence[int] | None = None,
+        max_distance: float | None = None,
+        recall: float | None = None,
+        n_jobs: int = 1,
+    ) -> tuple[Int64, Float32]:
+        """Return the ids (q, k) and distances (q, k) of the nearest rows, nearest first, padded with -1 and infinity.
+
+        Arguments and errors are those of `Index.search`.
+        """
+        ...
+
+    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+        """Return the exact distance of one query (d,) to the row of each id, (n,); NaN where there is no such row.
+
+        Raises:
+            VectorError: not one vector of the index's dimension, or ids that are not whole numbers from 0.
+        """
+        ...
+
+    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+        """Tell why row `id` is, or is not, among the candidates of `query` (d,).
+
+        Raises:
+            UnknownIdError: there is no such row.
+            VectorError: not one vector of the index's dimension.
+        """
+        ...
+
+    def stats(self) -> IndexStats:
+        """Return counts, sizes and what the index knows of its recall."""
+        ...
+
+
+class VectorIndex(IndexView, Protocol):
+    """An index that changes. Any thread may call any method; readers never wait for a writer."""
+
+    def view(self) -> IndexView:
+        """Return what the index holds now, which later updates leave as it is."""
+        ...
+
+    def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
+        """Change rows and stamp for this process, in one step: all of it is done, or nothing.
+
+        Rows are appended and compared exactly until they are a tenth of the index; then buckets are learned anew,
+        of all rows, while readers go on with what was there. Where half of the rows or more are new, building
+        another index takes less time and memory.
+
+        Args:
+            removed: ids whose rows go; those that are not there are passed over.
+            ids: (n,); rows that are there by these ids are replaced.
+            vectors: (n, d).
+            stamp: the state that the rows are then of, from 0 to 2**63 - 1.
+
+        Raises:
+            VectorError: ids or vectors of a wrong shape, type or content.
+            DuplicateIdError: an id twice in `removed`, or twice in `ids`.
+            OptionError: no such stamp.
+        """
+        ...
+
+    def publish(self) -> None:
+        """Give what the index holds now to all processes.
+
+        Raises:
+            IndexFormatError, IndexStorageError: it cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of all that is open; afterwards every other call raises InputError. Views live on."""
+        ...

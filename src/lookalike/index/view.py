@@ -1,0 +1,124 @@
+"""What an index holds at one moment: its options, its rows and their stamp, together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_vectors
+from lookalike.errors import InputError, OptionError, UnknownIdError, VectorError
+from lookalike.index.base import Ids
+from lookalike.index.explain import explain, stats
+from lookalike.index.options import Options, checked_recall, thread_count
+from lookalike.index.queries import as_queries
+from lookalike.index.reports import Explanation, IndexStats
+from lookalike.index.row_forms import comparable, unit_rows
+from lookalike.index.scan import DISTANCES
+from lookalike.index.search import answer
+from lookalike.index.snapshot import Snapshot, block_rows
+
+LARGEST = float(np.finfo(np.float32).max)
+WHOLE = (int, np.integer)
+"""Types of k; a union of them would take longer to make than the check."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SnapshotView:
+    """A view of rows that this process holds, or has mapped."""
+
+    options: Options
+    snapshot: Snapshot
+    stamp: int
+
+    @property
+    def dimension(self) -> int:
+        """See `IndexView`."""
+        return self.options.dimension
+
+    @property
+    def metric(self) -> Metric:
+        """See `IndexView`."""
+        return self.options.metric
+
+    def __len__(self) -> int:
+        """See `IndexView`."""
+        return self.snapshot.count
+
+    def contains(self, ids: Ids) -> Bool:
+        """See `IndexView`."""
+        return self.snapshot.find(as_ids(ids, repeated=True)) >= 0
+
+    def vectors(self, ids: Ids) -> Rows:
+        """Return the rows of these ids as they are kept, (n, d). Raises UnknownIdError."""
+        return self.snapshot.gather(self.rows(as_ids(ids, repeated=True)))
+
+    def rows(self, ids: Int64) -> Int64:
+        """Return the row of each id. Raises UnknownIdError where there is none."""
+        rows = self.snapshot.find(ids)
+        if len(rows) and rows.min() < 0:
+            raise UnknownIdError(f"id {ids[np.argmin(rows)]} is not in the index")
+        return rows
+
+    def search(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        *,
+        allow: npt.NDArray[Any] | Sequence[int] | None = None,
+        max_distance: float | None = None,
+        recall: float | None = None,
+        n_jobs: int = 1,
+    ) -> tuple[Int64, Float32]:
+        """See `IndexView`."""
+        state, settings = self.snapshot, self.options
+        compiled = state.base.buckets is not None
+        block = as_queries(queries, dimension=settings.dimension, metric=settings.metric, compiled=compiled)
+        if not isinstance(k, WHOLE) or k < 1:
+            raise OptionError(f"k is {k!r}; give a whole number from 1")
+        wanted = settings.recall if recall is None else checked_recall(recall)
+        limit = np.inf if max_distance is None else min(max(float(max_distance), -LARGEST), LARGEST)
+        if limit != limit:
+            raise OptionError("max_distance is not a number; give a distance, or None for no limit")
+        threads = 1 if n_jobs == 1 else thread_count(n_jobs)
+        return answer(state, settings, block, int(k), wanted, limit, allow, threads)
+
+    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+        """See `IndexView`."""
+        vector = self._query(query)
+        rows = self.snapshot.find(as_ids(ids, repeated=True))
+        distances: Float32 = np.full(len(rows), np.nan, dtype=np.float32)
+        there = np.flatnonzero(rows >= 0)
+        for start in range(0, len(there), step := block_rows(self.dimension)):
+            block = there[start : start + step]
+            vectors = comparable(self.snapshot.gather(rows[block]), self.metric)
+            distances[block] = DISTANCES[self.metric](vectors, vector)
+        return distances
+
+    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+        """See `IndexView`."""
+        vector = self._query(query)
+        row = self.rows(as_ids([id], name="id"))[0]
+        return explain(self.snapshot, self.options, vector, int(id), int(row))
+
+    def stats(self) -> IndexStats:
+        """See `IndexView`."""
+        return stats(self.snapshot, self.options, self.stamp)
+
+    def _query(self, query: npt.ArrayLike) -> Float32:
+        """Return one query as (1, d), under cosine at length one."""
+        vector = as_vectors(query, dimension=self.dimension, metric=self.metric, name="query")
+        if len(vector) != 1:
+            raise VectorError(f"query has {len(vector)} rows; give one vector")
+        return unit_rows(vector) if self.metric == "cosine" else vector
+
+
+class Closed:
+    """Stands for the view of an index that was closed."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Raise InputError."""
+        raise InputError("the index is closed; open it again")
