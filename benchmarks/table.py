@@ -39,7 +39,11 @@ def frontier(rows: Iterable[Row], kind: str) -> list[Point]:
     for row in rows:
         if "recall" in row:
             same[json.dumps([row["options"], row["setting"]])].append((row["recall"], row[kind]))
-    points = [(median(r for r, _ in runs), median(rate for _, rate in runs)) for runs in same.values()]
+    return unbeaten((median(r for r, _ in runs), median(rate for _, rate in runs)) for runs in same.values())
+
+
+def unbeaten(points: Iterable[Point]) -> list[Point]:
+    """Return the points that no other is both quicker and better than, by recall."""
     best: list[Point] = []
     for recall, rate in sorted(points, reverse=True):
         if not best or rate > best[-1][1]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import cache, runner, truth
+from benchmarks import cache, paired, runner, truth
 from benchmarks.__main__ import main
 from benchmarks.datasets import Dataset
 from benchmarks.peers import PEERS, peer_class
@@ -90,3 +90,12 @@ def test_the_adapter_for_ann_benchmarks_has_what_it_calls() -> None:
     (adapter,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
     methods = {node.name for node in adapter.body if isinstance(node, ast.FunctionDef)}
     assert {"fit", "query", "set_query_arguments", "batch_query", "get_batch_results"} <= methods
+
+
+def test_two_libraries_are_measured_in_one_process(small: Dataset) -> None:
+    ours, other = (
+        paired.Runner(name, small, small.queries.astype(np.float32)) for name in ("lookalike", "brute-force")
+    )
+    assert other.settings == [({}, 1.0)]
+    text = paired.table([(ours.measure(), other.measure())], "brute-force")
+    assert text.count("| lookalike / brute-force | **") == 2
