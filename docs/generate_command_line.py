@@ -46,6 +46,6 @@ def _fenced(text: str) -> str:
 
 
 if __name__ == "__main__":
-    from lookalike.cli import main
+    from lookalike.cli.verbs import lookalike
 
-    PAGE.write_text(reference(main, "lookalike"), encoding="utf-8")
+    PAGE.write_text(reference(lookalike, "lookalike"), encoding="utf-8")

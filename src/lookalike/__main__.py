@@ -3,4 +3,4 @@
 from lookalike.cli import main
 
 if __name__ == "__main__":
-    main(prog_name="lookalike")
+    main()

@@ -27,6 +27,7 @@
     │   └── CollectionDamagedError
     ├── IndexFormatError        an index directory that is not what it should be
     ├── IndexStorageError       an index directory that the system does not let be read or written
+    ├── OutputError             what was asked for cannot be written out: a full disk, a closed stream
     └── MissingDependencyError  an extra that is not installed
 
 Messages name the thing, say what was wrong and what to do, in one line.
@@ -151,6 +152,10 @@ class IndexFormatError(LookalikeError):
 
 class IndexStorageError(LookalikeError):
     """The system does not let an index directory be read or written: a full disk, no permission."""
+
+
+class OutputError(LookalikeError):
+    """What was asked for cannot be written out: the disk is full, or the stream closed."""
 
 
 class MissingDependencyError(LookalikeError):

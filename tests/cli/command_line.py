@@ -13,7 +13,7 @@ import numpy as np
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from lookalike.cli import main
+from lookalike.cli.verbs import lookalike as program
 
 
 def lookalike(
@@ -21,7 +21,9 @@ def lookalike(
 ) -> Result:
     """Run a command line in this process; whatever it raises is raised, but for its exit."""
     texts = [os.fspath(argument) for argument in arguments]
-    return CliRunner(env=env).invoke(main, texts, input=stdin, catch_exceptions=False, prog_name="lookalike")
+    return CliRunner(env=env).invoke(
+        program, texts, input=stdin, catch_exceptions=False, prog_name="lookalike"
+    )
 
 
 def process(

@@ -14,7 +14,7 @@ import pytest
 from command_line import draw, lookalike, process, shop  # type: ignore[import-not-found]
 
 from lookalike import __version__
-from lookalike.cli import main
+from lookalike.cli.verbs import lookalike as program
 
 VERBS = ["add", "search", "import", "explain", "remove", "list", "info", "verify", "rebuild", "completion"]
 
@@ -151,7 +151,8 @@ def test_every_verb_has_help_with_examples(verb: str) -> None:
     assert result.exit_code == 0
     assert "Examples:" in result.stdout
     assert f"lookalike {verb}" in result.stdout[result.stdout.index("Examples:") :]
-    command = main.commands[verb]
+    command = program.get_command(click.Context(program), verb)
+    assert command is not None
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help, f"{verb} {option.opts[0]} has no help"

@@ -27,7 +27,7 @@ import sys
 from lookalike.collection import add_pictures
 add_pictures.COMMIT_FILES = int(sys.argv.pop(1))
 from lookalike.cli import main
-main(prog_name="lookalike")
+main()
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,13 @@ from lookalike.cli.common import (
     EXIT_SKIPPED,
     NamedPath,
     collection_option,
-    console,
     has_collection,
     json_option,
     jsonl_option,
     max_megapixels_option,
-    print_json,
-    shown,
 )
+from lookalike.cli.streams import print_json, put, shown
+from lookalike.cli.table import table
 
 if TYPE_CHECKING:
     from lookalike.collection.report import AddReport, Event
@@ -78,7 +78,7 @@ def add(
         def event(self, event: Event) -> None:
             super().event(event)
             if as_jsonl:
-                print_json(event.to_json(), indent=None)
+                print_json(event.to_json(), indent=None, flush=True)
 
     if not has_collection(folder):
         check_pictures(paths, features=features or None, metadata=metadata)
@@ -94,7 +94,7 @@ def add(
     if as_json:
         print_json(report.to_json())
     elif not as_jsonl:
-        click.echo(summary(report))
+        put(f"{summary(report)}\n")
     if report.skipped and not (as_json or as_jsonl):
         print_skipped(report)
     if report.skipped:
@@ -120,10 +120,6 @@ def summary(report: AddReport, duplicate: str = COPIES) -> str:
 
 def print_skipped(report: AddReport) -> None:
     """Print a table of what was skipped and why on stderr."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("skipped", "why", box=None, pad_edge=False, header_style="bold")
-    for event in report.skipped:
-        table.add_row(Text(shown(event.path)), Text(shown(event.reason or "")))
-    console(stderr=True).print(table)
+    rows = [(shown(event.path), shown(event.reason or "")) for event in report.skipped]
+    with suppress(OSError):  # there is nobody to tell
+        sys.stderr.write(table(("skipped", "why"), rows, numbers=0, stream=sys.stderr))

@@ -1,12 +1,10 @@
-"""What the verbs share: the collection option, output for machines, errors as one line, exit statuses."""
+"""What the verbs share: options, the collection, exit statuses."""
 
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +12,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
-from lookalike.errors import LookalikeError
+from lookalike.errors import PictureError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from lookalike.collection import Collection
 
-EXIT_ERROR = 1
 EXIT_SKIPPED = 3
 EXIT_DAMAGED = 4
-EXIT_INTERRUPTED = 130
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,29 +35,6 @@ class SearchOptions(TypedDict):
     max_pixels: int
 
 
-class Verbs(click.Group):
-    """Keeps the verbs in the order they were added, and turns errors into one line and an exit status."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order of a first session with the tool."""
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb."""
-        try:
-            return super().invoke(ctx)
-        except LookalikeError as error:
-            click.echo(f"lookalike: {shown(str(error))}", err=True)
-            ctx.exit(EXIT_ERROR)
-        except KeyboardInterrupt:
-            click.echo("lookalike: stopped; all that was reported is kept, run it again to go on", err=True)
-            ctx.exit(EXIT_INTERRUPTED)
-        except BrokenPipeError:
-            # The reader, `head` say, has had enough; keep Python from complaining about it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-
-
 class NamedPath(click.Path):
     """A path that is not empty: that would be the working folder, and is most often a variable that is not set."""
 
@@ -77,11 +48,6 @@ class NamedPath(click.Path):
         if not os.fspath(value):
             self.fail("the name is empty", param, ctx)
         return super().convert(value, param, ctx)
-
-
-def shown(text: str) -> str:
-    """Return `text` on one line and without what a terminal would obey, as a file's name may have it."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
 
 
 def _one_form(ctx: click.Context, option: click.Parameter, value: bool) -> bool:
@@ -214,7 +180,12 @@ def read_query(query: str) -> bytes | str | Path:
     """Return what QUERY names, as a collection takes it; - is the bytes on stdin."""
     from lookalike.collection.query import text_query
 
-    return sys.stdin.buffer.read() if query == "-" else text_query(query)
+    if query != "-":
+        return text_query(query)
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise PictureError("the picture on stdin", f"cannot be read ({error.strerror})") from None
 
 
 def _pixels(ctx: click.Context, option: click.Parameter, megapixels: float) -> int:
@@ -235,23 +206,6 @@ def open_collection(folder: Path) -> Collection:
     from lookalike.collection import Collection
 
     return click.get_current_context().with_resource(Collection.open(folder))
-
-
-def print_json(document: Any, *, indent: int | None = 2) -> None:
-    """Print a JSON document on stdout; `indent=None` puts it on one line."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False))
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Return a Rich console that does not wrap what goes into a file or a pipe."""
-    from rich.console import Console
-
-    class Piped(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # the BrokenPipeError, which Verbs knows to be no failure
-
-    stream = sys.stderr if stderr else sys.stdout
-    return Piped(stderr=stderr, highlight=False, width=None if stream.isatty() else 200)
 
 
 def parse_weights(features: tuple[str, ...]) -> dict[str, float] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from lookalike.cli.streams import put
+
 
 @click.command(short_help="Print a shell completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -20,4 +22,4 @@ def completion(shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None  # the choice above names only shells that click knows
     root = click.get_current_context().find_root().command
-    click.echo(script(root, {}, "lookalike", "_LOOKALIKE_COMPLETE").source())
+    put(script(root, {}, "lookalike", "_LOOKALIKE_COMPLETE").source() + "\n")

@@ -12,11 +12,10 @@ from lookalike.cli.common import (
     collection_option,
     json_option,
     open_collection,
-    print_json,
     query_options,
     read_query,
-    shown,
 )
+from lookalike.cli.streams import print_json, put, shown
 
 if TYPE_CHECKING:
     from lookalike.collection.explain import Explanation
@@ -53,6 +52,6 @@ def explain(
 
 def print_explanation(explanation: Explanation) -> None:
     """Print an explanation for people."""
-    click.echo(shown(explanation.verdict))
+    put(f"{shown(explanation.verdict)}\n")
     for line in explanation.lines():
-        click.echo(f"  {shown(line)}")
+        put(f"  {shown(line)}\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from lookalike.cli.add import COPIES, summary
-from lookalike.cli.common import NamedPath, collection_option, has_collection, json_option, print_json
+from lookalike.cli.common import NamedPath, collection_option, has_collection, json_option
+from lookalike.cli.streams import print_json, put
 
 
 @click.command("import", short_help="Import vectors: HDF5, .npy or .fvecs.")
@@ -80,4 +81,5 @@ def import_(
     if as_json:
         print_json(report.to_json())
     else:
-        click.echo(summary(report, "already there" if on_duplicate == "skip" else COPIES))
+        line = summary(report, "already there" if on_duplicate == "skip" else COPIES)
+        put(f"{line}\n")

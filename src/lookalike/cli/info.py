@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from lookalike.cli.common import collection_option, json_option, open_collection, print_json, shown
+from lookalike.cli.common import collection_option, json_option, open_collection
+from lookalike.cli.streams import print_json, put, shown
 
 
 @click.command(short_help="Show counts, sizes, features and buckets.")
@@ -27,7 +28,7 @@ def info(folder: Path, as_json: bool) -> None:
         print_json(document)
     else:
         for line in _lines(document, ""):
-            click.echo(shown(line))
+            put(f"{shown(line)}\n")
 
 
 def _lines(document: Mapping[str, Any], indent: str) -> list[str]:

@@ -11,9 +11,8 @@ from lookalike.cli.common import (
     json_option,
     jsonl_option,
     open_collection,
-    print_json,
-    shown,
 )
+from lookalike.cli.streams import print_json, put, shown
 
 
 @click.command("list", short_help="List the sources.")
@@ -45,4 +44,5 @@ def list_(
         for source in sources:
             size = f"{source.width}x{source.height}" if source.width else ""
             where_ = source.places[0].path if source.places else ""
-            click.echo(shown(f"{source.id}  {size:>11}  {where_}"))
+            line = shown(f"{source.id}  {size:>11}  {where_}")
+            put(f"{line}\n")

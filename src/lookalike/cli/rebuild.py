@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.cli.common import collection_option, open_collection
+from lookalike.cli.streams import put
 
 
 @click.command(short_help="Build every index anew from the catalogue.")
@@ -26,6 +27,6 @@ def rebuild(folder: Path) -> None:
     with ProgressBar("rebuilding") as listener:
         built = open_collection(folder).rebuild(listener=listener)
     for name, count in built.items():
-        click.echo(f"{name}: {count:,} vectors indexed")
+        put(f"{name}: {count:,} vectors indexed\n")
     if not built:
-        click.echo("there is nothing to index yet")
+        put("there is nothing to index yet\n")

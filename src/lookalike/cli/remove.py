@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from lookalike.cli.common import collection_option, open_collection, shown
+from lookalike.cli.common import collection_option, open_collection
+from lookalike.cli.streams import put, shown
 
 
 @click.command(short_help="Remove sources by id, path or folder; or a feature.")
@@ -33,7 +34,7 @@ def remove(what: tuple[str, ...], folder: Path, feature: str | None) -> None:
         raise click.BadParameter("a name is empty", param_hint="ID|PATH")
     if feature is not None:
         open_collection(folder).remove_feature(feature)
-        click.echo(f"feature {shown(feature)} removed")
+        put(f"feature {shown(feature)} removed\n")
         return
     count = open_collection(folder).remove(what)
-    click.echo(f"{count:,} removed")
+    put(f"{count:,} removed\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,15 @@ from lookalike.cli.common import (
     NamedPath,
     SearchOptions,
     collection_option,
-    console,
     json_option,
     jsonl_option,
     open_collection,
     paths0_option,
-    print_json,
     query_options,
     read_query,
-    shown,
 )
+from lookalike.cli.streams import print_json, put, put_bytes, shown, tell
+from lookalike.cli.table import table
 
 if TYPE_CHECKING:
     from lookalike.collection import Hits
@@ -69,7 +69,7 @@ def search(
     elif paths0:
         for hit in hits:
             if hit.path is not None:
-                click.echo(hit.path + "\0", nl=False)
+                put_bytes(os.fsencode(hit.path) + b"\0")
     else:
         print_hits(hits)
 
@@ -94,27 +94,18 @@ def write_page(hits: Hits, file: Path | None, *, open_page: bool) -> None:
 def print_hits(hits: Hits) -> None:
     """Print a table of hits for people."""
     if not hits:
-        click.echo("nothing found: try fewer words, fewer filters or a larger distance limit", err=True)
+        tell("nothing found; try fewer words, fewer filters or a larger distance limit")
         return
-    from rich.table import Table
-    from rich.text import Text
-
     with_text = any(hit.text_score is not None for hit in hits)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("distance", justify="right", no_wrap=True)
-    if with_text:
-        table.add_column("words", justify="right", no_wrap=True)
-    table.add_column("where", overflow="fold")
     with_titles = any(hit.title for hit in hits)
-    if with_titles:
-        table.add_column("what", overflow="fold")
+    head = ["#", "distance", *["words"] * with_text, "where", *["what"] * with_titles]
+    rows = []
     for rank, hit in enumerate(hits, 1):
         score = "" if hit.text_score is None else f"{hit.text_score:.2f}"
-        numbers = [str(rank), f"{hit.distance:.4f}", *([score] if with_text else [])]
-        titles = [Text(shown(hit.title or ""))] if with_titles else []
-        table.add_row(*numbers, Text(shown(_relative(hit.path) or hit.id)), *titles)
-    console().print(table)
+        numbers = [str(rank), f"{hit.distance:.4f}", *[score] * with_text]
+        titles = [shown(hit.title or "")] * with_titles
+        rows.append([*numbers, shown(_relative(hit.path) or hit.id), *titles])
+    put(table(head, rows, numbers=2 + with_text))
 
 
 def _relative(path: str | None) -> str | None:

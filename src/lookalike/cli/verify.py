@@ -13,9 +13,8 @@ from lookalike.cli.common import (
     collection_option,
     json_option,
     open_collection,
-    print_json,
-    shown,
 )
+from lookalike.cli.streams import print_json, put, shown
 
 
 @click.command(short_help="Look for damage, and say what to do.")
@@ -36,11 +35,11 @@ def verify(folder: Path, as_json: bool) -> None:
     for problem in open_collection(folder).verify():
         problems.append(problem)
         if not as_json:
-            click.echo(shown(f"{problem.where}: {problem.what}"))
-            click.echo(shown(f"    {problem.advice}"))
+            for line in (f"{problem.where}: {problem.what}", f"    {problem.advice}"):
+                put(f"{shown(line)}\n")
     if as_json:
         print_json([asdict(problem) for problem in problems])
     elif not problems:
-        click.echo("no damage found")
+        put("no damage found\n")
     if problems:
         sys.exit(EXIT_DAMAGED)
