@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,11 +76,29 @@ def test_a_vector_that_does_not_match_its_checksum_is_never_given_out(filled: Ca
         ("SQLITE_IOERR_WRITE", "check the disk", CollectionError),
         ("SQLITE_BUSY_SNAPSHOT", "writing", CollectionLockedError),
         ("SQLITE_CORRUPT_VTAB", "damaged", CollectionDamagedError),
+        ("SQLITE_IOERR_SHMSIZE", "disk is full", CollectionError),
+        ("SQLITE_IOERR_RDLOCK", "put the collection on another", CollectionError),
+        ("SQLITE_IOERR_SHMMAP", "put the collection on another", CollectionError),
+        ("SQLITE_PROTOCOL", "put the collection on another", CollectionError),
         ("SQLITE_TOOBIG", "boom", CollectionError),
     ],
 )
 def test_errors_of_the_driver(error: str, name: str, expected: type[CollectionError]) -> None:
     raised = sqlite3.OperationalError("boom")
     raised.sqlite_errorname = error
-    mapped = translated(raised, "/c.sqlite")
+    mapped = translated(raised, Path("/c.sqlite"))
     assert type(mapped) is expected and name in str(mapped) and "\n" not in str(mapped)
+
+
+@pytest.mark.parametrize("code", ["ENOLCK", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_is_not_called_busy(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(getattr(errno, code), "no locks here")
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    raised = sqlite3.OperationalError("database is locked")
+    raised.sqlite_errorname = "SQLITE_BUSY"
+    mapped = translated(raised, Path(tempfile.gettempdir()) / "c.sqlite")
+    assert type(mapped) is CollectionError and "lacks the locks" in str(mapped) and "-c FOLDER" in str(mapped)

@@ -46,17 +46,17 @@ def engine_of(path: Path) -> Engine:
         if isinstance(connection, Frozen):
             record.invalidate(soft=True)  # somebody else may write before it is used again
 
-    translate_errors(engine, str(path))
+    translate_errors(engine, path)
     return engine
 
 
-def translate_errors(engine: Engine, name: str) -> None:
-    """Let all of SQLite's errors leave `engine` as LookalikeErrors about the catalogue `name`."""
+def translate_errors(engine: Engine, path: Path) -> None:
+    """Let all of SQLite's errors leave `engine` as LookalikeErrors about the file `path`."""
 
     @event.listens_for(engine, "handle_error")
     def handle_error(context: ExceptionContext) -> None:
         if isinstance(context.original_exception, sqlite3.Error):
-            raise translated(context.original_exception, name) from context.original_exception
+            raise translated(context.original_exception, path) from context.original_exception
 
 
 def _open(path: Path) -> sqlite3.Connection:

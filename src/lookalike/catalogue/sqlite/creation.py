@@ -28,7 +28,7 @@ def create(path: Path, fill: Callable[[Connection], None]) -> None:
     try:
         draft.touch(exist_ok=False)
         try:
-            _fill(draft, fill, str(path))
+            _fill(draft, fill, path)
             _publish(draft, path)
         finally:
             for suffix in ("", "-wal", "-shm", "-journal"):
@@ -41,14 +41,14 @@ def create(path: Path, fill: Callable[[Connection], None]) -> None:
         raise CollectionError(f"{path} cannot be created: {error.strerror or error}") from error
 
 
-def _fill(draft: Path, fill: Callable[[Connection], None], name: str) -> None:
+def _fill(draft: Path, fill: Callable[[Connection], None], path: Path) -> None:
     # Without a log beside it, so that the file by itself is whole when the commit has returned.
     engine = create_engine(
         "sqlite+pysqlite://",
         creator=lambda: opened(draft, "mode=rw", ["journal_mode = DELETE"]),
         poolclass=NullPool,
     )
-    translate_errors(engine, name)
+    translate_errors(engine, path)
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         fill(connection)
@@ -63,6 +63,13 @@ def _publish(draft: Path, path: Path) -> None:
         os.link(draft, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links, such as exFAT: take the name first, then fill it
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        # A file system without links, such as exFAT: take the name first, then fill it.
         path.touch(exist_ok=False)
-        draft.replace(path)
+        try:
+            draft.replace(path)
+        except OSError:
+            path.unlink()
+            raise

@@ -69,7 +69,7 @@ class Sqlite:
             cursor.close()
 
     def translated(self, error: Exception) -> CollectionError:
-        return translated(error, self.name)
+        return translated(error, self._path)
 
     def members(self, name: str, of: type[int] | type[str]) -> Select[Any]:
         # One parameter, JSON text, as SQLite limits the number of parameters.

@@ -54,8 +54,9 @@ def problems(connection: Connection, path: Path) -> Iterator[Problem]:
         if connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() != expected_value:
             yield Problem(f"the header is damaged ({name})", "the database file", RESTORE)
     for (message,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-        if message != "ok":
-            yield Problem(str(message), "the database file", RESTORE)
+        for line in str(message).splitlines():
+            if line != "ok" and not line.startswith("***"):  # a heading
+                yield Problem(line, "the database file", RESTORE)
     for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
         yield Problem(f"refers to a row of {parent} that is not there", f"table {table}, row {row}", RESTORE)
     try:

@@ -32,7 +32,7 @@ def upgrade(path: Path) -> None:
         return connection
 
     engine = create_engine("sqlite+pysqlite://", creator=open_file, paramstyle="named", poolclass=NullPool)
-    translate_errors(engine, str(path))
+    translate_errors(engine, path)
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
