@@ -53,7 +53,7 @@ def add_seconds(data: Path, spec: FeatureSpec, jobs: int) -> tuple[float, float]
 def main(data: Path, feature: str, jobs: int, repeats: int) -> None:
     """Print the rates, and the median of their ratio, as JSON."""
     spec = FeatureSpec.parse(feature)
-    paths = [Path(found.path) for found in find_pictures([data / "images"])]
+    paths = [Path(found.path) for found in find_pictures([data / "images"]).files]
     alone, whole, again = [], [], []
     for _ in range(repeats):
         alone.append(extraction_seconds(paths, spec, jobs))

@@ -115,7 +115,7 @@ def main() -> None:
     else:
         from lookalike.collection.walk import find_pictures
 
-        pictures = [file.path for file in find_pictures([own]) if file.problem is None]
+        pictures = [file.path for file in find_pictures([own]).files if file.problem is None]
         if len(pictures) < 2:
             sys.exit(f"{own} holds {len(pictures)} pictures; the demo needs two or more")
         query = Path(random.Random(0).choice(pictures))

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +15,16 @@ from PIL import Image
 from small_pictures import MeanColour, Told, counts, draw, picture, register_mean_colour  # type: ignore[import-not-found]
 
 from lookalike import Collection
+from lookalike.catalogue import Catalogue
 from lookalike.collection import AddReport
+from lookalike.collection.add_plan import plan_add
 from lookalike.errors import (
     FeatureMismatchError,
     OptionError,
     PictureMissingError,
     UnknownFeatureError,
 )
+from lookalike.features.look import Look
 
 
 @pytest.fixture
@@ -233,6 +237,62 @@ def test_a_new_feature_is_made_for_stored_pictures_too(
     hit = collection.search(pictures / "b.png", features={"mean": 1}, k=1)[0]
     assert Path(hit.path or "").name == "b.png"
     assert hit.distance == pytest.approx(0, abs=1e-3)
+
+
+def test_a_new_feature_leaves_the_rows_of_others_alone(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_mean_colour(monkeypatch)
+    add(collection, pictures)
+    generation = collection.info()["generation"]
+    monkeypatch.setattr(Look, "extract", lambda *_: pytest.fail("look was extracted again"))
+    add(collection, pictures, features=["mean"])
+    with Catalogue.open(collection.folder / "catalogue.sqlite") as catalogue:
+        assert list(catalogue.changes("look", after=generation)) == []
+        assert [len(numbers) for numbers, _ in catalogue.changes("mean", after=generation)] == [3]
+
+
+def test_a_picture_that_lacks_one_of_two_features_is_given_that_one(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_mean_colour(monkeypatch)
+    add(collection, pictures / "sub", features=["mean"])
+    add(collection, pictures, features=["mean", "look"])
+    features = collection.info()["features"]
+    assert {name: feature["vectors"] for name, feature in features.items()} == {"mean": 3, "look": 3}
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_an_add_makes_each_extractor_once_and_walks_once(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch, planned: bool
+) -> None:
+    register_mean_colour(monkeypatch)
+    made: list[object] = []
+    walks: list[str] = []
+    walk = os.walk
+
+    def counted(folder: str, **options: Any) -> object:
+        walks.append(folder)
+        return walk(folder, **options)
+
+    def making(self: MeanColour) -> None:
+        made.append(self)
+
+    monkeypatch.setattr(MeanColour, "__init__", making)
+    monkeypatch.setattr(os, "walk", counted)
+    plan = plan_add(pictures, features=["mean"]) if planned else None
+    add(collection, pictures, features=["mean"], plan=plan)
+    assert (len(made), walks) == (1, [str(pictures)])
+
+
+def test_a_plan_for_other_features_is_not_followed(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_mean_colour(monkeypatch)
+    plan = plan_add(pictures)
+    add(collection, pictures / "a.png", features=["mean"])
+    add(collection, pictures, plan=plan)
+    assert list(collection.info()["features"]) == ["mean"]
 
 
 def test_a_feature_is_made_once_for_all_copies(

@@ -72,7 +72,8 @@ def add(
       lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
     """
     from lookalike.cli.progress import ProgressBar
-    from lookalike.collection.checks import check_pictures, collection_to_fill
+    from lookalike.collection.add_plan import plan_add
+    from lookalike.collection.checks import collection_to_fill
 
     class Reporter(ProgressBar):
         def event(self, event: Event) -> None:
@@ -80,8 +81,9 @@ def add(
             if as_jsonl:
                 print_json(event.to_json(), indent=None, flush=True)
 
-    if not has_collection(folder):
-        check_pictures(paths, features=features or None, metadata=metadata)
+    planned = (
+        None if has_collection(folder) else plan_add(paths, features=features or None, metadata=metadata)
+    )
     with collection_to_fill(folder) as collection, Reporter("adding") as listener:
         report = collection.add(
             paths,
@@ -90,14 +92,18 @@ def add(
             jobs=jobs,
             max_pixels=max_pixels,
             listener=listener,
+            plan=planned,
         )
     if as_json:
         print_json(report.to_json())
     elif not as_jsonl:
         put(f"{summary(report)}\n")
-    if report.skipped and not (as_json or as_jsonl):
-        print_skipped(report)
-    if report.skipped:
+    if not (as_json or as_jsonl):
+        with suppress(OSError):  # there is nobody to tell
+            sys.stderr.writelines(f"{shown(note)}\n" for note in report.notes())
+        if report.skipped:
+            print_skipped(report)
+    if not report.is_complete:
         sys.exit(EXIT_SKIPPED)
 
 

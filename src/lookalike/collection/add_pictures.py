@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from lookalike.arrays import Float32
 from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation, Writer
+from lookalike.collection.add_plan import AddOptions, AddPlan
+from lookalike.collection.gone import Gone
 from lookalike.collection.identity import content_id, sha256
-from lookalike.collection.metadata_table import MetadataTable, updated
+from lookalike.collection.metadata_table import updated
 from lookalike.collection.report import AddReport, Event, Listener, Outcome
 from lookalike.collection.walk import Found, look_at
 from lookalike.errors import PictureError
 from lookalike.features.parallel import Extracted, extract_stream
-from lookalike.features.registry import FeatureSpec
 
 LOOK_UP_ROWS = 500
 READ_FILES = 64
@@ -43,12 +45,13 @@ class _File(NamedTuple):
 class _Picture:
     """A picture between its first reading and its commit.
 
-    `number` is that of the stored source, if the picture is known and lacks a feature; `previous` that of the source
-    that lay at its file before, if the file was edited. `files` are all files of this
-    run with this content, with what is to be reported of each.
+    `features` are those to be extracted. `number` is that of the stored source, if the picture is known and lacks them;
+    `previous` that of the source that lay at its file before, if the file was edited. `files` are all files of this
+    run with this content, with what is to be reported of each. `sha256` is empty for a known picture.
     """
 
     id: str
+    features: Sequence[str]
     sha256: str
     size: int
     number: int | None
@@ -69,37 +72,51 @@ class _Batch:
         return len(self.pictures) + len(self.known) + len(self.events)
 
 
-class PictureIngest:
-    """One run of `add` over a catalogue whose writer lock is held."""
+def add_pictures(catalogue: Catalogue, plan: AddPlan, options: AddOptions, listener: Listener) -> AddReport:
+    """Carry out a plan on a catalogue whose writer lock is held. Raises what `Collection.add` says."""
+    with catalogue.write() as writer:
+        for feature in plan.features.new:
+            writer.add_feature(feature)
+        for name, changed in plan.features.relocated.items():
+            writer.set_feature_options(name, changed)
+    listener.total(len(plan.pictures.files))
+    return _Run(catalogue, plan, options, listener).run()
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        features: Mapping[str, FeatureSpec],
-        *,
-        metadata: MetadataTable | None,
-        jobs: int,
-        max_pixels: int,
-        listener: Listener,
-    ) -> None:
+
+class _Run:
+    """One run of `add`."""
+
+    def __init__(self, catalogue: Catalogue, plan: AddPlan, options: AddOptions, listener: Listener) -> None:
         self._catalogue = catalogue
-        self._features = features
-        self._metadata = metadata
-        self._jobs = jobs
-        self._max_pixels = max_pixels
+        self._plan = plan
+        self._options = options
+        self._features = plan.features.specs
+        self._metadata = plan.table
         self._listener = listener
-        self._report = AddReport()
+        self._report = AddReport(passed_over=plan.pictures.passed_over)
         self._batch = _Batch()
         self._committed_at = time.monotonic()
         self._open: dict[str, _Picture] = {}  # by id: being extracted, or waiting for the commit
-        self._lacking = {number for name in features for number in catalogue.lacking(name).tolist()}
+        self._lacking: dict[int, list[str]] = {}  # features, by the number of a stored picture
+        for name in self._features:
+            for number in catalogue.lacking(name).tolist():
+                self._lacking.setdefault(number, []).append(name)
         self._numbers: dict[str, int] = {}  # of the ids in the group of files at hand
         self._moved: set[int] = set()  # sources of which a file has been found to have moved
+        self._is_gone = Gone(plan.pictures.folders)
 
-    def run(self, files: Iterable[Found]) -> AddReport:
-        """Bring the catalogue up to date with `files`, and give every stored picture every feature."""
+    def run(self) -> AddReport:
+        """Bring the catalogue up to date with the files of the plan, and give every stored picture every feature."""
+        files = self._plan.pictures.files
+        seen = {file.path for file in files}
         stream = extract_stream(
-            self._to_extract(files), self._features, jobs=self._jobs, max_pixels=self._max_pixels
+            self._to_extract(files, seen),
+            self._features,
+            jobs=self._options.jobs,
+            max_pixels=self._options.max_pixels,
+            time_limit=self._options.time_limit,
+            wanted=lambda picture: picture.features,
+            made=self._plan.features.extractors,
         )
         for picture, outcome in stream:
             if isinstance(outcome, PictureError):
@@ -112,25 +129,52 @@ class PictureIngest:
             self._commit_if_due()
         self._commit()
         with self._catalogue.write() as writer:
+            writer.forget_places(self._copies_that_are_gone(seen))
             writer.remove(writer.unplaced())  # pictures whose files all have other content by now
         if self._metadata is not None:
             self._report.unmatched_metadata = self._metadata.unmatched
         return self._report
 
-    def _to_extract(self, files: Iterable[Found]) -> Iterator[tuple[_Picture, str, bytes]]:
+    def _to_extract(self, files: Iterable[Found], seen: Set[str]) -> Iterator[tuple[_Picture, str, bytes]]:
         """Yield what must be extracted; all else goes straight into the batch."""
         iterator = iter(files)
-        seen: set[str] = set()
         while chunk := list(islice(iterator, LOOK_UP_ROWS)):
             known = {place.path: place for place in self._catalogue.places([file.path for file in chunk])}
-            seen.update(file.path for file in chunk)
-            yield from self._read([(file, known.get(file.path)) for file in chunk])
-        for number in sorted(self._lacking):
-            places = self._catalogue.sources([number])[0].places
-            elsewhere = [look_at(place.path) for place in places if place.path not in seen]
-            if elsewhere:
-                file = next((file for file in elsewhere if file.problem is None), elsewhere[0])
-                yield from self._read([(file, StoredLocation(file.path, number, None, None))])
+            yield from self._read((file, known.get(file.path)) for file in chunk)
+        lacking = iter(sorted(self._lacking))
+        while numbers := list(islice(lacking, LOOK_UP_ROWS)):
+            yield from self._read(self._elsewhere(numbers, seen))
+
+    def _elsewhere(
+        self, numbers: Iterable[int], seen: Set[str]
+    ) -> Iterator[tuple[Found, StoredLocation | None]]:
+        """Yield for each source that lacks features a file that is not among those `seen`, if it has one."""
+        for source in self._catalogue.sources(numbers):
+            found = [look_at(place.path) for place in source.places if place.path not in seen]
+            if found:
+                file = next((file for file in found if file.problem is None), found[0])
+                yield file, StoredLocation(file.path, source.number, None, None)
+
+    def _copies_that_are_gone(self, seen: Set[str]) -> list[str]:
+        """Count the files that are gone from the folders of this run; return those of pictures with other files."""
+        inside = tuple(os.path.join(folder, "") for folder in self._plan.pictures.folders)
+        gone: dict[int, list[str]] = {}
+        for place in self._catalogue.places() if inside else ():
+            is_file = place.modified_ns is not None
+            if (
+                is_file
+                and place.path.startswith(inside)
+                and place.path not in seen
+                and self._is_gone(place.path)
+            ):
+                gone.setdefault(place.number, []).append(place.path)
+        self._report.gone = sum(len(paths) for paths in gone.values())
+        return [
+            path
+            for source in self._catalogue.sources(gone)
+            if len(source.places) > len(gone[source.number])
+            for path in gone[source.number]
+        ]
 
     def _read(
         self, files: Iterable[tuple[Found, StoredLocation | None]]
@@ -142,48 +186,49 @@ class PictureIngest:
                 self._skip(file.path, file.problem)
             elif (
                 place is not None
+                and not self._options.reread
                 and place.number not in self._lacking
                 and (place.size, place.modified_ns) == (file.size, file.modified_ns)
             ):
                 self._batch.known.append((file, "unchanged", place.number))
             else:
+                if len(group) == READ_FILES or file.size + sum(len(one.raw) for one in group) > READ_BYTES:
+                    yield from self._identify(group)
                 try:
-                    raw = _bytes_of(file)
+                    group.append(_read(file, place))
                 except OSError as error:
                     self._skip(file.path, error.strerror or str(error))
-                else:
-                    group.append(_File(file, place, raw, content_id(raw)))
-            if len(group) == READ_FILES or sum(len(one.raw) for one in group) > READ_BYTES:
-                yield from self._identify(group)
-                group = []
             self._commit_if_due()
         yield from self._identify(group)
         self._commit_if_due()
 
-    def _identify(self, group: Sequence[_File]) -> Iterator[tuple[_Picture, str, bytes]]:
-        """Find out what has happened to files that were read, and yield what must be extracted."""
+    def _identify(self, group: list[_File]) -> Iterator[tuple[_Picture, str, bytes]]:
+        """Find out what has happened to files that were read, and yield what must be extracted; empties the group."""
         self._numbers = self._catalogue.numbers(one.id for one in group)
-        for one in group:
-            yield from self._consider(one)
+        group.reverse()
+        while group:  # what is yielded is not held here while it waits
+            file, place, raw, id_ = group.pop()
+            if (picture := self._consider(file, place, raw, id_)) is not None:
+                yield picture, file.path, raw
+            del raw
 
-    def _consider(self, read: _File) -> Iterator[tuple[_Picture, str, bytes]]:
-        file, place, raw, id_ = read
+    def _consider(self, file: Found, place: StoredLocation | None, raw: bytes, id_: str) -> _Picture | None:
+        """Return the picture that a file holds, if it must be extracted."""
         if id_ in self._open:
             picture = self._open[id_]
             again: Outcome = "duplicate" if place is None else "changed"
             picture.files.append((file, "unchanged" if place and place.number == picture.number else again))
-            return
+            return None
         number = self._numbers.get(id_)
         outcome = self._outcome(place, number)
-        if number is not None:
-            if number not in self._lacking:
-                self._batch.known.append((file, outcome, number))
-                return
-            self._lacking.remove(number)
+        if number is not None and number not in self._lacking:
+            self._batch.known.append((file, outcome, number))
+            return None
+        features = list(self._features) if number is None else self._lacking.pop(number)
         previous = place.number if place is not None and outcome == "changed" else None
-        picture = _Picture(id_, sha256(raw), len(raw), number, previous, [(file, outcome)])
-        self._open[id_] = picture
-        yield picture, file.path, raw
+        digest = sha256(raw) if number is None else ""
+        self._open[id_] = _Picture(id_, features, digest, len(raw), number, previous, [(file, outcome)])
+        return self._open[id_]
 
     def _outcome(self, place: StoredLocation | None, number: int | None) -> Outcome:
         """Return what has happened to a file, by the place it had and the source that its content is now."""
@@ -199,9 +244,9 @@ class PictureIngest:
         return "moved"
 
     def _gone(self, numbers: Iterable[int]) -> list[str]:
-        """Return those places of sources where there is no file any more."""
+        """Return those places of sources where there is no file any more, and none out of reach either."""
         places = (place.path for source in self._catalogue.sources(numbers) for place in source.places)
-        return [path for path in places if not os.path.exists(path)]
+        return [path for path in places if self._is_gone(path)]
 
     def _skip(self, path: str, reason: str) -> None:
         self._batch.events.append(Event("skipped", path, reason=reason))
@@ -277,11 +322,14 @@ class PictureIngest:
     def _add_vectors(self, writer: Writer, complete: Iterable[_Picture]) -> None:
         import numpy as np
 
-        complete = list(complete)
-        for name in self._features if complete else ():
-            numbers = [picture.number for picture in complete if picture.number is not None]
-            rows = [picture.extracted.vectors[name] for picture in complete if picture.extracted is not None]
-            writer.add_vectors(name, numbers, np.stack(rows))
+        rows: dict[str, list[tuple[int, Float32]]] = {}
+        for picture in complete:
+            if picture.extracted is not None and picture.number is not None:
+                for name, vector in picture.extracted.vectors.items():
+                    rows.setdefault(name, []).append((picture.number, vector))
+        for name, numbered in rows.items():
+            numbers, vectors = zip(*numbered, strict=True)
+            writer.add_vectors(name, numbers, np.stack(vectors))
 
     def _fields(self, paths: Iterable[str]) -> dict[str, object]:
         return {} if self._metadata is None else self._metadata.of(paths)
@@ -303,11 +351,14 @@ class PictureIngest:
         return changed
 
 
-def _bytes_of(file: Found) -> bytes:
+def _read(file: Found, place: StoredLocation | None) -> _File:
     if file.size > MAX_FILE_BYTES:
         raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
     with open(file.path, "rb") as stream:
-        return stream.read()
+        raw = stream.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:  # it has grown since
+        raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
+    return _File(file, place, raw, content_id(raw))
 
 
 def _place(file: Found) -> Location:

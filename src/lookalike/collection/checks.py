@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lookalike.collection.add_vectors import plan_feature
 from lookalike.collection.collection import Collection
-from lookalike.collection.extraction import plan_features
 from lookalike.collection.import_file import open_import
 from lookalike.collection.lock import writer_lock
-from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.reader import CATALOGUE
-from lookalike.collection.walk import find_pictures
 from lookalike.errors import LookalikeError
-
-
-def check_pictures(paths: Sequence[Path], *, features: Iterable[str] | None, metadata: Path | None) -> None:
-    """Raise what `Collection.add` raises before it writes, in a collection that has nothing yet."""
-    next(find_pictures(paths), None)
-    if metadata is not None:
-        MetadataTable.read(metadata, paths)
-    plan_features({}, features)
 
 
 def check_vectors(

@@ -14,7 +14,6 @@ import numpy as np
 from lookalike.arrays import as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection import add_vectors as rows
-from lookalike.collection.extraction import plan_features
 from lookalike.collection.lock import writer_lock
 from lookalike.collection.reader import CATALOGUE, Reader
 from lookalike.collection.remove import remove_sources
@@ -23,12 +22,13 @@ from lookalike.errors import (
     CollectionError,
     CollectionExistsError,
     InputError,
-    OptionError,
     VectorError,
 )
+from lookalike.features import TIME_LIMIT
 from lookalike.images.decode import MAX_PIXELS
 
 if TYPE_CHECKING:
+    from lookalike.collection.add_plan import AddPlan
     from lookalike.features.registry import FeatureSpec
 
 
@@ -75,55 +75,46 @@ class Collection(Reader):
         metadata: str | os.PathLike[str] | None = None,
         jobs: int | None = None,
         max_pixels: int = MAX_PIXELS,
+        time_limit: float | None = TIME_LIMIT,
+        reread: bool = False,
         listener: Listener | None = None,
+        plan: AddPlan | None = None,
     ) -> AddReport:
         """Add picture files and folders of them (recursively).
 
-        Files that have not changed since an earlier run are not read again; exact copies are stored once with all
-        their places; moved files are recognised. It may be stopped at any time: what the listener was told of is
-        stored. A file that cannot be used is reported as skipped, and the run goes on.
+        Files whose size and time have not changed since an earlier run are not read again; exact copies are stored
+        once with all their places; moved files are recognised, and deleted copies forgotten. It may be stopped at any
+        time: what the listener was told of is stored. A file that cannot be used is reported as skipped, and the run
+        goes on.
 
         Args:
             features: what to extract, as in "look" or "mobilenet:onnx=model.onnx"; by default the collection's
                 features, or "look" for a new one. Pictures that are stored already are given new features too.
-            metadata: a CSV file; its column `image` or `path` names the file, the rest is metadata.
+            metadata: a CSV file; its column `image` or `path` names the file, the rest is metadata. An empty cell
+                clears the field; a field that the table does not have stays.
             jobs: processes to extract with; as many as there are usable cores by default.
             max_pixels: pictures with more are skipped.
+            time_limit: seconds after which a picture is skipped and its process ended; None for no limit. With one
+                job or few pictures, which are extracted in this process, the decoder is left behind instead.
+            reread: read all files again, also those whose size and time have not changed.
+            plan: what `plan_add` found for the same arguments, so that it is not looked for again.
 
         Raises:
             PictureMissingError: one of `paths` does not exist.
+            OptionError: an argument is not of its kind.
             MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError, CollectionLockedError.
         """
-        from lookalike.collection.add_pictures import PictureIngest
-        from lookalike.collection.metadata_table import MetadataTable
-        from lookalike.collection.walk import find_pictures
-        from lookalike.features.parallel import usable_cores
+        from lookalike.collection.add_pictures import add_pictures
+        from lookalike.collection.add_plan import AddOptions, plan_add
 
         started = time.monotonic()
         listener = listener or Listener()
-        wanted = [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
-        for name, number in (("jobs", jobs), ("max_pixels", max_pixels)):
-            if number is not None and (not isinstance(number, int) or number < 1):
-                raise OptionError(f"{name} is {number!r}; give a whole number, at least 1")
+        options = AddOptions.of(jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=reread)
         with writer_lock(self._folder, "add"):
-            files = list(find_pictures(wanted))
-            table = None if metadata is None else MetadataTable.read(Path(metadata), wanted)
-            plan = plan_features(self._catalogue.features(), features)
-            with self._catalogue.write() as writer:
-                for feature in plan.new:
-                    writer.add_feature(feature)
-                for name, options in plan.relocated.items():
-                    writer.set_feature_options(name, options)
-            listener.total(len(files))
-            ingest = PictureIngest(
-                self._catalogue,
-                plan.specs,
-                metadata=table,
-                jobs=jobs or usable_cores(),
-                max_pixels=max_pixels,
-                listener=listener,
-            )
-            report = ingest.run(files)
+            stored = self._catalogue.features()
+            if plan is None or plan.stored != stored:
+                plan = plan_add(paths, features=features, metadata=metadata, stored=stored)
+            report = add_pictures(self._catalogue, plan, options, listener)
             self._update_indexes(listener)
         report.seconds = time.monotonic() - started
         return report

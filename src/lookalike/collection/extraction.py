@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lookalike.catalogue import FeatureRecord
-from lookalike.errors import FeatureMismatchError
+from lookalike.errors import FeatureMismatchError, OptionError
 from lookalike.features.base import Extractor
 from lookalike.features.registry import FeatureSpec, create_extractor
 
@@ -40,16 +40,17 @@ def open_extractors(features: Mapping[str, FeatureRecord]) -> dict[str, Extracto
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """The features that every picture gets; those of them that are new to the collection; and those, by name, whose
-    model is found elsewhere now, with the new options."""
+    """The features that every picture gets, and their extractors; those of them that are new to the collection; and
+    those, by name, whose model is found elsewhere now, with the new options."""
 
     specs: dict[str, FeatureSpec]
+    extractors: dict[str, Extractor]
     new: list[FeatureRecord]
     relocated: dict[str, Mapping[str, Any]]
 
 
 def plan_features(
-    stored: Mapping[str, FeatureRecord], asked: Iterable[str | FeatureSpec] | None
+    stored: Mapping[str, FeatureRecord], asked: Iterable[str | FeatureSpec] | str | FeatureSpec | None
 ) -> FeaturePlan:
     """Return which features an `add` extracts: all that the collection has, and those that are asked for.
 
@@ -59,23 +60,23 @@ def plan_features(
             collection that has none for pictures.
 
     Raises:
+        OptionError: what is asked for is no feature.
         UnknownFeatureError, ModelError, MissingDependencyError: an extractor cannot be made.
         FeatureMismatchError: a feature of that name was made by another extractor, version or model.
     """
     specs = {name: spec_of(feature) for name, feature in stored.items() if not is_imported(feature)}
     if asked is None:
         asked = () if specs else ("look",)
-    for one in [asked] if isinstance(asked, str) else asked:
-        spec = FeatureSpec.parse(one) if isinstance(one, str) else one
+    for spec in _as_specs(asked):
         if spec.name in stored and is_imported(stored[spec.name]):
             raise FeatureMismatchError(
                 f"feature {spec.name!r} was imported; give the extracted one another name, as in "
                 f"{spec.name}2:{spec.extractor}"
             )
         specs[spec.name] = spec
-    plan = FeaturePlan(specs, [], {})
+    plan = FeaturePlan(specs, {}, [], {})
     for name, spec in specs.items():
-        extractor = create_extractor(spec)
+        extractor = plan.extractors[name] = create_extractor(spec)
         if name not in stored:
             plan.new.append(_record(spec, extractor))
             continue
@@ -83,6 +84,18 @@ def plan_features(
         if dict(spec.options) != dict(stored[name].options):
             plan.relocated[name] = spec.options
     return plan
+
+
+def _as_specs(asked: Any) -> Iterator[FeatureSpec]:
+    one = isinstance(asked, str | FeatureSpec)
+    if not one and (isinstance(asked, bytes | Mapping) or not isinstance(asked, Iterable)):
+        raise OptionError(f'features is {asked!r}; give features such as "look", in a list')
+    for feature in [asked] if one else asked:
+        if not isinstance(feature, str | FeatureSpec):
+            raise OptionError(
+                f'features has {feature!r}; give features such as "look" or FeatureSpec objects'
+            )
+        yield FeatureSpec.parse(feature) if isinstance(feature, str) else feature
 
 
 def _record(spec: FeatureSpec, extractor: Extractor) -> FeatureRecord:

@@ -129,7 +129,7 @@ def _named(
     explicit: bool,
 ) -> ResolvedQuery:
     """Return an id, a row of a vector file, or a picture file as vectors."""
-    from lookalike.collection.walk import printable
+    from lookalike.collection.paths import printable
     from lookalike.vectorfiles import parse_reference
 
     if isinstance(query, str):

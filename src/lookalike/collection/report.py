@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -27,9 +28,22 @@ class Event:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Files or folders of one kind that were passed over: how many, what to do about them, and one of them."""
+
+    count: int
+    advice: str
+    example: str
+
+
 @dataclass(slots=True)
 class AddReport:
-    """Counts of each outcome, and what was skipped and why."""
+    """Counts of each outcome, what was skipped and why, and what was passed over or is gone.
+
+    `passed_over` is by kind, a lower-case suffix or "linked folder": pictures that the folders hold and that were not
+    even tried. `gone` counts known files that the folders held once and hold no more.
+    """
 
     added: int = 0
     duplicate: int = 0
@@ -38,8 +52,26 @@ class AddReport:
     unchanged: int = 0
     refreshed: int = 0
     skipped: list[Event] = field(default_factory=list)
+    passed_over: Mapping[str, PassedOver] = field(default_factory=dict)
+    gone: int = 0
     unmatched_metadata: int = 0
     seconds: float = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every picture was taken: nothing was skipped or passed over."""
+        return not self.skipped and not self.passed_over
+
+    def notes(self) -> list[str]:
+        """Return lines for people about what was passed over, the most first, and about what is gone."""
+        lines = []
+        for kind, one in sorted(self.passed_over.items(), key=lambda entry: (-entry[1].count, entry[0])):
+            plural = "" if one.count == 1 or kind.startswith(".") else "s"
+            lines.append(f"passed over: {one.count:,} {kind}{plural}, such as {one.example} ({one.advice})")
+        if self.gone:
+            what = "1 known file is" if self.gone == 1 else f"{self.gone:,} known files are"
+            lines.append(f"{what} gone (lookalike remove --missing forgets them)")
+        return lines
 
     def count(self, event: Event) -> None:
         """Take one event into the counts."""

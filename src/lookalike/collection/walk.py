@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lookalike.collection.paths import printable
+from lookalike.collection.report import PassedOver
 from lookalike.errors import PictureMissingError
-from lookalike.images.decode import SUFFIXES
+from lookalike.images.formats import SUFFIXES
+from lookalike.images.unread import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +25,89 @@ class Found:
     problem: str | None = None
 
 
-def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
-    """Yield the files of `paths` in a fixed order, each once: files as they are, folders recursively.
+@dataclass(slots=True)
+class FoundPictures:
+    """What a walk has found: files, the folders among its paths that are not empty, and what it passed over by kind."""
 
-    In folders, only files with a picture's suffix count, hidden files and folders are passed over, and links
-    to folders are not followed. A folder that cannot be read is yielded with its problem.
+    files: list[Found] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    passed_over: dict[str, PassedOver] = field(default_factory=dict)
+
+
+def find_pictures(paths: Sequence[Path]) -> FoundPictures:
+    """Find the files of `paths` in a fixed order, each once: files as they are, folders recursively.
+
+    In folders, only files with the suffix of a picture that is read count, hidden files and folders are passed over,
+    and links to folders are not followed. A folder that cannot be read is among the files, with its problem.
 
     Raises:
-        PictureMissingError: one of `paths` does not exist; nothing has been yielded then.
+        PictureMissingError: one of `paths` does not exist.
     """
     for path in paths:
         if not os.path.exists(path):  # unlike Path.exists, False also for a name that is too long
             raise PictureMissingError(str(path), "no such file or folder")
-    seen: set[str] = set()
-    for path in paths:
-        start = os.path.abspath(path)  # keeps links as the user named them, unlike resolve()
-        for found in _walk(start) if path.is_dir() else [look_at(start)]:
-            if found.path not in seen:
-                seen.add(found.path)
-                yield found
+    starts = [os.path.abspath(path) for path in paths]  # keeps links as the user named them, unlike resolve()
+    walk = _Walk([start for start in starts if os.path.isdir(start)])
+    for start in starts:
+        if os.path.isdir(start):
+            walk.through(start)
+        else:
+            walk.take(look_at(start))
+    return walk.found
 
 
-def _walk(folder: str) -> Iterator[Found]:
-    unread: list[OSError] = []
-    for parent, folders, files in os.walk(folder, onerror=unread.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield look_at(os.path.join(parent, name))
-    for error in unread:
-        yield Found(printable(error.filename), problem=f"the folder cannot be read ({error.strerror})")
+class _Walk:
+    """One walk over files and folders."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self.found = FoundPictures()
+        self._seen: set[str] = set()
+        self._real = [os.path.join(os.path.realpath(folder), "") for folder in folders]
+
+    def take(self, file: Found) -> None:
+        """Take a file, unless it has been met before."""
+        if self._is_new(file.path):
+            self.found.files.append(file)
+
+    def through(self, start: str) -> None:
+        """Take the pictures of a folder."""
+        unread: list[OSError] = []
+        for parent, folders, files in os.walk(start, onerror=unread.append):
+            if parent == start and (folders or files):
+                self.found.folders.append(start)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in folders:
+                path = os.path.join(parent, name)
+                if os.path.islink(path) and not self._is_walked_anyway(path):
+                    self._pass_over("linked folder", path, "links are not followed; add the folder itself")
+            for name in sorted(files):
+                if not name.startswith("."):
+                    self._consider(os.path.join(parent, name))
+        for error in unread:
+            problem = f"the folder cannot be read ({error.strerror})"
+            self.take(Found(printable(error.filename), problem=problem))
+
+    def _consider(self, path: str) -> None:
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix in SUFFIXES:
+            self.take(look_at(path))
+        elif (what_to_do := advice(suffix)) is not None:
+            self._pass_over(suffix, path, what_to_do)
+
+    def _pass_over(self, kind: str, path: str, what_to_do: str) -> None:
+        if self._is_new(path):
+            first = PassedOver(0, what_to_do, printable(path))
+            one = self.found.passed_over.get(kind, first)
+            self.found.passed_over[kind] = replace(one, count=one.count + 1)
+
+    def _is_walked_anyway(self, link: str) -> bool:
+        target = os.path.join(os.path.realpath(link), "")
+        return any(target.startswith(folder) for folder in self._real)
+
+    def _is_new(self, path: str) -> bool:
+        is_new = path not in self._seen
+        self._seen.add(path)
+        return is_new
 
 
 def look_at(file: str) -> Found:
@@ -67,8 +123,3 @@ def look_at(file: str) -> Found:
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device read without end
         return Found(file, problem="not a regular file")
     return Found(file, status.st_size, status.st_mtime_ns)
-
-
-def printable(path: str) -> str:
-    """Return `path` with what is not valid UTF-8 replaced, since JSON and SQL cannot hold that."""
-    return path.encode(errors="surrogateescape").decode(errors="replace")

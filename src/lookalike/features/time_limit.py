@@ -11,9 +11,6 @@ from contextlib import suppress
 from lookalike.errors import PictureError
 from lookalike.features.batch import Extracted, Progress
 
-TIME_LIMIT = 60.0
-"""Seconds that a picture may take, unless the caller says otherwise."""
-
 Results = list[Extracted | PictureError]
 Pictures = Sequence[tuple[str, bytes]]
 Extract = Callable[[Sequence[int], Progress], Results]

@@ -21,7 +21,7 @@ from lookalike.errors import (
     PictureTooLargeError,
     PictureTruncatedError,
 )
-from lookalike.images.formats import FORMATS, HEAD_LENGTH, SUFFIXES, open_picture, sniff
+from lookalike.images.formats import FORMATS, HEAD_LENGTH, SUFFIXES, install_hint, open_picture, sniff
 from lookalike.images.pixels import to_rgb
 
 __all__ = ["MAX_PIXELS", "SUFFIXES", "Decoded", "decode"]
@@ -88,8 +88,9 @@ def decode(
     if format_name is None:
         raise PictureFormatError(name, f"is not a picture in a known format ({', '.join(FORMATS)})")
     if format_name not in FORMATS:
-        how = "pip install 'lookalike[heif]'" if format_name == "HEIF" else "pip install --upgrade pillow"
-        raise PictureFormatError(name, f"is {format_name}, which is not installed; {how}")
+        raise PictureFormatError(
+            name, f"is {format_name}, which is not installed; {install_hint(format_name)}"
+        )
     try:
         with _pillow_in_order(max_pixels):
             return _decode(data, name, format_name, side, max_pixels)

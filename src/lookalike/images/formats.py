@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, cast
 
 from PIL import ImageFile
@@ -43,14 +43,21 @@ _PLUGINS: dict[str, tuple[str, str]] = {
     "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
 }
 _SUFFIXES: dict[str, tuple[str, ...]] = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png",),
+    "JPEG": (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".mpo",
+    ),  # of an MPO the first picture, as of an animation
+    "PNG": (".png", ".apng"),
     "WEBP": (".webp",),
     "GIF": (".gif",),
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
     "AVIF": (".avif",),
-    "HEIF": (".heic", ".heif"),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 
 
@@ -68,6 +75,16 @@ FORMATS: tuple[str, ...] = tuple(name for name in _PLUGINS if _installed(name))
 
 SUFFIXES: frozenset[str] = frozenset(suffix for name in FORMATS for suffix in _SUFFIXES[name])
 """Lower-case file suffixes that a walk over a folder takes as pictures."""
+
+MISSING: Mapping[str, str] = {
+    suffix: name for name in _PLUGINS if name not in FORMATS for suffix in _SUFFIXES[name]
+}
+"""Lower-case file suffixes of formats that this installation could read, and does not: the format's name by suffix."""
+
+
+def install_hint(name: str) -> str:
+    """Return the command that makes the format `name` readable."""
+    return "pip install 'lookalike[heif]'" if name == "HEIF" else "pip install --upgrade pillow"
 
 
 def sniff(head: bytes) -> str | None:

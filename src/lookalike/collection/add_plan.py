@@ -1,0 +1,93 @@
+"""What an `add` will do, found out before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lookalike.arguments import as_count, as_finite
+from lookalike.catalogue import FeatureRecord
+from lookalike.collection.extraction import FeaturePlan, plan_features
+from lookalike.collection.metadata_table import MetadataTable
+from lookalike.collection.paths import as_path
+from lookalike.collection.walk import FoundPictures, find_pictures
+from lookalike.errors import OptionError
+from lookalike.features.parallel import usable_cores
+from lookalike.features.registry import FeatureSpec
+
+Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
+Features = Iterable[str | FeatureSpec] | str | FeatureSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddPlan:
+    """The pictures that were found, their metadata, and the features that they get.
+
+    `stored` are the features of the collection that was planned for.
+    """
+
+    pictures: FoundPictures
+    table: MetadataTable | None
+    features: FeaturePlan
+    stored: Mapping[str, FeatureRecord]
+
+
+def plan_add(
+    paths: Paths,
+    *,
+    features: Features = None,
+    metadata: str | os.PathLike[str] | None = None,
+    stored: Mapping[str, FeatureRecord] | None = None,
+) -> AddPlan:
+    """Look for everything that `Collection.add` needs, for a collection with the features `stored`.
+
+    Raises:
+        OptionError, PictureMissingError, MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError,
+        MissingDependencyError: as `Collection.add` says.
+    """
+    stored = stored or {}
+    wanted = as_paths(paths, "paths")
+    table_file = None if metadata is None else as_path(metadata, "metadata")
+    pictures = find_pictures(wanted)
+    table = None if table_file is None else MetadataTable.read(table_file, wanted)
+    return AddPlan(pictures, table, plan_features(stored, features), stored)
+
+
+@dataclass(frozen=True, slots=True)
+class AddOptions:
+    """How an `add` reads and extracts; see `Collection.add`."""
+
+    jobs: int
+    max_pixels: int
+    time_limit: float | None
+    reread: bool
+
+    @classmethod
+    def of(cls, *, jobs: Any, max_pixels: Any, time_limit: Any, reread: Any) -> AddOptions:
+        """Check what the caller gave. Raises OptionError."""
+        for name, value in (("jobs", jobs), ("max_pixels", max_pixels), ("time_limit", time_limit)):
+            if isinstance(value, bool):
+                raise OptionError(f"{name} is {value!r}; give a number")
+        if not isinstance(reread, bool):
+            raise OptionError(f"reread is {reread!r}; give True or False")
+        seconds = None if time_limit is None else as_finite(time_limit, "time_limit")
+        if seconds is not None and seconds <= 0:
+            raise OptionError(f"time_limit is {time_limit!r}; give seconds, or None for no limit")
+        return cls(
+            usable_cores() if jobs is None else as_count(jobs, "jobs", least=1),
+            as_count(max_pixels, "max_pixels", least=1),
+            seconds,
+            reread,
+        )
+
+
+def as_paths(paths: Any, name: str) -> list[Path]:
+    """Return one path or several as a list. Raises OptionError, which calls them `name`, for what is no path."""
+    if isinstance(paths, str | os.PathLike):
+        return [as_path(paths, name)]
+    if isinstance(paths, bytes | Mapping) or not isinstance(paths, Iterable):
+        raise OptionError(f"{name} is {paths!r}; give a path, or several in a list")
+    return [as_path(path, name) for path in paths]

@@ -1,0 +1,24 @@
+"""Paths as people give them, and as JSON can have them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import OptionError
+
+
+def as_path(value: Any, name: str) -> Path:
+    """Return `value` as a path. Raises OptionError unless it is a path or a string that can be one."""
+    if not isinstance(value, str | os.PathLike):
+        raise OptionError(f"{name} is {value!r}; give a path")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise OptionError(f"{name} is {text!r}, which is no path; give one without NUL characters")
+    return Path(text)
+
+
+def printable(path: str) -> str:
+    """Return `path` with what is not valid UTF-8 replaced, since JSON and SQL cannot hold that."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
