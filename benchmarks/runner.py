@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -25,6 +26,8 @@ from lookalike.errors import OptionError
 ROOT = Path(__file__).parent.parent
 POOLS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR")
 """Thread pools that are told their size before a library starts them."""
+INSTRUCTIONS = {"avx512_vbmi2": "AVX-512 with VBMI2", "avx512f": "AVX-512", "avx2": "AVX2"}
+"""Of the instructions that /proc/cpuinfo names, those that make the most of a difference, the widest first."""
 Row = dict[str, Any]
 
 
@@ -87,13 +90,22 @@ def missing(peer: str, python: str) -> str | None:
 
 def machine() -> Row:
     """Return what is known of this machine."""
-    model = platform.processor()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.system()}
+    processor = platform.processor()
+    with contextlib.suppress(OSError):
+        processor = processor_of(Path("/proc/cpuinfo").read_text(encoding="utf-8")) or processor
+    return {"processor": processor, "cores": os.cpu_count(), "system": platform.system()}
+
+
+def processor_of(cpuinfo: str) -> str:
+    """Return the first processor's name of a /proc/cpuinfo, family and model, and its widest instructions; or ""."""
+    pairs = (line.split(":", 1) for line in cpuinfo.partition("\n\n")[0].splitlines() if ":" in line)
+    told = {name.strip(): value.strip() for name, value in pairs}
+    if "model name" not in told:
+        return ""
+    flags = told.get("flags", "").split()
+    widest = next((name for flag, name in INSTRUCTIONS.items() if flag in flags), "")
+    numbers = f"family {told.get('cpu family')} model {told.get('model')}"
+    return f"{told['model name']} ({', '.join(filter(None, (numbers, widest)))})"
 
 
 def files_of(dataset: Dataset, k: int) -> tuple[Path, Path, Path]:

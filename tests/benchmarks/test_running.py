@@ -17,7 +17,7 @@ from benchmarks.datasets import Dataset
 from benchmarks.peers import PEERS, peer_class
 from benchmarks.peers.brute_force import BruteForce
 from benchmarks.recall import recall
-from benchmarks.runner import Plan, measure, parse_pythons
+from benchmarks.runner import Plan, measure, parse_pythons, processor_of
 from lookalike.errors import OptionError
 
 
@@ -90,6 +90,15 @@ def test_the_adapter_for_ann_benchmarks_has_what_it_calls() -> None:
     (adapter,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
     methods = {node.name for node in adapter.body if isinstance(node, ast.FunctionDef)}
     assert {"fit", "query", "set_query_arguments", "batch_query", "get_batch_results"} <= methods
+
+
+def test_a_processor_is_told_with_its_widest_instructions() -> None:
+    lines = (
+        "cpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 {}\n\ncpu family\t: 26\n"
+    )
+    assert processor_of(lines.format("")) == "AMD EPYC (family 25 model 1, AVX2)"
+    assert processor_of(lines.format("avx512f avx512_vbmi2")).endswith("AVX-512 with VBMI2)")
+    assert processor_of("") == ""
 
 
 def test_two_libraries_are_measured_in_one_process(small: Dataset) -> None:
