@@ -80,7 +80,7 @@ def measure(folder: Path, rows: int, dimension: int) -> Figures:
         if hasattr(collection, "search_many"):  # a build that is measured against may have none
             batches = [
                 (
-                    seconds(lambda: collection.search_many(list(new), k=K)),
+                    seconds(lambda: collection.search_many(new, k=K)),
                     seconds(lambda: index.search(new, K)),
                 )
                 for _ in range(REPEATS)
