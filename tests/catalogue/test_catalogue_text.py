@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,3 +143,17 @@ def test_parts_of_a_text() -> None:
 
 def test_words_keep_what_the_tokenizer_keeps() -> None:
     assert words(" Red  t-shirt ~ 12 ") == ["Red", "t-shirt", "12"]
+
+
+@pytest.mark.parametrize("count", [300, 5000])
+def test_a_text_has_any_number_of_words(catalogue: Catalogue, count: int) -> None:
+    fill(catalogue, [{"title": " ".join(f"w{i}" for i in range(count))}, {"title": "w1"}])
+    text = " ".join(f"w{i % count}" for i in range(2 * count))
+    assert catalogue.select(text=text).tolist() == [1]
+    assert catalogue.text_scores(text)[0].tolist() == [1]
+
+
+@pytest.mark.parametrize("text", [None, 5, b"red", ["red"]])
+def test_a_text_that_is_none_is_refused(catalogue: Catalogue, text: Any) -> None:
+    with pytest.raises(OptionError, match="is no text"):
+        catalogue.text_scores(text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -174,6 +176,19 @@ def test_typed_filters_that_make_no_sense(typed: str) -> None:
         [[1]],
         (True, False),
         b"x",
+        {1, 2},
+        frozenset("a"),
+        range(3),
+        iter([1]),
+        np.array([1, 2]),
+        np.array(1),
+        np.ma.masked,
+        np.ma.array([1], mask=[True]),
+        np.float32("nan"),
+        np.complex64(1),
+        np.datetime64("2012-01-01"),
+        np.uint64(2**63),
+        10**400,
     ],
 )
 def test_python_filters_that_make_no_sense(value: object) -> None:
@@ -187,6 +202,81 @@ def test_python_filters() -> None:
     assert where.matches(jeans)
     for field, value in [("articleType", "jeans"), ("year", 2009), ("year", "2011"), ("baseColour", None)]:
         assert not where.matches({**jeans, field: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        (np.int64(2010), 2010),
+        (np.uint8(7), 7),
+        (np.float32(0.5), 0.5),
+        (np.float64(0.1), 0.1),
+        (np.bool_(True), True),
+        (np.str_("Jeans"), "Jeans"),
+    ],
+)
+def test_numpy_values_are_taken_as_those_of_python(given: object, plain: object) -> None:
+    for value, expected in ((given, plain), ([given], [plain])):
+        assert repr(Where.of({"a": value})) == repr(Where.of({"a": expected}))
+    if not isinstance(plain, bool):
+        assert repr(Where.of({"a": (given, None)})) == repr(Where.of({"a": (plain, None)}))
+
+
+@pytest.mark.parametrize("fields", [[("a", 1)], "a=1", None, {1: 2}])
+def test_filters_that_are_no_dictionary_of_fields(fields: Any) -> None:
+    with pytest.raises(MetadataError, match=r"^[^\n]+$"):
+        Where.of(fields)
+
+
+@pytest.fixture
+def numbered(catalogue: Catalogue) -> Catalogue:
+    with catalogue.write() as writer:
+        writer.add_sources(
+            [
+                NewSource(
+                    f"id{i}",
+                    "0" * 64,
+                    "row",
+                    1,
+                    metadata={"n": i, "t": f"w{i}", "x": i / 3, "l": [i, f"w{i}"]},
+                )
+                for i in range(8)
+            ]
+        )
+    return catalogue
+
+
+@pytest.mark.parametrize("count", [100, 1000, 20_000])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        lambda count: Where.of({"n": list(range(2, count))}),
+        lambda count: Where.of({"t": [f"w{i}" for i in range(2, count)]}),
+        lambda count: Where.of({"l": [*range(2, count), *(f"w{i}" for i in range(2, count))]}),
+        lambda count: Where.of({"x": [i / 3 for i in range(2, count)]}),
+        lambda count: Where.parse([f"n={'|'.join(map(str, range(2, count)))}"]),
+    ],
+)
+def test_a_filter_has_any_number_of_values(
+    numbered: Catalogue, filters: Callable[[int], Where], count: int
+) -> None:
+    assert numbered.select(filters(count)).tolist() == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_filter_of_many_values_is_negated(numbered: Catalogue) -> None:
+    assert numbered.select(Where((AnyOf("n", tuple(range(2, 5000)), negated=True),))).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("count", [51, 1000, 3000])
+def test_a_filter_has_any_number_of_conditions(numbered: Catalogue, count: int) -> None:
+    where = Where((*(AnyOf("n", (i + 100, 3, 4)) for i in range(count)), Within("t", "w4", None)))
+    assert numbered.select(where).tolist() == [5]
+    assert numbered.select(where, "w4").tolist() == [5]
+
+
+def test_an_unknown_field_is_named_among_many_conditions(numbered: Catalogue) -> None:
+    with pytest.raises(MetadataError, match="no metadata field 'm'"):
+        numbered.select(Where((*(AnyOf("n", (3,)) for _ in range(99)), AnyOf("m", (1,)))))
 
 
 def test_typed_numbers_equal_text_and_number() -> None:

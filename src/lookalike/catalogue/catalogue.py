@@ -1,23 +1,21 @@
-"""The catalogue: reading. Writing is in `writer.py`, looking for damage in `verify.py`."""
+"""The catalogue: reading. What it is to be open is in `handle.py`, writing in `writer.py`, damage in `verify.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
 import numpy as np
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
 from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import create as creation
 from lookalike.catalogue import decode, schema, summaries
 from lookalike.catalogue import text as texts
-from lookalike.catalogue.dialect import Dialect
+from lookalike.catalogue.handle import Handle
 from lookalike.catalogue.hit_columns import HitColumns
-from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import (
     FeatureRecord,
     FieldSummary,
@@ -27,20 +25,22 @@ from lookalike.catalogue.records import (
     StoredLocation,
 )
 from lookalike.catalogue.sqlite import Sqlite
+from lookalike.catalogue.unmet import unmet
 from lookalike.catalogue.verify import problems
 from lookalike.catalogue.where import Where
 from lookalike.catalogue.writer import Writer
 from lookalike.errors import (
-    CollectionDamagedError,
     CollectionError,
-    CollectionVersionError,
     UnknownIdError,
 )
 
 BLOCK_SOURCES = 1000
+GROUPED = 50
+"""Conditions in one query."""
+LARGEST = 2**63 - 1
 
 
-class Catalogue:
+class Catalogue(Handle):
     """A catalogue in a database. Methods read what is committed, also while another process writes.
 
     Numbers are int64, given in ascending order and never given twice. Safe for threads; open it anew after a
@@ -53,37 +53,6 @@ class Catalogue:
     If g is None, the label is of no state of this catalogue (which was restored from a copy, or made anew);
     then, or if `features()[feature].generation > g`, build the index anew.
     """
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._queries = Queries(dialect)
-        self._engine: Engine | None = dialect.connect()
-        self._pinned: Connection | None = None
-        try:
-            self._created_at = self._check_version()
-        except BaseException:
-            self.close()
-            raise
-
-    def _check_version(self) -> str:
-        """When the catalogue was created; one of an older schema is upgraded first.
-
-        Raises: CollectionVersionError, CollectionDamagedError, CollectionReadOnlyError.
-        """
-        with self._reading() as connection:
-            query = select(schema.state.c.schema_version, schema.state.c.created_at)
-            found = connection.execute(query).all()
-        if len(found) != 1 or not decode.matches(found[0], decode.VERSION):
-            raise CollectionDamagedError(f"{self.name} is damaged (no state); restore it from a copy")
-        version, created_at = found[0]
-        if version > schema.SCHEMA_VERSION:
-            raise CollectionVersionError(
-                f"{self.name} was made by a newer version of Lookalike (schema {version}; "
-                f"this one knows up to {schema.SCHEMA_VERSION}); upgrade Lookalike"
-            )
-        if version < schema.SCHEMA_VERSION:
-            self._dialect.upgrade()
-        return str(created_at)
 
     @classmethod
     def create(cls, path: Path | str) -> Self:
@@ -106,66 +75,6 @@ class Catalogue:
         """
         return cls(Sqlite(Path(path)))
 
-    def close(self) -> None:
-        """Close all connections. A closed catalogue stays closed; closing twice does no harm."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise CollectionError(
-            f"the catalogue {self.name} cannot be pickled or copied; open it anew where it is needed"
-        )
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Self]:
-        """This catalogue as it is now: `with catalogue.snapshot() as pinned: ...`.
-
-        All that `pinned` reads is of one state, whatever is committed meanwhile. It is for one thread, and for
-        reading only; within it, `snapshot()` is itself.
-
-        Raises: CollectionError where the catalogue is closed.
-        """
-        with self._reading() as connection:
-            pinned = object.__new__(type(self))
-            pinned.__dict__.update(self.__dict__, _pinned=connection)
-            yield pinned
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """A connection in a transaction: that of the snapshot, or one of its own."""
-        if self._pinned is not None:
-            if self._pinned.closed:
-                raise CollectionError("the snapshot of the catalogue has ended; take a new one")
-            yield self._pinned
-            return
-        with self._connected() as connection:
-            self._dialect.begin(connection, writes=False)
-            yield connection
-
-    def _connected(self) -> Connection:
-        if self._engine is None:
-            raise CollectionError(f"{self.name} is closed; open it again")
-        return self._engine.connect()
-
-    @property
-    def name(self) -> str:
-        """What messages call the catalogue: the path of its file."""
-        return self._dialect.name
-
-    @property
-    def created_at(self) -> str:
-        """When the catalogue was created, ISO 8601 in UTC."""
-        return self._created_at
-
     def generation(self) -> int:
         """Number of committed writes."""
         with self._reading() as connection:
@@ -178,9 +87,11 @@ class Catalogue:
 
     def generation_of(self, stamp: int) -> int | None:
         """The generation of the state that has or had `stamp`; None if it is none of this catalogue's."""
+        if abs(stamp) > LARGEST:  # whatever label a damaged index may carry
+            return None
         query = select(schema.writes.c.generation).where(schema.writes.c.stamp == stamp)
         with self._reading() as connection:
-            generation: int | None = connection.execute(query).scalar_one_or_none()
+            generation: int | None = connection.execute(query).scalar()
         return generation
 
     def features(self) -> dict[str, FeatureRecord]:
@@ -228,7 +139,7 @@ class Catalogue:
         parameters = {}
         if paths is not None:
             query = query.where(table.c.path.in_(self._dialect.members("paths", str)))
-            parameters["paths"] = self._dialect.packed(list(paths))
+            parameters["paths"] = self._dialect.packed([str(path) for path in paths])
         with self._reading() as connection:
             found = connection.execute(query, parameters, execution_options={"yield_per": 10_000})
             for block in found.partitions():
@@ -336,6 +247,16 @@ class Catalogue:
         with self._reading() as connection:
             return self._select(connection, where, text)
 
+    def unmet(self, where: Where) -> list[str]:
+        """For each condition that no source meets by itself a line that says so, and what there is instead.
+
+        Such as `no source has split = 'tset'; did you mean 'test'?`.
+
+        Raises: MetadataError for a field that no source has.
+        """
+        with self._reading() as connection:
+            return unmet(connection, self._queries, where)
+
     def text_scores(
         self, text: str, numbers: Iterable[int] | Int64 | None = None, limit: int | None = None
     ) -> tuple[Int64, Float32]:
@@ -392,12 +313,17 @@ class Catalogue:
             writer.rebuild_text()
 
     def _select(self, connection: Connection, where: Where | None, text: str | None) -> Int64:
-        query = select(schema.sources.c.number)
+        conditions = where.conditions if where is not None else ()
+        column = schema.sources.c.number
+        # A few conditions at a time, as databases limit how deep an expression is.
+        groups = [conditions[start : start + GROUPED] for start in range(0, len(conditions), GROUPED)]
+        queries = [select(column).where(*map(self._dialect.meets, group)) for group in groups or [()]]
         if text is not None:
             matching = select(self._dialect.text_number).where(self._dialect.text_matches(texts.words(text)))
-            query = query.where(schema.sources.c.number.in_(matching))
-        conditions = where.conditions if where is not None else ()
-        numbers = self._queries.column(connection, query.where(*map(self._dialect.meets, conditions)))
+            queries[0] = queries[0].where(column.in_(matching))
+        numbers = self._queries.column(connection, queries[0])
+        for query in queries[1:]:
+            numbers = np.intersect1d(numbers, self._queries.column(connection, query), assume_unique=True)
         # A field that no source has lets none through, so nothing is missed by looking only now.
         if not numbers.size:
             for condition in conditions:

@@ -105,6 +105,13 @@ class Dialect(Protocol):
         """`sources.metadata` taken apart: one row (`key`, `type`) a field, to be joined with `sources`."""
         ...
 
+    def field_values(self, field: str) -> Any:
+        """The values of `field` in `sources.metadata`, members of lists one by one: rows (`value`, `type`).
+
+        To be joined with `sources`.
+        """
+        ...
+
     # --- The index of words ---
 
     @property

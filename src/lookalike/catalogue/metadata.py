@@ -78,3 +78,14 @@ def json_object(written: object) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def is_unicode(value: object) -> bool:
+    """Whether `value` is a text that UTF-8 can hold: half a surrogate pair stands for a byte that is no UTF-8."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

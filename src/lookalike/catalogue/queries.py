@@ -13,6 +13,7 @@ from lookalike.catalogue import decode
 from lookalike.catalogue.checksums import is_sound
 from lookalike.catalogue.dialect import Dialect
 from lookalike.catalogue.hit_columns import HitColumns
+from lookalike.catalogue.metadata import is_unicode
 from lookalike.catalogue.prepared import Prepared
 from lookalike.catalogue.records import FeatureRecord, Source
 from lookalike.catalogue.schema import features, places, sources, state, vectors, writes
@@ -58,7 +59,8 @@ class Queries:
 
     def numbers(self, connection: Connection, ids: Iterable[str]) -> dict[str, int]:
         """The numbers of those of `ids` that are there."""
-        found = self._numbers.rows(connection, ids=self.dialect.packed(list(ids)))
+        texts = [id_ for id_ in ids if isinstance(id_, str)]  # nothing else is the id of a source
+        found = self._numbers.rows(connection, ids=self.dialect.packed(texts))
         return {row[0]: row[1] for row in decode.checked(found, decode.ID_NUMBER, "sources")}
 
     def sources(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Source]:
@@ -77,6 +79,8 @@ class Queries:
         self, connection: Connection, id_: str, names: Sequence[str]
     ) -> tuple[Source, dict[str, Float32]] | None:
         """The source `id_` and its vectors of those of the features `names` that it has."""
+        if not is_unicode(id_):
+            return None  # as no source has it
         found = self._stored_query.rows(connection, id=id_, features=self.dialect.packed(names))
         if not found:
             return None

@@ -32,6 +32,8 @@ def _gather(value: Any, lines: list[str]) -> None:
 
 def words(text: str) -> list[str]:
     """The words of a user's text but those of punctuation only. Raises OptionError if none is left."""
+    if not isinstance(text, str):
+        raise OptionError(f"text {text!r} is no text but a {type(text).__name__}; give words")
     # NUL ends a query for SQLite, and half a surrogate pair is no UTF-8.
     clean = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
     found = [word for word in clean.split() if any(map(_is_token_character, word))]

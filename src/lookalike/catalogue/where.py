@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from lookalike.catalogue.metadata import is_unicode
 from lookalike.catalogue.records import Metadata
 from lookalike.errors import MetadataError
 
@@ -50,14 +53,27 @@ class Where:
 
     conditions: tuple[Condition, ...]
 
+    def __post_init__(self) -> None:
+        for condition in self.conditions:
+            _check_text(condition.field, condition.field)
+            of_field = condition.values if isinstance(condition, AnyOf) else (condition.low, condition.high)
+            for value in of_field:
+                if value is not None or isinstance(condition, AnyOf):
+                    _scalar(condition.field, value)
+
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Where:
         """From Python: `{"articleType": "Jeans", "year": (2010, None), "baseColour": ["Blue", "Black"]}`.
 
-        A value equals; a tuple of two is a range that holds its ends, None being open; a list is any of.
+        A value equals; a tuple of two is a range that holds its ends, None being open; a list is any of. NumPy's
+        numbers, truth values and texts are taken as Python's.
 
         Raises: MetadataError for a value of another kind.
         """
+        if not isinstance(fields, Mapping):
+            raise MetadataError(
+                f"a filter is a dictionary from fields to values, and no {type(fields).__name__}"
+            )
         return cls(tuple(_condition(field, value) for field, value in fields.items()))
 
     @classmethod
@@ -137,20 +153,33 @@ def _range(field: str, low: Any, high: Any) -> Within:
         raise MetadataError(
             f"filter on {field!r}: the range from {low!r} to {high!r} is empty; swap its ends"
         )
-    return Within(field, low, high)
+    return Within(field, *(None if end is None else _scalar(field, end) for end in (low, high)))
 
 
 def _scalar(field: str, value: Any) -> Scalar:
+    if isinstance(value, np.bool_ | np.number | np.str_):
+        value = value.item()
     if isinstance(value, str):
+        _check_text(field, value)
         return value
     if not isinstance(value, bool | int | float):
         raise MetadataError(
             f"filter on {field!r}: {type(value).__name__} is no value to compare with; "
             "give text, a number, true or false"
         )
-    if not math.isfinite(value) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
+    if (isinstance(value, int) and not -(2**63) <= value < 2**63) or not math.isfinite(value):
         raise MetadataError(f"filter on {field!r}: {value} is not finite or does not fit 64 bits")
     return value
+
+
+def _check_text(field: object, text: object) -> None:
+    """Raise MetadataError for what no metadata can be: no text, not Unicode, or with a NUL character."""
+    if not isinstance(text, str):
+        raise MetadataError(f"filter on {field!r}: the name of a field is text; write it as one")
+    if not is_unicode(text):
+        raise MetadataError(f"filter on {field!r}: {text!r} is not valid Unicode; write it in UTF-8")
+    if "\0" in text:
+        raise MetadataError(f"filter on {field!r}: {text!r} has a NUL character, which no metadata have")
 
 
 _TYPED = re.compile(r"\s*(?P<field>.*?)\s*(?P<operator>!=|>=|<=|=)\s*(?P<value>.*?)\s*", re.DOTALL)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, del
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
 from lookalike.catalogue.checksums import is_sound, vector_checksum, with_checksum
 from lookalike.catalogue.create import put_stamp
-from lookalike.catalogue.metadata import decoded_all, encoded
+from lookalike.catalogue.metadata import decoded_all, encoded, is_unicode
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
 from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
@@ -43,6 +43,9 @@ class Writer:
 
     def add_feature(self, feature: FeatureRecord) -> None:
         """Add a feature. Raises DuplicateIdError when there is one of that name."""
+        for text in (feature.name, feature.extractor, feature.version, feature.model_hash):
+            if not is_unicode(text) or "\0" in text:
+                raise InputError(f"feature {feature.name!r}: {text!r} is not valid Unicode; rename it")
         known = self._queries.features(self._connection)
         if feature.name in known:
             raise DuplicateIdError(
@@ -52,8 +55,8 @@ class Writer:
             "feature": 1 + max((key for key, _ in known.values()), default=0),
             "name": feature.name,
             "extractor": feature.extractor,
-            "options": _json(feature.options),
-            "index": _json(feature.index),
+            "options": _json(feature.options, feature.name),
+            "index": _json(feature.index, feature.name),
             "dimension": feature.dimension,
             "metric": feature.metric,
             "version": feature.version,
@@ -68,11 +71,11 @@ class Writer:
 
         Raises: UnknownFeatureError.
         """
-        self._change_feature(name, options=_json(options))
+        self._change_feature(name, options=_json(options, name))
 
     def set_feature_index(self, name: str, index: Mapping[str, Any]) -> None:
         """Replace what `FeatureRecord.index` says; the vectors stay. Raises UnknownFeatureError."""
-        self._change_feature(name, index=_json(index))
+        self._change_feature(name, index=_json(index, name))
 
     def drop_feature(self, name: str) -> None:
         """Remove a feature and all its vectors. Raises UnknownFeatureError."""
@@ -322,14 +325,18 @@ class Writer:
         return self._dialect.packed([int(number) for number in numbers])
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), allow_nan=False)
+def _json(value: Mapping[str, Any], feature: str) -> str:
+    try:
+        written = json.dumps(dict(value), allow_nan=False)
+        if not is_unicode(json.dumps(dict(value), ensure_ascii=False)):
+            raise ValueError("a text is not valid Unicode")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"feature {feature!r}: {value!r} cannot be stored as JSON: {error}") from None
+    return written
 
 
 def _check_text(text: str, what: str) -> None:
+    if not is_unicode(text):
+        raise InputError(f"{what} {text!r} is not valid Unicode; rename it")
     if not text or "\0" in text:
         raise InputError(f"{what} {text!r} is empty or has a NUL character; choose another")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(f"{what} {text!r} is not valid Unicode; rename it") from error

@@ -39,6 +39,20 @@ def field_entries() -> Any:
     return func.json_each(sources.c.metadata).table_valued("key", "type", name="entry")
 
 
+def field_values(field: str) -> Any:
+    """The values of `field`, members of lists one by one: rows (`value`, `type`) to be joined with `sources`."""
+    value, kind = _field(field)
+    # As a list, since json_each would take an object apart; true and false are 1 and 0 once they are extracted.
+    listed = case(
+        (kind == "array", value),
+        (kind == "object", "[]"),
+        (kind == "true", "[true]"),
+        (kind == "false", "[false]"),
+        else_=func.json_array(value),
+    )
+    return func.json_each(listed).table_valued("value", "type", name="entry_value")
+
+
 def _field(field: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """Value and JSON type of a metadata field; both null where it is missing."""
     if json.dumps(field, ensure_ascii=False) == f'"{field}"':

@@ -108,6 +108,9 @@ class Sqlite:
     def field_entries(self) -> Any:
         return conditions.field_entries()
 
+    def field_values(self, field: str) -> Any:
+        return conditions.field_values(field)
+
     @property
     def text_number(self) -> ColumnElement[int]:
         return words.text_index.c.rowid
