@@ -16,7 +16,7 @@ from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.lock import writer_lock
 from lookalike.collection.reader import CATALOGUE, Reader
-from lookalike.collection.remove import remove_sources
+from lookalike.collection.remove import MissingReport, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener
 from lookalike.errors import (
     CollectionError,
@@ -214,6 +214,19 @@ class Collection(Reader):
             count = remove_sources(self._catalogue, [os.fspath(name) for name in names])
             self._update_indexes(Listener())
         return count
+
+    def remove_missing(self) -> MissingReport:
+        """Forget the files of pictures that are gone, and remove the pictures that have no other file.
+
+        Files whose folder is missing or empty too are kept, as the disk or share that they lie on may be away.
+
+        Raises:
+            CollectionLockedError.
+        """
+        with writer_lock(self._folder, "remove"):
+            report = remove_missing(self._catalogue)
+            self._update_indexes(Listener())
+        return report
 
     def remove_feature(self, name: str) -> None:
         """Remove a feature with all its vectors and its index. Sources that have other features stay.

@@ -1,11 +1,13 @@
-"""Removal by id, by path, and by folder."""
+"""Removal by id, by path, by folder, and of what is gone."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from lookalike.catalogue import Catalogue, StoredLocation
+from lookalike.collection.gone import Gone, is_missing
 from lookalike.errors import InputError, UnknownIdError
 
 
@@ -32,6 +34,45 @@ def remove_sources(catalogue: Catalogue, names: Sequence[str]) -> int:
         writer.forget_places(forgotten)
         writer.remove(sorted(doomed))
     return len(doomed)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingReport:
+    """What was done about files that are not there any more.
+
+    `removed` counts the pictures that were removed, as all their files are gone; `forgotten` the files that are gone;
+    `away` those that are kept, as their folder is missing or empty too, as when a disk or share is away.
+    """
+
+    removed: int
+    forgotten: int
+    away: int
+
+    def to_json(self) -> dict[str, int]:
+        """Return the report as the command line prints it under `--json`."""
+        return asdict(self)
+
+
+def remove_missing(catalogue: Catalogue) -> MissingReport:
+    """Forget the files of pictures that are gone, and remove the pictures that have no other."""
+    is_gone = Gone()
+    gone: dict[int, list[str]] = {}
+    away = 0
+    for place in catalogue.places():
+        if place.modified_ns is None or not is_missing(place.path):  # the first: a row of a vector file
+            continue
+        if is_gone(place.path):
+            gone.setdefault(place.number, []).append(place.path)
+        else:
+            away += 1
+    doomed = [
+        source.number for source in catalogue.sources(gone) if len(source.places) == len(gone[source.number])
+    ]
+    forgotten = [path for paths in gone.values() for path in paths]
+    with catalogue.write() as writer:
+        writer.forget_places(forgotten)
+        writer.remove(doomed)
+    return MissingReport(len(doomed), len(forgotten), away)
 
 
 def _places_below(catalogue: Catalogue, paths: Sequence[str]) -> list[StoredLocation]:
