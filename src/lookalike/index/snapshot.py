@@ -11,30 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from lookalike.arrays import Bool, Float32, Int64, Rows
+from lookalike.arrays import Bool, Int64, Rows
 from lookalike.index.approximate import ApproximateSearch, RowMask
+from lookalike.index.squares import Squares
 
 BLOCK_BYTES = 16 << 20
-
-
-class Squares:
-    """A quarter of the squared length of each of some rows, computed when a scan first needs it, at 4 bytes a row.
-
-    Of rows whose squares float32 holds, a quarter leaves room to add two of them up. Rows may be added at the
-    end. Threads may fill in at once, since all would write the same.
-    """
-
-    def __init__(self) -> None:
-        self._kept = np.empty(0, dtype=np.float32)
-
-    def of(self, rows: int) -> Float32:
-        """Return the first `rows` of them, NaN where nobody has filled them in yet."""
-        kept = self._kept
-        if len(kept) < rows:
-            grown = np.full(max(rows, 2 * len(kept)), np.nan, dtype=np.float32)
-            grown[: len(kept)] = kept
-            self._kept = kept = grown
-        return kept[:rows]
 
 
 @dataclass(frozen=True, eq=False)
