@@ -33,13 +33,13 @@ def test_a_search_by_id_needs_four_statements(filled: Catalogue) -> None:
     with sent_statements() as sent, filled.snapshot() as pinned:
         pinned.stamp()
         assert pinned.stored_query("id3", ["look"]) is not None
-        pinned.sources([3, 9, 5])
+        pinned.hit_rows([3, 9, 5])
     assert len(sent) == 4, sent
 
 
 def test_hits_need_one_statement(filled: Catalogue) -> None:
     with sent_statements() as sent, filled.snapshot() as pinned:
-        pinned.hit_columns(range(1, 21))
+        pinned.hit_rows([*range(1, 21)])
     assert len(sent) == 2, sent  # and the beginning of the transaction
 
 
@@ -80,23 +80,26 @@ def test_places_are_in_order_of_path(varied: Catalogue) -> None:
     assert source.places == (Location("/p/a"), Location("/p/b", 2**40, 2**60), Location("/p/c", 1, 2))
 
 
-def test_the_columns_of_hits_are_those_of_sources(varied: Catalogue) -> None:
-    numbers = [23, 1, 21, 22, 1]
-    sources, columns = varied.sources(numbers), varied.hit_columns(numbers)
-    assert columns.ids == [source.id for source in sources]
-    assert columns.pixels == [(source.width or 0) * (source.height or 0) for source in sources]
-    assert [columns.metadata_of(row) for row in range(5)] == [source.metadata for source in sources]
-    assert columns.paths == [tuple(place.path for place in source.places) for source in sources]
+def test_the_rows_of_hits_are_those_of_sources(varied: Catalogue) -> None:
+    numbers = [23, 1, 21, 22]
+    sources, rows = varied.sources(numbers), varied.hit_rows(numbers)
+    assert len(rows) == len(numbers)
+    for source in sources:
+        row = rows[source.number]
+        assert (row.id, row.metadata) == (source.id, source.metadata)
+        assert row.pixels == (source.width or 0) * (source.height or 0)
+        assert row.paths == tuple(place.path for place in source.places)
 
 
 def test_numbers_that_are_not_there_are_named(filled: Catalogue) -> None:
-    for read in (filled.sources, filled.hit_columns):
+    for read in (filled.sources, filled.hit_rows):
         with pytest.raises(UnknownIdError, match="number 77"):
             read([1, 77])
 
 
 def test_no_numbers_give_nothing(filled: Catalogue) -> None:
-    assert filled.sources([]) == [] and filled.hit_columns([]).ids == []
+    assert filled.sources([]) == []
+    assert len(filled.hit_rows([])) == 0
 
 
 def test_lacking_counts_leave_out_sources_with_none_of_the_features(varied: Catalogue) -> None:

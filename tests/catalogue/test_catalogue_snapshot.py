@@ -24,7 +24,7 @@ READS: dict[str, Callable[[Catalogue], object]] = {
     "numbers": lambda c: c.numbers(["id3", "id99"]),
     "places": lambda c: list(c.places()),
     "sources": lambda c: c.sources([4, 2]),
-    "hit_columns": lambda c: c.hit_columns([4, 2]),
+    "hit_rows": lambda c: [c.hit_rows([4, 2])[number] for number in (4, 2)],
     "stored_query": lambda c: str(c.stored_query("id3", ["look"])),
     "iterate": lambda c: list(c.iterate()),
     "lacking": lambda c: c.lacking("look").tolist(),

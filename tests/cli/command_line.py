@@ -61,8 +61,12 @@ def draw(folder: Path, names: Sequence[str], first_seed: int = 0) -> Path:
 
 
 def shop(folder: Path) -> Path:
-    """Make a collection of four pictures with metadata at `folder`/c; return that."""
+    """Make a collection of four pictures with metadata at `folder`/c; return that.
+
+    In `folder`/queries are the same pictures again, which are not in the collection.
+    """
     draw(folder / "pictures", ["a.png", "b.png", "c.png", "d.png"])
+    draw(folder / "queries", ["a.png", "b.png", "c.png", "d.png"])
     (folder / "table.csv").write_text(
         "image,title,colour,year\na.png,Red shoes,Red,2010\nb.png,Blue shoes,Blue,2011\nc.png,Red hat,Red,2012\n"
     )

@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["info"],
         ["search", f"0{EVIL}.png"],
         ["search", f"nobody{EVIL}"],
-        ["search", f"0{EVIL}.png", "--where", f"title!=x{EVIL}", "--text", "red"],
+        ["search", f"1{EVIL}.png", "--where", f"title!=x{EVIL}", "--text", "red"],
         ["explain", f"0{EVIL}.png", f"1{EVIL}.png", "--where", f"title!=x{EVIL}", "--text", "red"],
         ["explain", f"id0{EVIL}", f"id1{EVIL}"],
         ["verify"],

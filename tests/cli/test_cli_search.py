@@ -37,13 +37,13 @@ def names(*arguments: str) -> list[str]:
 
 
 def test_people_get_a_table() -> None:
-    result = lookalike("search", "pictures/a.png", "-k", "2")
+    result = lookalike("search", "queries/a.png", "-k", "2")
     assert (result.exit_code, result.stderr) == (0, "")
     head, first, second = result.stdout.splitlines()
     assert head.split() == ["#", "distance", "where", "what"]
     assert first.split() == ["1", "0.0000", "pictures/a.png", "Red", "shoes"]
     assert second.split()[0] == "2"
-    with_words = lookalike("search", "pictures/a.png", "--text", "shoes").stdout.splitlines()
+    with_words = lookalike("search", "queries/a.png", "--text", "shoes").stdout.splitlines()
     assert with_words[0].split() == ["#", "distance", "words", "where", "what"]
     assert len(with_words) == 3
 
@@ -51,7 +51,7 @@ def test_people_get_a_table() -> None:
 def test_json_is_as_promised(folder: Path) -> None:
     result = lookalike(
         "search",
-        "pictures/a.png",
+        "queries/a.png",
         "--text",
         "red",
         "--where",
@@ -61,7 +61,7 @@ def test_json_is_as_promised(folder: Path) -> None:
         "--json",
     )
     document = json.loads(result.stdout)
-    assert list(document) == ["query", "hits"]
+    assert list(document) == ["query", "notes", "hits"]
     assert document["query"] == {
         "path": "pictures/a.png",
         "text": "red",
@@ -81,13 +81,13 @@ def test_json_is_as_promised(folder: Path) -> None:
 
 
 def test_jsonl_has_a_hit_a_line() -> None:
-    lines = lookalike("search", "pictures/a.png", "--jsonl").stdout.splitlines()
-    whole = json.loads(lookalike("search", "pictures/a.png", "--json").stdout)["hits"]
+    lines = lookalike("search", "queries/a.png", "--jsonl").stdout.splitlines()
+    whole = json.loads(lookalike("search", "queries/a.png", "--json").stdout)["hits"]
     assert [json.loads(line) for line in lines] == whole
 
 
 def test_paths0_is_for_xargs(folder: Path) -> None:
-    result = lookalike("search", "pictures/b.png", "--paths0", "-k", "2")
+    result = lookalike("search", "queries/b.png", "--paths0", "-k", "2")
     paths = result.stdout.split("\0")
     assert paths.pop() == ""
     assert len(paths) == 2 and all(os.path.isfile(path) for path in paths)
@@ -105,7 +105,7 @@ def test_a_picture_on_stdin(folder: Path) -> None:
 
 
 def test_an_id_finds_others_than_itself() -> None:
-    first = json.loads(lookalike("search", "pictures/a.png", "-k", "1", "--json").stdout)["hits"][0]
+    first = json.loads(lookalike("search", "queries/a.png", "-k", "1", "--json").stdout)["hits"][0]
     others = json.loads(lookalike("search", first["id"], "--json").stdout)
     assert others["query"]["id"] == first["id"]
     assert len(others["hits"]) == 3
@@ -131,26 +131,26 @@ def test_options_mean_what_python_means(folder: Path) -> None:
 
 
 def test_nothing_found_is_no_error() -> None:
-    result = lookalike("search", "pictures/a.png", "--text", "unicorn")
+    result = lookalike("search", "queries/a.png", "--text", "unicorn")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "nothing found" in result.stderr
     assert names("pictures/a.png", "--text", "unicorn") == []
 
 
 def test_a_page_is_written(folder: Path, tmp_path: Path) -> None:
-    result = lookalike("search", "pictures/a.png", "--html", tmp_path / "hits.html")
+    result = lookalike("search", "queries/a.png", "--html", tmp_path / "hits.html")
     assert result.exit_code == 0
     page = (tmp_path / "hits.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert page.count("data:image/") == 5  # the query and four hits
     assert "Red shoes" in page
-    refused = lookalike("search", "pictures/a.png", "--html", tmp_path / "no" / "hits.html")
+    refused = lookalike("search", "queries/a.png", "--html", tmp_path / "no" / "hits.html")
     assert refused.exit_code == 1
     assert "--html" in refused.stderr and refused.stderr.count("\n") == 1
 
 
 def test_a_larger_query_can_be_let_in() -> None:
-    for verb in (["search", "pictures/a.png"], ["explain", "pictures/a.png", "pictures/a.png"]):
+    for verb in (["search", "queries/a.png"], ["explain", "queries/a.png", "pictures/a.png"]):
         refused = lookalike(*verb, "--max-megapixels", "0.0015")
         assert refused.exit_code == 1
         assert "40 x 40 pixels; the limit is 1,500 in all (--max-megapixels)" in refused.stderr
@@ -160,11 +160,11 @@ def test_a_larger_query_can_be_let_in() -> None:
 def test_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("click.launch", opened.append)
-    assert lookalike("search", "pictures/a.png", "--open").exit_code == 0
+    assert lookalike("search", "queries/a.png", "--open").exit_code == 0
     (file,) = opened
     assert Path(file).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     Path(file).unlink()
-    lookalike("search", "pictures/a.png", "--open", "--html", tmp_path / "named.html")
+    lookalike("search", "queries/a.png", "--open", "--html", tmp_path / "named.html")
     assert opened[1] == str(tmp_path / "named.html")
 
 
@@ -198,13 +198,13 @@ def test_names_that_are_not_utf8_do_not_break_json(folder: Path) -> None:
 
 
 def test_pipes_get_plain_text(folder: Path) -> None:
-    result = process("search", "pictures/a.png", cwd=folder, env={"TERM": "xterm-256color"})
+    result = process("search", "queries/a.png", cwd=folder, env={"TERM": "xterm-256color"})
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"\x1b" not in result.stdout
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["list", "--jsonl"], ["search", "pictures/a.png"], ["info"]], ids=" ".join
+    "arguments", [["list"], ["list", "--jsonl"], ["search", "queries/a.png"], ["info"]], ids=" ".join
 )
 def test_pipes_may_close(folder: Path, arguments: list[str]) -> None:
     with subprocess.Popen(

@@ -44,6 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("shop")
     shop(made)
     draw(made / "日本", ["é.png"], first_seed=9)
+    draw(made / "queries", ["é.png"], first_seed=9)
     (made / "more.csv").write_text(f"image,title\né.png,{TITLE}\n", encoding="utf-8")
     added = lookalike("add", made / "日本", "--metadata", made / "more.csv", "-c", made / "c", "--jobs", "1")
     assert added.exit_code == 0, added.output
@@ -158,14 +159,14 @@ def test_characters_that_an_encoding_lacks_are_escaped(
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
 def test_json_is_json_in_every_encoding(folder: Path, encoding: str) -> None:
     env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    result = run(folder, ["search", "日本/é.png", "--json", "-k", "1"], env=env)
+    result = run(folder, ["search", "queries/é.png", "--json", "-k", "1"], env=env)
     assert (result.returncode, result.stderr) == (0, b"")
     assert json.loads(result.stdout.decode("utf-8"))["hits"][0]["metadata"]["title"] == TITLE
 
 
 def test_paths_for_xargs_are_bytes_that_name_the_file(folder: Path) -> None:
     env = {"PYTHONIOENCODING": "ascii"}
-    result = run(folder, ["search", "日本/é.png", "--paths0", "-k", "1"], env=env)
+    result = run(folder, ["search", "queries/é.png", "--paths0", "-k", "1"], env=env)
     assert os.path.samefile(result.stdout.rstrip(b"\0"), folder / "日本" / "é.png")
 
 
@@ -193,7 +194,7 @@ main()
 )
 def test_ctrl_c_while_python_imports_is_one_line_and_the_status(folder: Path, module: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, module, "search", PICTURE, "-c", "c"],
+        [sys.executable, "-c", INTERRUPTED, module, "search", "queries/a.png", "-c", "c"],
         cwd=folder,
         capture_output=True,
         timeout=60,

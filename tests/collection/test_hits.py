@@ -80,10 +80,12 @@ def test_json_has_what_the_command_line_promises() -> None:
     document = json.loads(json.dumps(HITS[:1].to_json(), allow_nan=False))
     assert document == {
         "query": {"path": "/nowhere/query.png", "features": {"look": 1.0}},
+        "notes": [],
         "hits": [
             {
                 "id": "id0",
                 "path": "/nowhere/0.png",
+                "exists": True,
                 "distance": 0.0,
                 "features": {"look": 0.0},
                 "text_score": None,
@@ -136,7 +138,8 @@ def test_pages_carry_their_thumbnails(tmp_path: Path) -> None:
     with Collection.create(tmp_path / "c") as collection:
         collection.add(paths, jobs=1)
         paths[2].unlink()
-        hits = collection.search(paths[0], k=3)
+        (query,) = draw(tmp_path / "elsewhere", ["a.png"])
+        hits = collection.search(query, k=3)
         page = Page(hits.to_html())
     pictures = [attributes["src"] or "" for tag, attributes in page.tags if tag == "img"]
     assert len(pictures) == 3  # the query and two hits; the third is gone
@@ -158,12 +161,13 @@ def test_pictures_above_the_usual_limit_have_thumbnails_once_they_were_let_in(
 
     with Collection.create(tmp_path / "c") as collection:
         collection.add(paths, jobs=1, max_pixels=1600)
+        (query,) = draw(tmp_path / "elsewhere", ["a.png"])
         for allowed in (0, 1599):
             with pytest.raises(
                 LookalikeError, match=r"max_pixels is 0|limit is 1,599 in all .--max-megapixels"
             ):
-                collection.search(paths[0], max_pixels=allowed)
-        hits = collection.search(paths[0], max_pixels=1600)
+                collection.search(query, max_pixels=allowed)
+        hits = collection.search(query, max_pixels=1600)
         assert thumbnails(hits) == thumbnails(hits[:2]) == 3
         assert [hit.pixels for hit in hits] == [1600, 1600]
         by_id = collection.search(hits[0].id, max_pixels=1)

@@ -54,7 +54,7 @@ def test_rows_name_pictures_by_path_or_by_name(collection: Collection, pictures:
         "c.png": {"title": "Cup", "year": "00123", "size": "x"},
     }
     assert [hit.metadata["title"] for hit in collection.search(pictures / "a.png", text="bread")] == ["Bread"]
-    years = collection.search(pictures / "a.png", where={"year": (2010, 2010)})
+    years = collection.search(pictures / "b.png", where={"year": (2010, 2010)})
     assert [hit.metadata["title"] for hit in years] == ["Apple"]
 
 

@@ -126,10 +126,11 @@ def test_a_model_may_move_but_not_change(tmp_path: Path) -> None:
         collection.add([tmp_path / "a.png"], features=[f"onnx={tmp_path / 'net.onnx'}"], jobs=1)
         (tmp_path / "net.onnx").rename(tmp_path / "moved.onnx")
         collection.add([tmp_path / "b.png"], features=[f"onnx={tmp_path / 'moved.onnx'}"], jobs=1)
-        assert collection.search(tmp_path / "b.png", k=1)[0].path == str(tmp_path / "b.png")
+        found = collection.search((tmp_path / "b.png").read_bytes(), k=1)
+        assert found[0].path == str(tmp_path / "b.png")
         (tmp_path / "moved.toml").write_text("scale = 1.0\n")
         with pytest.raises(FeatureMismatchError, match="remove --feature onnx"):
             collection.add([tmp_path / "b.png"], jobs=1)
         collection.remove_feature("onnx")
         collection.add([tmp_path / "b.png"], features=[f"onnx={tmp_path / 'moved.onnx'}"], jobs=1)
-        assert len(collection.search(tmp_path / "a.png")) == 2
+        assert len(collection.search((tmp_path / "a.png").read_bytes())) == 2

@@ -224,7 +224,7 @@ def test_errors_name_the_thing(fruit: Collection) -> None:
         ({"features": {"vectors": "x"}}, "weight of feature 'vectors' is 'x'"),
         ({"features": {"vectors": None}}, "weight of feature 'vectors' is None"),
         ({"features": {"vectors": 10**400}}, "weight of feature 'vectors'"),
-        ({"features": {5: 1}}, "no feature 5"),
+        ({"features": {5: 1}}, "features has the name 5"),
         ({"features": {}}, "name at least one"),
         ({"max_distance": "x"}, "max_distance is 'x'"),
         ({"max_distance": 10**400}, "max_distance is"),

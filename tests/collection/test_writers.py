@@ -284,12 +284,12 @@ def test_one_may_search_while_another_adds(tmp_path: Path) -> None:
         process = subprocess.Popen([sys.executable, "-c", code, *command], stdout=subprocess.DEVNULL)
         seen = []
         while process.poll() is None:
-            hits = collection.search(first, k=100)
+            hits = collection.search(first.read_bytes(), k=100)
             assert hits[0].path == str(first)
             seen.append(len(hits))
         assert process.returncode == 0
         assert seen == sorted(seen)
-        assert len(collection.search(first, k=100)) == 60
+        assert len(collection.search(first.read_bytes(), k=100)) == 60
 
 
 def test_collections_are_made_and_opened_by_their_folder(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The truth: sources, places, metadata, text and vectors, in SQL by SQLAlchemy Core."""
 
 from lookalike.catalogue.catalogue import Catalogue
-from lookalike.catalogue.hit_columns import HitColumns
+from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.records import FeatureRecord, Location, NewSource, Problem, Source, StoredLocation
 from lookalike.catalogue.where import Where
 from lookalike.catalogue.writer import Writer
@@ -9,7 +9,7 @@ from lookalike.catalogue.writer import Writer
 __all__ = [
     "Catalogue",
     "FeatureRecord",
-    "HitColumns",
+    "HitRows",
     "Location",
     "NewSource",
     "Problem",

@@ -15,7 +15,7 @@ from lookalike.catalogue import create as creation
 from lookalike.catalogue import decode, schema, summaries
 from lookalike.catalogue import text as texts
 from lookalike.catalogue.handle import Handle
-from lookalike.catalogue.hit_columns import HitColumns
+from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.records import (
     FeatureRecord,
     FieldSummary,
@@ -155,13 +155,18 @@ class Catalogue(Handle):
                 raise UnknownIdError(f"there is no source with the number {number}")
         return [found[number] for number in wanted]
 
-    def hit_columns(self, numbers: Iterable[int] | Int64) -> HitColumns:
-        """What hits tell of the sources `numbers`, in the given order: twice as quick as `sources`.
+    def hit_rows(self, numbers: Sequence[int]) -> HitRows:
+        """What hits tell of the sources `numbers`: a third of the time that `sources` takes.
 
         Raises: UnknownIdError for one that is not there.
         """
         with self._reading() as connection:
-            return self._queries.hit_columns(connection, [int(number) for number in numbers])
+            found = self._queries.hit_rows(connection, numbers)
+        if len(found) < len(numbers):
+            for number in numbers:
+                if number not in found:
+                    raise UnknownIdError(f"there is no source with the number {number}")
+        return found
 
     def stored_query(self, id_: str, features: Sequence[str]) -> tuple[Source, dict[str, Float32]] | None:
         """The source `id_` and its vectors, float32 (d,), of those of `features` that it has; None if it is not there.
@@ -199,6 +204,14 @@ class Catalogue(Handle):
         """
         with self._reading() as connection:
             return summaries.lacking_counts(connection, self._queries, features)
+
+    def numbers_with(self, features: Sequence[str]) -> Int64:
+        """Ascending numbers of the sources that have a vector of each of `features`. Raises: UnknownFeatureError."""
+        table = schema.vectors
+        with self._reading() as connection:
+            keys = [self._queries.feature(connection, name)[0] for name in features]
+            having = select(table.c.number).where(table.c.feature.in_(keys)).group_by(table.c.number)
+            return self._queries.column(connection, having.having(func.count() == len(keys)))
 
     def vectors(self, feature: str, numbers: Iterable[int] | Int64) -> tuple[Int64, Float32]:
         """Those of `numbers`, in the given order, that have a vector of `feature`, (n,); the vectors (n, d).

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from lookalike.arrays import METRICS, Float32, Int64
 from lookalike.catalogue.checksums import is_sound_vector
-from lookalike.catalogue.hit_columns import HitColumns
+from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.metadata import decoded_all, json_object
 from lookalike.catalogue.records import FeatureRecord, Location, Source, StoredLocation
 from lookalike.errors import CollectionDamagedError
@@ -31,7 +31,6 @@ LOCATION: Types = (_MAYBE_TEXT, _MAYBE_INTEGER, _MAYBE_INTEGER)
 VERSION: Types = (_INTEGER, _TEXT)
 PLACED: Types = (_TEXT, _INTEGER, _MAYBE_INTEGER, _MAYBE_INTEGER)
 ID_NUMBER: Types = (_TEXT, _INTEGER)
-HIT: Types = (_INTEGER, _TEXT, _MAYBE_INTEGER, _MAYBE_INTEGER, _TEXT, _MAYBE_TEXT)
 FEATURE: Types = (
     _INTEGER, _TEXT, _TEXT, _TEXT, _TEXT, _INTEGER, _TEXT, _TEXT, _TEXT, _INTEGER, _INTEGER,
 )  # fmt: skip
@@ -105,28 +104,15 @@ def placed(rows: Sequence[Row]) -> list[StoredLocation]:
     return [StoredLocation(*row) for row in checked(rows, PLACED, "places")]
 
 
-def hit_columns(rows: Sequence[Row], numbers: Iterable[int]) -> HitColumns:
-    """What hits tell of the sources `numbers`, of rows with the columns of `HIT`, one row a place.
-
-    Raises: CollectionDamagedError; KeyError for a number that is not there.
-    """
-    checked(rows, HIT, "sources")
-    firsts: dict[int, Row] = {}
-    paths: dict[int, tuple[str, ...]] = {}
-    for row in rows:
-        number, path = row[0], row[5]
-        if number not in firsts:
-            firsts[number] = row
-            paths[number] = () if path is None else (path,)
-        else:
-            paths[number] = tuple(sorted((*paths[number], path)))
-    ordered = [firsts[number] for number in numbers]
-    return HitColumns(
-        [row[1] for row in ordered],
-        [(row[2] or 0) * (row[3] or 0) for row in ordered],
-        [row[4] for row in ordered],
-        [paths[row[0]] for row in ordered],
-    )
+def hit_rows(rows: Sequence[Row]) -> HitRows:
+    """What hits tell of their sources, of rows of number, id, width, height, metadata and path, one row a place."""
+    found = {row[0]: tuple(row) for row in rows}
+    if len(found) < len(rows):  # some have several places
+        paths: dict[int, list[Any]] = {}
+        for row in rows:
+            paths.setdefault(row[0], []).append(row[5])
+        found = {number: (*row[:5], *paths[number]) for number, row in found.items()}
+    return HitRows(found)
 
 
 def location_list(written: object) -> list[tuple[Any, ...]]:

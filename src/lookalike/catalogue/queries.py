@@ -12,12 +12,12 @@ from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import decode
 from lookalike.catalogue.checksums import is_sound
 from lookalike.catalogue.dialect import Dialect
-from lookalike.catalogue.hit_columns import HitColumns
+from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.metadata import is_unicode
 from lookalike.catalogue.prepared import Prepared
 from lookalike.catalogue.records import FeatureRecord, Source
 from lookalike.catalogue.schema import features, places, sources, state, vectors, writes
-from lookalike.errors import CollectionDamagedError, UnknownFeatureError, UnknownIdError
+from lookalike.errors import CollectionDamagedError, UnknownFeatureError
 
 
 class Queries:
@@ -67,13 +67,9 @@ class Queries:
         """Those of the sources `numbers` that are there, by number."""
         return decode.sources(self._sources.rows(connection, numbers=self.dialect.packed(list(numbers))))
 
-    def hit_columns(self, connection: Connection, numbers: Sequence[int]) -> HitColumns:
-        """What hits tell of the sources `numbers`. Raises UnknownIdError."""
-        found = self._hits.rows(connection, numbers=self.dialect.packed(numbers))
-        try:
-            return decode.hit_columns(found, numbers)
-        except KeyError as error:
-            raise UnknownIdError(f"there is no source with the number {error}") from None
+    def hit_rows(self, connection: Connection, numbers: Sequence[int]) -> HitRows:
+        """What hits tell of those of the sources `numbers` that are there."""
+        return decode.hit_rows(self._hits.rows(connection, numbers=self.dialect.packed(numbers)))
 
     def stored_query(
         self, connection: Connection, id_: str, names: Sequence[str]

@@ -176,12 +176,10 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
     return add
 
 
-def read_query(query: str) -> bytes | str | Path:
+def read_query(query: str) -> bytes | str:
     """Return what QUERY names, as a collection takes it; - is the bytes on stdin."""
-    from lookalike.collection.query import text_query
-
     if query != "-":
-        return text_query(query)
+        return query
     try:
         return sys.stdin.buffer.read()
     except OSError as error:
@@ -196,7 +194,7 @@ def _pixels(ctx: click.Context, option: click.Parameter, megapixels: float) -> i
 
 def has_collection(folder: Path) -> bool:
     """Return whether there is a collection in `folder`, be it a damaged one."""
-    from lookalike.collection.reader import CATALOGUE
+    from lookalike.collection.backends import CATALOGUE
 
     return os.path.exists(folder / CATALOGUE)
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lookalike.collection.add_vectors import plan_feature
+from lookalike.collection.backends import CATALOGUE
 from lookalike.collection.collection import Collection
 from lookalike.collection.import_file import open_import
 from lookalike.collection.lock import writer_lock
-from lookalike.collection.reader import CATALOGUE
 from lookalike.errors import LookalikeError
 
 
@@ -43,7 +43,7 @@ def collection_to_fill(folder: Path) -> Iterator[Collection]:
 
 def _remove_if_empty(collection: Collection, made: Sequence[Path]) -> None:
     """Remove a collection without sources, and the folders that were made for it, the innermost first."""
-    folder = collection.folder
+    folder = Path(collection.location)
     with writer_lock(folder, "add"):
         if len(collection):
             return

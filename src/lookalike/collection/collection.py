@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from lookalike.arrays import as_vectors
-from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
-from lookalike.collection.lock import writer_lock
-from lookalike.collection.reader import CATALOGUE, Reader
+from lookalike.collection.backends import FolderBackend
+from lookalike.collection.info import describe_index
+from lookalike.collection.paths import as_path
+from lookalike.collection.reader import Reader
 from lookalike.collection.remove import MissingReport, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener
-from lookalike.errors import (
-    CollectionError,
-    CollectionExistsError,
-    InputError,
-    VectorError,
-)
+from lookalike.errors import CollectionExistsError, InputError, LookalikeError, VectorError
 from lookalike.features import TIME_LIMIT
-from lookalike.images.decode import MAX_PIXELS
+from lookalike.hashing import FamilySpec
+from lookalike.images import MAX_PIXELS
 
 if TYPE_CHECKING:
     from lookalike.collection.add_plan import AddPlan
     from lookalike.features.registry import FeatureSpec
+
+
+log = logging.getLogger(__name__)
 
 
 class Collection(Reader):
@@ -52,17 +53,13 @@ class Collection(Reader):
             CollectionExistsError: there is one already.
             CollectionError: the folder cannot be made or written.
         """
-        path = Path(folder)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CollectionError(f"{path}: the folder cannot be made ({error.strerror})") from None
-        return cls(path, Catalogue.create(path / CATALOGUE))
+        backend = FolderBackend(as_path(folder, "folder"))
+        return cls(backend, backend.create_catalogue())
 
     @classmethod
     def open_or_create(cls, folder: str | os.PathLike[str]) -> Self:
         """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
-        if not os.path.exists(Path(folder) / CATALOGUE):
+        if not FolderBackend(as_path(folder, "folder")).has_catalogue():
             with suppress(CollectionExistsError):  # another process was quicker
                 return cls.create(folder)
         return cls.open(folder)
@@ -110,7 +107,7 @@ class Collection(Reader):
         started = time.monotonic()
         listener = listener or Listener()
         options = AddOptions.of(jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=reread)
-        with writer_lock(self._folder, "add"):
+        with self._backend.writing("add"):
             stored = self._catalogue.features()
             if plan is None or plan.stored != stored:
                 plan = plan_add(paths, features=features, metadata=metadata, stored=stored)
@@ -153,7 +150,7 @@ class Collection(Reader):
         for name, given in (("ids", ids), ("metadata", metadata)):
             if given is not None and len(given) != shape[0]:
                 raise InputError(f"{len(given)} {name} were given for {shape[0]} vectors; give one a vector")
-        with writer_lock(self._folder, "add_vectors"):
+        with self._backend.writing("add_vectors"):
             record = rows.plan_feature(
                 self._catalogue.features().get(feature),
                 name=feature,
@@ -188,7 +185,7 @@ class Collection(Reader):
 
         listener = listener or Listener()
         with (
-            writer_lock(self._folder, "import"),
+            self._backend.writing("import"),
             open_import(file, dataset=dataset, names=names, orientation=orientation) as (vectors, options),
         ):
             record = rows.plan_feature(
@@ -210,7 +207,7 @@ class Collection(Reader):
             UnknownIdError: something named is not there; nothing was removed then.
         """
         names = [what] if isinstance(what, str | os.PathLike) else list(what)
-        with writer_lock(self._folder, "remove"):
+        with self._backend.writing("remove"):
             count = remove_sources(self._catalogue, [os.fspath(name) for name in names])
             self._update_indexes(Listener())
         return count
@@ -223,7 +220,7 @@ class Collection(Reader):
         Raises:
             CollectionLockedError.
         """
-        with writer_lock(self._folder, "remove"):
+        with self._backend.writing("remove"):
             report = remove_missing(self._catalogue)
             self._update_indexes(Listener())
         return report
@@ -234,16 +231,38 @@ class Collection(Reader):
         Raises:
             UnknownFeatureError: there is none of that name.
         """
-        with writer_lock(self._folder, "remove"):
+        with self._backend.writing("remove"):
             with self._catalogue.write() as writer:
                 writer.drop_feature(name)
             self._indexes.drop(name)
+
+    def set_index(self, feature: str, family: str = "learned", **parameters: Any) -> dict[str, Any]:
+        """Search a feature by buckets of this kind from now on; return what `info` tells of the new index.
+
+        The choice is kept in the catalogue, so that every rebuild follows it.
+
+        Args:
+            family: "learned" (buckets that are learned from the vectors, the default), or a hash family: "hyperplane",
+                "cross-polytope", "p-stable" or "clusters".
+            parameters: of the family, such as tables=16; what is left out is fitted to the vectors.
+
+        Raises:
+            UnknownFeatureError: there is no such feature.
+            OptionError: there is no such family, or it takes no such parameters.
+        """
+        spec = FamilySpec.of(FamilySpec(family, parameters))
+        index = {} if spec is None else spec.to_json()
+        with self._backend.writing("index"):
+            with self._open_catalogue.write() as writer:
+                writer.set_feature_index(feature, index)
+            record = self._catalogue.features()[feature]
+            return describe_index(record, self._indexes.build(record).view())
 
     def rebuild(self, *, listener: Listener | None = None) -> dict[str, int]:
         """Build every index, and the index of words, anew from the catalogue; return the vectors indexed by feature."""
         listener = listener or Listener()
         built = {}
-        with writer_lock(self._folder, "rebuild"):
+        with self._backend.writing("rebuild"):
             self._catalogue.rebuild_text()
             for name, feature in self._catalogue.features().items():
                 listener.stage(f"indexing {name}")
@@ -266,9 +285,13 @@ class Collection(Reader):
         return report
 
     def _update_indexes(self, listener: Listener) -> None:
+        """Bring the indexes up to date after a write, which is done: what fails here is left to the next search."""
         for name, feature in self._catalogue.features().items():
             listener.stage(f"indexing {name}")
-            self._indexes.update(feature)
+            try:
+                self._indexes.update(feature)
+            except LookalikeError as error:
+                log.warning("the index of %s is not up to date (%s); the next search sees to it", name, error)
 
 
 def _text_id(id_: Any) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lookalike.catalogue import Source
-from lookalike.collection.hits import Hits
-from lookalike.collection.query import ResolvedQuery
+import numpy as np
+
+from lookalike.catalogue import Catalogue
+from lookalike.collection.rankings import Rankings
+from lookalike.collection.request import SearchRequest
+from lookalike.collection.resolve import ResolvedQueries
+from lookalike.collection.search import Searched
+from lookalike.errors import UnknownIdError
 from lookalike.index import Explanation as FeatureExplanation
-from lookalike.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Explanation:
         is_hit: whether the search with the same options returns it.
         rank: its place among the hits, counted from 1; None if it is not a hit.
         verdict: the answer in one sentence.
-        distance: weighted mean of the features' exact distances; None if the source lacks a feature.
+        distance: weighted mean of the features' exact distances, as `Hit.distance`; None if it has none of them.
         limit: the distance limit, if one was given.
         last_distance: distance of the last hit; None if there are none.
         filters: for each filter, whether the source meets it.
@@ -88,55 +93,66 @@ _PATHS = {
 
 
 def explanation(
-    source: Source,
-    hits: Hits,
-    query: ResolvedQuery,
-    indexes: Mapping[str, Index],
-    weights: Mapping[str, float],
-    *,
-    filters: Mapping[str, bool],
-    words: Mapping[str, tuple[str, ...]],
-    narrowing: bool,
-    limit: float | None,
-    k: int,
+    searched: Searched, queries: ResolvedQueries, rankings: Rankings, id_or_path: str, request: SearchRequest
 ) -> Explanation:
-    """Return why `source` is, or is not, among the `hits` of `query`."""
-    rank = next((rank for rank, hit in enumerate(hits, 1) if hit.id == source.id), None)
-    missing = tuple(name for name, index in indexes.items() if source.number not in index)
+    """Return why a source, by its id or the path of one of its files, is, or is not, in the ranking of one query.
+
+    Raises:
+        UnknownIdError: there is no such source.
+    """
+    catalogue = searched.catalogue
+    number = _number_of(catalogue, id_or_path)
+    (source,) = catalogue.sources([number])
+    filters = {label: part.matches(source.metadata) for label, part in request.filters.items()}
+    words = {} if request.text is None else catalogue.text_matches(request.text, number)
     features = {
-        name: index.explain(query.vectors[name], source.number)
-        for name, index in indexes.items()
-        if name not in missing
+        name: index.explain(queries.vectors[name][0], number)
+        for name, index in searched.indexes.items()
+        if index.contains(np.array([number]))[0]
     }
-    distance = (
-        None if missing else sum(weights[name] * feature.distance for name, feature in features.items())
-    )
+    missing = tuple(name for name in searched.indexes if name not in features)
+    weighted = float(searched.weighing(queries, 0).distances(np.array([number]))[0][0]) if features else None
+    position = np.flatnonzero(rankings.numbers[0] == number)
+    rank = int(position[0]) + 1 if len(position) else None
+    hits, limit = int(rankings.counts()[0]), request.max_distance
     reasons = [
-        (query.number == source.number, "it is the query itself"),
-        (bool(missing), f"it has no vector of {', '.join(missing)}"),
+        (int(queries.numbers[0]) == number, "it is the query itself"),
+        (not features, f"it has no vector of {', '.join(missing)}"),
         *((not met, f"it does not meet {label}") for label, met in filters.items()),
-        *((narrowing and not parts, f"its text has no {word!r}") for word, parts in words.items()),
+        *(
+            (request.narrowing is not None and not parts, f"its text has no {word!r}")
+            for word, parts in words.items()
+        ),
         (
-            limit is not None and distance is not None and distance > limit,
-            f"its distance {distance} is above the limit {limit}",
+            limit is not None and weighted is not None and weighted > limit,
+            f"its distance {weighted} is above the limit {limit}",
         ),
         (
             bool(features) and not any(feature.candidate for feature in features.values()),
-            "it lies in none of the buckets looked into; a higher recall would look into more",
+            "it lies in none of the buckets that were probed; a higher recall would probe more",
         ),
-        (len(hits) == k, f"{k} others come before it"),
+        (hits == request.k, f"{hits} others come before it"),
     ]
     failing = next((reason for fails, reason in reasons if fails), "other sources come before it")
     return Explanation(
         id=source.id,
         is_hit=rank is not None,
         rank=rank,
-        verdict=f"It is hit {rank} of {len(hits)}." if rank else f"It is not a hit: {failing}.",
-        distance=distance,
+        verdict=f"It is hit {rank} of {hits}." if rank else f"It is not a hit: {failing}.",
+        distance=weighted,
         limit=limit,
-        last_distance=hits[-1].distance if hits else None,
+        last_distance=float(rankings.distances[0, hits - 1]) if hits else None,
         filters=filters,
         words=words,
         features=features,
         missing_features=missing,
     )
+
+
+def _number_of(catalogue: Catalogue, id_or_path: str) -> int:
+    number = catalogue.numbers([id_or_path]).get(id_or_path)
+    if number is None and id_or_path:
+        number = next((place.number for place in catalogue.places([os.path.abspath(id_or_path)])), None)
+    if number is None:
+        raise UnknownIdError(f"{id_or_path!r} is neither the id nor the path of a source (lookalike list)")
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -20,14 +21,17 @@ class Hit:
 
     Attributes:
         id: the source's id.
-        path: one place where the source lies: a file, or `FILE#ROW`; None for vectors that came without one.
-        distance: weighted mean of the features' distances; the smaller, the more alike.
-        features: the exact distance in each feature that was searched.
+        path: one place where the source lies: a file, or `FILE#ROW`; None for vectors that came without one. Of
+            several files, one that is there.
+        distance: weighted mean of the features' distances; the smaller, the more alike. NaN where words alone were
+            asked for.
+        features: the exact distance in each feature that was searched and that the source has.
         text_score: how well the words match (BM25, the higher the better); None without words, or where a
             blended search found the source by its looks alone.
         metadata: what is known of the source.
         places: every place where the source lies.
         pixels: width x height of a picture; 0 for other vectors.
+        exists: whether the file at `path` is there; always so for rows, and for what has no place.
     """
 
     id: str
@@ -38,6 +42,7 @@ class Hit:
     metadata: Mapping[str, Any]
     places: tuple[str, ...] = ()
     pixels: int = 0
+    exists: bool = True
 
     @property
     def title(self) -> str | None:
@@ -52,7 +57,8 @@ class Hit:
         return {
             "id": self.id,
             "path": self.path,
-            "distance": self.distance,
+            "exists": self.exists,
+            "distance": None if math.isnan(self.distance) else self.distance,
             "features": dict(self.features),
             "text_score": self.text_score,
             "metadata": dict(self.metadata),
@@ -63,12 +69,21 @@ class Hit:
 class Hits(Sequence[Hit]):
     """The hits of one query, the most alike first.
 
-    It is a sequence of `Hit`; notebooks show it with thumbnails. `query_pixels` is as `Hit.pixels`.
+    It is a sequence of `Hit`; notebooks show it with thumbnails.
+
+    Attributes:
+        hits: the hits.
+        query: what was asked, as JSON has it.
+        query_pixels: as `Hit.pixels`, of the query.
+        itself: the query's own source, where it is a stored one; it is not among the hits.
+        notes: what should be known of the answer, a sentence each, such as that some sources lack a feature.
     """
 
-    hits: tuple[Hit, ...]
+    hits: Sequence[Hit]
     query: Mapping[str, Any] = field(default_factory=dict)
     query_pixels: int = 0
+    itself: Hit | None = None
+    notes: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -76,7 +91,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Hits: ...
     def __getitem__(self, index: int | slice) -> Hit | Hits:
         if isinstance(index, slice):
-            return Hits(self.hits[index], self.query, self.query_pixels)
+            return Hits(self.hits[index], self.query, self.query_pixels, self.itself, self.notes)
         return self.hits[index]
 
     def __len__(self) -> int:
@@ -86,8 +101,12 @@ class Hits(Sequence[Hit]):
         return iter(self.hits)
 
     def to_json(self) -> dict[str, Any]:
-        """Return query and hits as the command line prints them under `--json`."""
-        return {"query": dict(self.query), "hits": [hit.to_json() for hit in self.hits]}
+        """Return query, notes and hits as the command line prints them under `--json`."""
+        return {
+            "query": dict(self.query),
+            "notes": list(self.notes),
+            "hits": [hit.to_json() for hit in self.hits],
+        }
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a data frame with a row a hit: id, path, distance, text_score, each feature, each metadata field.

@@ -1,149 +1,193 @@
 """The indexes of a collection, one a feature, derived from the catalogue and kept up with it.
 
-An index carries the stamp of the catalogue's state that it has seen.
+An index carries the stamp of the catalogue's state that it has seen. A search asks for the indexes of the very state
+that it reads; whoever finds one behind brings it up to date, one thread at a time, and the others wait for that.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-from contextlib import suppress
-from pathlib import Path
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.collection.lock import writer_lock
-from lookalike.errors import CollectionError, CollectionLockedError, IndexFormatError
-from lookalike.index import Index
-from lookalike.index.io.array_directory import MANIFEST
+from lookalike.collection.backends import Backend
+from lookalike.errors import (
+    CollectionDamagedError,
+    CollectionLockedError,
+    IndexFormatError,
+    LookalikeError,
+)
+from lookalike.index import IndexView, VectorIndex
 
 log = logging.getLogger(__name__)
-
-SCAN_BELOW = 10_000
-"""With fewer rows of a feature every row is compared, exactly: a process that asks once would load the kernels for
-longer than it scans."""
 
 REBUILD_SHARE = 0.5
 """If this share of the index or more is new, it is built anew, which needs no memory for the new rows."""
 
 
+class OvertakenError(Exception):
+    """The index has seen a later state than the one that is read; read anew."""
+
+
+@dataclass
+class _Held:
+    """The index of one feature in this process."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Held by the thread that opens it or brings it up to date."""
+    index: VectorIndex | None = None
+    kind: tuple[int, str] | None = None
+    """Which feature of that name, and what kind of index, `index` is of."""
+
+
 class Indexes:
-    """Opens the index of a feature, caught up with the catalogue; builds it if there is none or it is damaged."""
+    """Gives the index of a feature as of one state of the catalogue; builds it if there is none or it is damaged."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue) -> None:
-        self._collection = folder
-        self._folder = folder / "indexes"
+    def __init__(self, backend: Backend, catalogue: Catalogue) -> None:
+        self._backend = backend
         self._catalogue = catalogue
-        self._open: dict[str, Index] = {}
-        self._temporary: list[tempfile.TemporaryDirectory[str]] = []
+        self._held: dict[str, _Held] = {}
 
-    def folder_of(self, feature: str) -> Path:
-        """Return where the index of `feature` lies."""
-        return self._folder / feature
+    def views(
+        self, snapshot: Catalogue, stamp: int, features: Mapping[str, FeatureRecord]
+    ) -> dict[str, IndexView]:
+        """Return the indexes of `features` as of the state that `snapshot` reads, whose stamp is `stamp`.
 
-    def get(self, feature: FeatureRecord) -> Index:
-        """Return the index of `feature` with everything that the catalogue holds now.
+        One that had to be built is published, so that this is done once; unless somebody else is writing to the
+        collection, who will do it then. One that was only behind is published by the next write.
 
-        One that had to be built is saved, so that this is done once; unless somebody else is writing to the
-        collection, who will do it then. One that was only behind is saved by the next write.
+        Raises:
+            OvertakenError: another thread has brought one of them up to a later state meanwhile.
         """
-        index = self._usable(feature)
-        if index is not None:
-            self._catch_up(index, feature)
-            return index
-        with suppress(CollectionLockedError, CollectionError), writer_lock(self._collection, "search"):
-            return self.build(feature)
-        temporary = tempfile.TemporaryDirectory(prefix="lookalike-")
-        self._temporary.append(temporary)
-        return self._build(feature, Path(temporary.name) / feature.name)
+        return {name: self._view(snapshot, stamp, feature) for name, feature in features.items()}
 
-    def update(self, feature: FeatureRecord) -> Index:
-        """Bring the index of `feature` up to date, and save it. Needs the writer lock."""
-        index = self._usable(feature)
-        if index is None:
-            return self.build(feature)
-        self._catch_up(index, feature)
-        index.save(self.folder_of(feature.name))
-        return index
+    def hold(self, names: Iterable[str]) -> ExitStack:
+        """Return a context in which no other thread brings the indexes of these features up to date."""
+        held = ExitStack()
+        for name in sorted(names):
+            held.enter_context(self._slot(name).lock)
+        return held
 
-    def build(self, feature: FeatureRecord) -> Index:
-        """Build the index of `feature` from the catalogue, and save it. Needs the writer lock."""
-        folder = self.folder_of(feature.name)
-        try:
-            folder.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise CollectionError(
-                f"{folder.parent}: the indexes cannot be kept there ({error.strerror}); make it a folder"
-            ) from None
-        try:
-            return self._build(feature, folder)
-        except IndexFormatError:  # what lies there is no index
-            self.drop(feature.name)
-            return self._build(feature, folder)
+    def update(self, feature: FeatureRecord) -> None:
+        """Bring the index of `feature` up to date, and publish it. Needs the writer lock."""
+        slot = self._slot(feature.name)
+        with slot.lock, self._catalogue.snapshot() as snapshot:
+            index = self._current(slot, snapshot, snapshot.stamp(), feature)
+            if index is None:
+                self._build(slot, snapshot, feature)
+            else:
+                index.publish()
+
+    def build(self, feature: FeatureRecord) -> VectorIndex:
+        """Build the index of `feature` from the catalogue, and publish it. Needs the writer lock."""
+        slot = self._slot(feature.name)
+        with slot.lock, self._catalogue.snapshot() as snapshot:
+            return self._build(slot, snapshot, feature)
 
     def drop(self, feature: str) -> None:
         """Delete the index of `feature`. Needs the writer lock."""
-        self._open.pop(feature, None)
-        shutil.rmtree(self.folder_of(feature), ignore_errors=True)
+        slot = self._slot(feature)
+        with slot.lock:
+            slot.index = None
+            self._backend.drop_index(feature)
 
     def close(self) -> None:
         """Let go of all indexes."""
-        self._open.clear()
-        while self._temporary:
-            self._temporary.pop().cleanup()
+        for slot in self._held.values():
+            with slot.lock:
+                slot.index = None
+        self._backend.close()
 
-    def _usable(self, feature: FeatureRecord) -> Index | None:
-        """Return the index as it was opened or saved last, if it is worth catching up.
+    def _slot(self, feature: str) -> _Held:
+        return self._held.setdefault(feature, _Held())
 
-        It is not if it is of another feature of that name, or saw a state that this catalogue never had: a catalogue
-        may be restored from a copy, and the indexes not.
+    def _view(self, snapshot: Catalogue, stamp: int, feature: FeatureRecord) -> IndexView:
+        slot = self._slot(feature.name)
+        if slot.index is not None:
+            view = slot.index.view()
+            if view.stamp == stamp:
+                return view
+        with slot.lock:
+            index = self._current(slot, snapshot, stamp, feature) or self._build_for_search(
+                slot, snapshot, feature
+            )
+            return index.view()
+
+    def _current(
+        self, slot: _Held, snapshot: Catalogue, stamp: int, feature: FeatureRecord
+    ) -> VectorIndex | None:
+        """Return the index, brought up to the state that `snapshot` reads; None where it should be built anew.
+
+        It should if it is of another feature of that name, or saw a state that this catalogue never had (a catalogue
+        may be restored from a copy, and the indexes not), or lacks too much.
         """
-        index = self._open.get(feature.name)
+        if slot.index is None or slot.kind != _kind(feature):
+            slot.index, slot.kind = self._opened(feature), _kind(feature)
+        index = slot.index
         if index is None:
-            index = self._read(feature.name)
-        if index is None or (index.dimension, index.metric) != (feature.dimension, feature.metric):
             return None
-        seen = self._catalogue.generation_of(index.stamp)
-        if seen is None or seen < feature.generation:
+        if index.stamp == stamp:
+            return index
+        seen = snapshot.generation_of(index.stamp)
+        if seen is None and self._catalogue.generation_of(index.stamp) is not None:
+            raise OvertakenError
+        if seen is None or seen < feature.generation or not _catch_up(index, snapshot, stamp, feature, seen):
+            slot.index = None  # which other threads may be searching still
             return None
-        if self._catalogue.count(feature.name) > (1 + REBUILD_SHARE) * len(index):
-            return None
-        self._open[feature.name] = index
         return index
 
-    def _read(self, feature: str) -> Index | None:
-        folder = self.folder_of(feature)
-        if not (folder / MANIFEST).exists():  # none was finished yet
-            return None
+    def _opened(self, feature: FeatureRecord) -> VectorIndex | None:
         try:
-            return Index.open(folder)
+            return self._backend.open_index(feature)
         except IndexFormatError as error:
             log.warning("%s; it is built anew from the catalogue", error)
             return None
 
-    def _build(self, feature: FeatureRecord, folder: Path) -> Index:
-        stamp = self._catalogue.stamp()  # before the reading: what is written meanwhile is then seen again
-        index = Index.build_from_blocks(
-            self._catalogue.changes(feature.name),
-            folder,
-            dimension=feature.dimension,
-            metric=feature.metric,
-            scan_below=SCAN_BELOW,
-            stamp=stamp,
+    def _build_for_search(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> VectorIndex:
+        """Build an index amid a search, which is answered whether or not the index can be kept."""
+        try:
+            with self._backend.writing("search"):
+                return self._build(slot, snapshot, feature)
+        except CollectionDamagedError:
+            raise
+        except CollectionLockedError:
+            pass  # whoever holds the lock publishes one
+        except LookalikeError as error:  # no room for it, or the folder may not be written
+            log.warning("%s; the index is built for this process only", error)
+        blocks = snapshot.changes(feature.name)
+        return _keep(
+            slot, feature, self._backend.build_private_index(feature, blocks, stamp=snapshot.stamp())
         )
-        self._open[feature.name] = index
-        return index
 
-    def _catch_up(self, index: Index, feature: FeatureRecord) -> None:
-        stamp = self._catalogue.stamp()
-        seen = self._catalogue.generation_of(index.stamp)
-        if seen is None or stamp == index.stamp:
-            return
-        changes = list(self._catalogue.changes(feature.name, seen))
-        numbers = np.concatenate([np.empty(0, dtype=np.int64), *(numbers for numbers, _ in changes)])
-        vectors = np.concatenate(
-            [np.empty((0, feature.dimension), dtype=np.float32), *(vectors for _, vectors in changes)]
-        )
-        index.update(self._catalogue.removed_after(seen), numbers, vectors, stamp=stamp)
+    def _build(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> VectorIndex:
+        blocks = snapshot.changes(feature.name)
+        return _keep(slot, feature, self._backend.build_index(feature, blocks, stamp=snapshot.stamp()))
+
+
+def _kind(feature: FeatureRecord) -> tuple[int, str]:
+    return feature.generation, repr(feature.index)
+
+
+def _keep(slot: _Held, feature: FeatureRecord, index: VectorIndex) -> VectorIndex:
+    slot.index, slot.kind = index, _kind(feature)
+    return index
+
+
+def _catch_up(index: VectorIndex, snapshot: Catalogue, stamp: int, feature: FeatureRecord, seen: int) -> bool:
+    """Bring an index that saw the write number `seen` up to the state of `snapshot`; False where that is too much."""
+    numbers, vectors = [np.empty(0, dtype=np.int64)], [np.empty((0, feature.dimension), dtype=np.float32)]
+    rows = 0
+    for block_numbers, block in snapshot.changes(feature.name, seen):
+        rows += len(block)
+        if rows > REBUILD_SHARE * len(index):
+            return False
+        numbers.append(block_numbers)
+        vectors.append(block)
+    removed = snapshot.removed_after(seen)
+    index.update(removed, np.concatenate(numbers), np.concatenate(vectors), stamp=stamp)
+    return True

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from lookalike.catalogue import Catalogue
-from lookalike.collection.indexes import Indexes
+from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.collection.backends import Backend
+from lookalike.index import IndexView
 
 
-def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, Any]:
+def describe(
+    backend: Backend,
+    catalogue: Catalogue,
+    features: Mapping[str, FeatureRecord],
+    indexes: Mapping[str, IndexView],
+) -> dict[str, Any]:
     """Return counts, sizes, features, families and bucket statistics."""
     statistics = catalogue.statistics()
     return {
-        "folder": str(folder),
+        "folder": backend.location,
         "created": catalogue.created_at,
         "generation": catalogue.generation(),
         "sources": statistics.sources,
         "pictures": statistics.pictures,
         "places": statistics.places,
         "catalogue_bytes": statistics.file_bytes,
-        "index_bytes": _bytes_in(folder / "indexes"),
+        "index_bytes": backend.index_bytes(),
         "features": {
             name: {
                 "extractor": feature.extractor,
@@ -32,13 +36,9 @@ def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, 
                 "version": feature.version,
                 "model": feature.model_hash or None,
                 "vectors": statistics.vectors.get(name, 0),
-                "index": {
-                    key: value
-                    for key, value in asdict(indexes.get(feature).stats()).items()
-                    if value is not None and value != ()
-                },
+                "index": describe_index(feature, indexes[name]),
             }
-            for name, feature in catalogue.features().items()
+            for name, feature in features.items()
         },
         "metadata": {
             name: {"count": field.count, "types": list(field.kinds), "examples": list(field.examples)}
@@ -47,11 +47,7 @@ def describe(folder: Path, catalogue: Catalogue, indexes: Indexes) -> dict[str, 
     }
 
 
-def _bytes_in(folder: Path) -> int:
-    """Return the size of the files in a folder, of which another process may take some away meanwhile."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(parent, name)).st_size
-    return total
+def describe_index(feature: FeatureRecord, index: IndexView) -> dict[str, Any]:
+    """Return which kind of index was chosen for a feature, and what it says of itself."""
+    told = {key: value for key, value in asdict(index.stats()).items() if value not in (None, (), {})}
+    return {"chosen": feature.index.get("family", "learned"), **told}

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from lookalike.arguments import as_count, as_finite, check_text
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arguments import as_count, check_text
 from lookalike.catalogue import Catalogue, Problem, Source
-from lookalike.collection import explain as explaining
-from lookalike.collection import search as searching
-from lookalike.collection.filters import Filters, as_where, labelled
+from lookalike.collection.backends import Backend, FolderBackend
+from lookalike.collection.explain import Explanation
+from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes
-from lookalike.collection.query import Query, resolve
+from lookalike.collection.info import describe
+from lookalike.collection.paths import as_path
+from lookalike.collection.query import Asked, Query, as_query, guess
+from lookalike.collection.request import SearchRequest
+from lookalike.collection.searcher import Searcher
 from lookalike.collection.verify import verify_collection
-from lookalike.errors import CollectionMissingError, OptionError, UnknownIdError
-from lookalike.images.decode import MAX_PIXELS
-
-CATALOGUE = "catalogue.sqlite"
+from lookalike.errors import CollectionError, InputError, OptionError
+from lookalike.images import MAX_PIXELS
 
 
 class Reader:
     """The half of a collection that changes nothing; `Collection` adds the other."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue) -> None:
-        self._folder = folder
+    def __init__(self, backend: Backend, catalogue: Catalogue) -> None:
+        self._backend = backend
         self._catalogue = catalogue
-        self._indexes = Indexes(folder, catalogue)
+        self._indexes = Indexes(backend, catalogue)
+        self._searcher = Searcher(catalogue, self._indexes)
+        self._closed = False
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Self:
@@ -40,15 +46,12 @@ class Reader:
             CollectionVersionError: it was made by a newer version of Lookalike.
             CollectionDamagedError: its catalogue cannot be read.
         """
-        path = Path(folder)
-        if not os.path.isfile(path / CATALOGUE):
-            raise CollectionMissingError(
-                f"there is no collection in {path}; make one with lookalike add, or name another with -c"
-            )
-        return cls(path, Catalogue.open(path / CATALOGUE))
+        backend = FolderBackend(as_path(folder, "folder"))
+        return cls(backend, backend.open_catalogue())
 
     def close(self) -> None:
-        """Close the collection. Closing twice does no harm."""
+        """Close the collection, which stays closed. Closing twice does no harm."""
+        self._closed = True
         self._indexes.close()
         self._catalogue.close()
 
@@ -60,18 +63,23 @@ class Reader:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise InputError(
+            f"the collection {self._backend.location} cannot be pickled or copied; open it where it is needed"
+        )
+
     def __len__(self) -> int:
         """Number of sources."""
-        return self._catalogue.count()
+        return self._open_catalogue.count()
 
     @property
-    def folder(self) -> Path:
-        """Where the collection lies."""
-        return self._folder
+    def location(self) -> str:
+        """Where the collection lives: its folder."""
+        return self._backend.location
 
     def search(
         self,
-        query: Query,
+        query: Asked | str | None = None,
         *,
         k: int = 10,
         text: str | None = None,
@@ -84,13 +92,16 @@ class Reader:
         """Find the `k` sources that look most like `query`.
 
         Args:
-            query: a picture's path or bytes, a source's id (which is then left out of the hits), a row of a vector
-                file as in "features.h5#17", a vector, or a mapping of features to vectors.
+            query: a picture's path or bytes, a source's id, a row of a vector file as in "features.h5#17", a vector, or
+                a mapping of features to vectors. A string is an id where there is such a source, else a row or a path;
+                pass a `SourceQuery` where it must not open a file. A source that is asked for by its id, or by the path
+                of its unchanged file, is left out of the hits. Without a query, sources are ranked by `text` alone.
             text: only sources whose title, description, tags or other metadata have all these words; with `blend`
                 they weigh in by reciprocal-rank fusion instead.
             where: only sources whose metadata fits. A filter costs no recall: k hits come back if k exist.
             features: which features to compare, and how much each weighs; by default all that the query has,
-                equally. The distance of a hit is their weighted mean.
+                equally. The distance of a hit is their weighted mean. A source that lacks some of them is compared by
+                those that it has, brought to the same scale; `Hits.notes` says how many do.
             max_distance: farther sources are left out.
             max_pixels: a picture with more is refused.
 
@@ -98,49 +109,66 @@ class Reader:
             PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
             MetadataError.
         """
-        k = as_count(k, "k", least=1)
-        if max_distance is not None:
-            max_distance = as_finite(max_distance, "max_distance")
-        max_pixels = as_count(max_pixels, "max_pixels", least=1)
-        check_text(text)
-        if blend and text is None:
-            raise OptionError("blend needs text: the words that are to weigh in")
-        filters = as_where(where)
-        records = self._catalogue.features()
-        resolved, weights = resolve(query, self._catalogue, records, features, max_pixels)
-        described = {
-            **resolved.described,
-            "text": text,
-            "where": list(labelled(where)),
-            "features": weights,
-            "k": k,
-            "max_distance": max_distance,
-            "blend": blend,
-        }
-        for attempt in range(3):
-            try:
-                indexes = {name: self._indexes.get(records[name]) for name in weights}
-                ranking = searching.rank(
-                    self._catalogue,
-                    indexes,
-                    resolved,
-                    weights,
-                    k,
-                    text=text,
-                    where=filters,
-                    max_distance=max_distance,
-                    blend=blend,
-                )
-                hits = searching.hits_of(self._catalogue, indexes, resolved, ranking, text=text)
-                return Hits(hits, described, resolved.pixels)
-            except UnknownIdError:  # removed by another process since the index was read
-                if attempt == 2:
-                    raise
-        raise AssertionError("the loop returns or raises")
+        request = SearchRequest.of(
+            k=k,
+            text=text,
+            where=where,
+            features=features,
+            blend=blend,
+            max_distance=max_distance,
+            max_pixels=max_pixels,
+        )
+        if query is None:
+            self._check_open()
+            return self._searcher.answer_words(request)
+        return self.answer([self.parse(query) if isinstance(query, str) else as_query(query)], request)[0]
+
+    def search_many(
+        self,
+        queries: Iterable[Asked],
+        *,
+        k: int = 10,
+        text: str | None = None,
+        where: Filters = None,
+        features: Mapping[str, float] | None = None,
+        blend: bool = False,
+        max_distance: float | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> list[Hits]:
+        """Find what looks most like each of `queries`: with one call of an index and one of the catalogue for all.
+
+        Args:
+            queries: as in `search`, but for strings; or an array (q, d), a vector a query. A `SourceQuery` is an id.
+
+        The other arguments, and the errors, are those of `search`; one query that cannot be used fails them all.
+        """
+        request = SearchRequest.of(
+            k=k,
+            text=text,
+            where=where,
+            features=features,
+            blend=blend,
+            max_distance=max_distance,
+            max_pixels=max_pixels,
+        )
+        if isinstance(queries, str | bytes | Mapping) or not isinstance(queries, Iterable):
+            raise OptionError(f"queries is of type {type(queries).__name__}; give a list of queries")
+        if isinstance(queries, np.ndarray) and queries.ndim == 2:
+            return self.answer(queries, request)
+        return self.answer([as_query(query) for query in queries], request)
+
+    def parse(self, text: str) -> Query:
+        """Return what a word that a person typed stands for: an id, a row of a vector file, or a picture's path."""
+        return guess(text, is_stored=text in self._open_catalogue.numbers([text]))
+
+    def answer(self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest) -> list[Hits]:
+        """Answer typed queries, or the rows of an array (q, d), all from one state of the collection; see `search`."""
+        self._check_open()
+        return self._searcher.answer(queries, request)
 
     def explain(
         self,
-        query: Query,
+        query: Asked | str,
         id_: str,
         *,
         k: int = 10,
@@ -150,18 +178,13 @@ class Reader:
         blend: bool = False,
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
-    ) -> explaining.Explanation:
+    ) -> Explanation:
         """Tell why the source `id_` (an id or the path of one of its files) is, or is not, among the hits.
 
         The other arguments are those of `search`, whose errors it also raises; UnknownIdError if there is no such
         source.
         """
-        number = self._number_of(id_)
-        (source,) = self._catalogue.sources([number])
-        records = self._catalogue.features()
-        resolved, weights = resolve(query, self._catalogue, records, features, max_pixels)
-        hits = self.search(
-            query,
+        request = SearchRequest.of(
             k=k,
             text=text,
             where=where,
@@ -170,19 +193,11 @@ class Reader:
             max_distance=max_distance,
             max_pixels=max_pixels,
         )
-        indexes = {name: self._indexes.get(records[name]) for name in weights}
-        return explaining.explanation(
-            source,
-            hits,
-            resolved,
-            indexes,
-            weights,
-            filters={label: part.matches(source.metadata) for label, part in labelled(where).items()},
-            words={} if text is None else self._catalogue.text_matches(text, number),
-            narrowing=not blend,
-            limit=max_distance,
-            k=k,
-        )
+        if not isinstance(id_, str):
+            raise OptionError(f"the source is {id_!r}; give its id or the path of a file, as a string")
+        asked = self.parse(query) if isinstance(query, str) else as_query(query)
+        self._check_open()
+        return self._searcher.explain(asked, id_, request)
 
     def list(
         self, *, text: str | None = None, where: Filters = None, limit: int | None = None
@@ -195,27 +210,28 @@ class Reader:
         check_text(text)
         if limit is not None:
             limit = as_count(limit, "limit", least=0)
-        return self._catalogue.iterate(as_where(where), text, limit)
+        return self._open_catalogue.iterate(as_where(where), text, limit)
+
+    def unmet(self, where: Filters) -> tuple[str, ...]:
+        """Return a sentence for each filter that no source meets, with the nearest values that there are."""
+        filters = as_where(where)
+        return () if filters is None else tuple(self._open_catalogue.unmet(filters))
 
     def info(self) -> dict[str, Any]:
         """Return counts, sizes, features, families and bucket statistics, as JSON has them."""
-        from lookalike.collection.info import describe
-
-        return describe(self._folder, self._catalogue, self._indexes)
+        self._check_open()
+        with self._searcher.indexes() as (catalogue, features, indexes):
+            return describe(self._backend, catalogue, features, indexes)
 
     def verify(self) -> Iterator[Problem]:
         """Look for damage in the catalogue, the indexes and the files, one problem at a time."""
-        return verify_collection(self._catalogue, self._indexes)
+        return verify_collection(self._open_catalogue, self._backend)
 
-    def _number_of(self, id_or_path: str) -> int:
-        if not isinstance(id_or_path, str):
-            raise OptionError(f"the source is {id_or_path!r}; give its id or the path of a file, as a string")
-        number = self._catalogue.numbers([id_or_path]).get(id_or_path)
-        if number is None:
-            for place in self._catalogue.places([os.path.abspath(id_or_path)]):
-                number = place.number
-        if number is None:
-            raise UnknownIdError(
-                f"{id_or_path!r} is neither the id nor the path of a source (lookalike list)"
-            )
-        return number
+    @property
+    def _open_catalogue(self) -> Catalogue:
+        self._check_open()
+        return self._catalogue
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise CollectionError(f"the collection {self.location} is closed; open it again")

@@ -1,17 +1,23 @@
-"""Search: filters as allow-lists, several features as one distance, words that narrow or weigh in."""
+"""Ranking: filters as allow-lists, several features as one distance, words that narrow or weigh in.
+
+Queries are ranked together, so that an index is asked once for all of them. All of it is about one state: that of the
+catalogue's snapshot, and of the views of the indexes that are as of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64
-from lookalike.catalogue import Catalogue, Where
-from lookalike.collection.hits import Hit
-from lookalike.collection.query import ResolvedQuery
-from lookalike.index import Index
+from lookalike.arrays import Float64, Int64
+from lookalike.catalogue import Catalogue
+from lookalike.collection.rankings import Rankings
+from lookalike.collection.request import SearchRequest
+from lookalike.collection.resolve import ResolvedQueries
+from lookalike.collection.weighing import Weighing
+from lookalike.index import IndexView
 
 RANK_OFFSET = 60
 """The constant of reciprocal-rank fusion; 60 is that of Cormack, Clarke and Buettcher (SIGIR 2009)."""
@@ -20,170 +26,126 @@ BLEND_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """Sources by number, the best first, with the weighted distance of each."""
+class Searched:
+    """What is searched: one state of a collection, and how much each feature weighs."""
 
-    numbers: Int64
-    distances: Float32
+    catalogue: Catalogue
+    indexes: Mapping[str, IndexView]
+    weights: Mapping[str, float]
+    lacking: Mapping[str, int]
+    """How many sources that have one of the features lack each of them."""
+    sample: Int64 | None
+    """Some sources that have all features, where others lack some."""
 
-    def without(self, number: int | None, k: int) -> Ranking:
-        """Return the first `k` that are not `number`."""
-        kept = np.flatnonzero(self.numbers != (-1 if number is None else number))[:k]
-        return Ranking(self.numbers[kept], self.distances[kept])
+    def weighing(self, queries: ResolvedQueries, row: int) -> Weighing:
+        """Return how sources are compared with one of the queries."""
+        vectors = {name: rows[row] for name, rows in queries.vectors.items()}
+        return Weighing.of(self.indexes, vectors, self.weights, self.sample)
 
 
-def rank(
-    catalogue: Catalogue,
-    indexes: Mapping[str, Index],
-    query: ResolvedQuery,
-    weights: Mapping[str, float],
-    k: int,
-    *,
-    text: str | None,
-    where: Where | None,
-    max_distance: float | None,
-    blend: bool,
-) -> Ranking:
-    """Return the k best sources for a query, as `Collection.search` defines it."""
-    k = min(k, max(1, *(len(index) for index in indexes.values())))  # room is made for k
-    narrowing = None if blend else text
+def rank(searched: Searched, queries: ResolvedQueries, request: SearchRequest) -> Rankings:
+    """Return the k best sources for each query, as `Collection.search` defines it."""
     allow = None
-    if where is not None or narrowing is not None:
-        allow = catalogue.select(where, narrowing)
-    wanted = k if query.number is None else k + 1  # a stored source is not its own hit
-    if blend and text is not None:
-        ranking = blended(
-            catalogue, indexes, query, weights, wanted, text=text, allow=allow, max_distance=max_distance
-        )
+    if request.filters or request.narrowing is not None:
+        allow = searched.catalogue.select(request.where, request.narrowing)
+    most = sum(len(index) for index in searched.indexes.values())
+    k = min(request.k, max(1, most))  # room is made for k
+    stored = bool((queries.numbers >= 0).any())
+    wanted = k + stored  # a stored source is not its own hit
+    if request.blend and request.text is not None:
+        rankings = _blended(searched, queries, wanted, request.text, allow, request.max_distance)
     else:
-        ranking = nearest(indexes, query, weights, wanted, allow=allow, max_distance=max_distance)
-    return ranking.without(query.number, k)
+        rankings = _nearest(searched, queries, wanted, allow, request.max_distance)
+    return rankings.without(queries.numbers, k) if stored else rankings
 
 
-def nearest(
-    indexes: Mapping[str, Index],
-    query: ResolvedQuery,
-    weights: Mapping[str, float],
+def rank_by_words(catalogue: Catalogue, request: SearchRequest) -> Rankings:
+    """Return the k sources that match the words best."""
+    assert request.text is not None
+    allow = None if request.where is None else catalogue.select(request.where)
+    numbers, _ = catalogue.text_scores(request.text, allow, limit=request.k)
+    return Rankings(numbers[np.newaxis], np.full((1, len(numbers)), np.nan, dtype=np.float32), {})
+
+
+def _nearest(
+    searched: Searched,
+    queries: ResolvedQueries,
     k: int,
-    *,
     allow: Int64 | None,
     max_distance: float | None,
-) -> Ranking:
-    """Return the k sources with the smallest weighted mean of the features' distances; equal ones by number.
+) -> Rankings:
+    """Return for each query the k sources with the smallest weighted distance; equal ones by number.
 
     With several features this is the threshold algorithm of Fagin, Lotem and Naor (PODS 2001): the lists of all
-    features are read deeper and deeper until no unseen source can be closer than the k-th seen. Sources without
-    one of the features are not found. Deviation: lists are read in doubling batches, not row by row.
+    features are read deeper and deeper until no unseen source can be closer than the k-th seen. Deviations: lists are
+    read in batches that grow fourfold, not row by row; and a source may lack features, see `Weighing`.
     """
-    if len(indexes) == 1:
-        ((name, index),) = indexes.items()
-        ids, distances = index.search(
-            query.vectors[name][np.newaxis], k, allow=allow, max_distance=max_distance
-        )
-        found = ids[0] >= 0
-        return Ranking(ids[0][found], distances[0][found])
-    rows = min(len(index) for index in indexes.values()) if allow is None else len(allow)
-    depth = max(4 * k, 64)
-    while True:
+    if len(searched.indexes) == 1:
+        ((name, index),) = searched.indexes.items()
+        ids, distances = index.search(queries.vectors[name], k, allow=allow, max_distance=max_distance)
+        return Rankings(ids, distances, {name: distances})
+    weighings = [searched.weighing(queries, row) for row in range(len(queries))]
+    found: dict[int, Rankings] = {}
+    left = np.arange(len(queries))
+    most = max(len(index) for index in searched.indexes.values()) if allow is None else max(1, len(allow))
+    depth = min(max(4 * k, 64), most)
+    while len(left):
         lists = {
-            name: index.search(query.vectors[name][np.newaxis], depth, allow=allow)
-            for name, index in indexes.items()
+            name: index.search(queries.vectors[name][left], depth, allow=allow)
+            for name, index in searched.indexes.items()
         }
-        seen = np.unique(np.concatenate([ids[0][ids[0] >= 0] for ids, _ in lists.values()]))
-        ranking = weighted(indexes, query, weights, seen)
-        # Where a list has ended, what it has not shown does not exist.
-        ended = any(np.isinf(distances[0, -1]) for _, distances in lists.values())
-        threshold = sum(weights[name] * float(distances[0, -1]) for name, (_, distances) in lists.items())
-        if ended or depth >= rows or (len(ranking.numbers) >= k and ranking.distances[k - 1] <= threshold):
-            break
-        depth *= 4
-    kept = slice(0, k) if max_distance is None else np.flatnonzero(ranking.distances <= max_distance)[:k]
-    return Ranking(ranking.numbers[kept], ranking.distances[kept])
+        unfinished = []
+        for place, query in enumerate(left.tolist()):
+            seen = np.unique(np.concatenate([ids[place][ids[place] >= 0] for ids, _ in lists.values()]))
+            ranking = _by_distance(weighings[query], seen)
+            ends = {name: float(distances[place, -1]) for name, (_, distances) in lists.items()}
+            full = ranking.distances.shape[1] >= k
+            if depth >= most or (full and ranking.distances[0, k - 1] <= weighings[query].threshold(ends)):
+                found[query] = ranking.first(k, max_distance)
+            else:
+                unfinished.append(query)
+        left, depth = np.array(unfinished, dtype=np.int64), min(4 * depth, most)
+    return Rankings.of([found[query] for query in range(len(queries))], k)
 
 
-def weighted(
-    indexes: Mapping[str, Index], query: ResolvedQuery, weights: Mapping[str, float], numbers: Int64
-) -> Ranking:
-    """Return those of `numbers` that have all features, by weighted distance."""
-    for index in indexes.values():
-        numbers = numbers[np.isin(numbers, index.ids())]
-    total = np.zeros(len(numbers), dtype=np.float64)
-    for name, index in indexes.items():
-        total += weights[name] * _distances(index, query.vectors[name], numbers)
-    order = np.lexsort((numbers, total))
-    return Ranking(numbers[order], total[order].astype(np.float32))
+def _by_distance(weighing: Weighing, numbers: Int64) -> Rankings:
+    """Return sources that have at least one of the features, by weighted distance, then number."""
+    total, parts = weighing.distances(numbers)
+    order = np.lexsort((numbers, total))[: np.count_nonzero(~np.isnan(total))][np.newaxis]
+    distances = total.astype(np.float32)
+    return Rankings(numbers[order], distances[order], {name: part[order] for name, part in parts.items()})
 
 
-def blended(
-    catalogue: Catalogue,
-    indexes: Mapping[str, Index],
-    query: ResolvedQuery,
-    weights: Mapping[str, float],
+def _blended(
+    searched: Searched,
+    queries: ResolvedQueries,
     k: int,
-    *,
     text: str,
     allow: Int64 | None,
     max_distance: float | None,
-) -> Ranking:
+) -> Rankings:
     """Return the k best by reciprocal-rank fusion of the ranking by looks and the ranking by words.
 
     A source scores 1 / (60 + rank) in each of the rankings that has it, counted from 1.
     """
     depth = max(BLEND_DEPTH, 10 * k)
-    by_looks = nearest(indexes, query, weights, depth, allow=allow, max_distance=max_distance).numbers
-    by_words, _ = catalogue.text_scores(text, allow, limit=depth)
+    by_words, _ = searched.catalogue.text_scores(text, allow, limit=depth)
+    by_looks = _nearest(searched, queries, depth, allow, max_distance)
+    fused: list[Rankings] = []
+    for row in range(len(queries)):
+        near = by_looks.numbers[row]
+        scores = _reciprocal_ranks([near[near >= 0], by_words])
+        weighing = searched.weighing(queries, row)
+        candidates = _by_distance(weighing, np.fromiter(scores, dtype=np.int64, count=len(scores)))
+        score: Float64 = np.array([scores[number] for number in candidates.numbers[0].tolist()])
+        best = np.lexsort((candidates.numbers[0], candidates.distances[0], -score))
+        fused.append(candidates.take(best[np.newaxis]).first(k, max_distance))
+    return Rankings.of(fused, k)
+
+
+def _reciprocal_ranks(rankings: Sequence[Int64]) -> dict[int, float]:
     scores: dict[int, float] = {}
-    for ranking in (by_looks, by_words):
-        for rank, number in enumerate(ranking.tolist(), 1):
+    for numbers in rankings:
+        for rank, number in enumerate(numbers.tolist(), 1):
             scores[number] = scores.get(number, 0.0) + 1 / (RANK_OFFSET + rank)
-    candidates = weighted(indexes, query, weights, np.fromiter(scores, dtype=np.int64, count=len(scores)))
-    score = np.array([scores[number] for number in candidates.numbers.tolist()])
-    near = candidates.distances <= (np.inf if max_distance is None else max_distance)
-    best = np.lexsort((candidates.numbers, candidates.distances, -score))
-    best = best[near[best]][:k]
-    return Ranking(candidates.numbers[best], candidates.distances[best])
-
-
-def hits_of(
-    catalogue: Catalogue,
-    indexes: Mapping[str, Index],
-    query: ResolvedQuery,
-    ranking: Ranking,
-    *,
-    text: str | None,
-) -> tuple[Hit, ...]:
-    """Return the sources of a ranking with all that is known of them."""
-    scores = {}
-    if text is not None and len(ranking.numbers):
-        matched, values = catalogue.text_scores(text, ranking.numbers)
-        scores = dict(zip(matched.tolist(), values.tolist(), strict=True))
-    parts = {
-        name: _distances(index, query.vectors[name], ranking.numbers).tolist()
-        for name, index in indexes.items()
-    }
-    return tuple(
-        Hit(
-            id=source.id,
-            path=source.places[0].path if source.places else None,
-            distance=distance,
-            features={name: distances[row] for name, distances in parts.items()},
-            text_score=scores.get(source.number),
-            metadata=source.metadata,
-            places=tuple(place.path for place in source.places),
-            pixels=(source.width or 0) * (source.height or 0),
-        )
-        for row, (source, distance) in enumerate(
-            zip(catalogue.sources(ranking.numbers), ranking.distances.tolist(), strict=True)
-        )
-    )
-
-
-def _distances(index: Index, query: Float32, numbers: Int64) -> Float32:
-    """Return the exact distance of each of `numbers`, all of which are in the index."""
-    if not len(numbers):
-        return np.empty(0, dtype=np.float32)
-    ids, distances = index.search(query[np.newaxis], len(numbers), allow=numbers, recall=1.0)
-    ranks = np.empty(len(numbers), dtype=np.int64)
-    ranks[np.argsort(numbers)] = np.argsort(ids[0])
-    ordered: Float32 = distances[0][ranks]
-    return ordered
+    return scores

@@ -5,58 +5,70 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from shlex import quote
 
 import numpy as np
 
+from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, StoredLocation
-from lookalike.collection.indexes import Indexes
-from lookalike.errors import IndexFormatError, LookalikeError
-from lookalike.index import Index
-from lookalike.index.io.array_directory import MANIFEST
+from lookalike.collection.backends import Backend
+from lookalike.errors import LookalikeError
+from lookalike.index import VectorIndex
 
 REBUILD = "run lookalike rebuild, which makes the index from the catalogue"
 
 
-def verify_collection(catalogue: Catalogue, indexes: Indexes) -> Iterator[Problem]:
-    """Yield what is wrong, worst first."""
+def verify_collection(catalogue: Catalogue, backend: Backend) -> Iterator[Problem]:
+    """Yield what is wrong, worst first; nothing that is damaged makes it raise."""
     yield from catalogue.verify()
-    for feature in catalogue.features().values():
-        yield from _verify_index(catalogue, indexes, feature)
-    yield from _files(catalogue)
-
-
-def _verify_index(catalogue: Catalogue, indexes: Indexes, feature: FeatureRecord) -> Iterator[Problem]:
-    folder = indexes.folder_of(feature.name)
-    where = f"index {feature.name}"
-    if not (folder / MANIFEST).exists():
-        return  # none was finished yet, which a search mends by itself
     try:
-        index = Index.open(folder, verify=True)
-    except IndexFormatError as error:
+        features = list(catalogue.features().values())
+    except LookalikeError:
+        features = []  # damage of the catalogue, which it has told itself
+    for feature in features:
+        yield from _verify_index(catalogue, backend, feature)
+    with suppress(LookalikeError):
+        yield from _files(catalogue)
+
+
+def _verify_index(catalogue: Catalogue, backend: Backend, feature: FeatureRecord) -> Iterator[Problem]:
+    where = f"index {feature.name}"
+    try:
+        index = backend.open_index(feature, verify=True)
+    except LookalikeError as error:
         yield Problem(str(error), where, REBUILD)
         return
-    if catalogue.generation_of(index.stamp) is None:
-        yield Problem("is not of this catalogue, or of a state before it was restored", where, REBUILD)
-        return
-    if index.stamp != catalogue.stamp():
-        return  # it is behind, which a search mends by itself
+    if index is None:
+        return  # none was finished yet, which a search mends by itself
     try:
-        for numbers, vectors in catalogue.changes(feature.name):
-            known = np.isin(numbers, index.ids())
-            if not known.all():
-                yield Problem(f"lacks {np.count_nonzero(~known)} of {len(numbers)} vectors", where, REBUILD)
-                return
-            if not _same(index, numbers, vectors):
-                yield Problem("holds other vectors than the catalogue", where, REBUILD)
-                return
+        with catalogue.snapshot() as snapshot:
+            problem = _difference(snapshot, index, feature)
     except LookalikeError:
         return  # damage of the catalogue, which it has told itself
-    if len(index) != catalogue.count(feature.name):
-        yield Problem("holds vectors that the catalogue does not have", where, REBUILD)
+    if problem is not None:
+        yield Problem(problem, where, REBUILD)
 
 
-def _same(index: Index, numbers: np.ndarray, vectors: np.ndarray) -> bool:
+def _difference(snapshot: Catalogue, index: VectorIndex, feature: FeatureRecord) -> str | None:
+    """Return how an index differs from the state that it says it has seen; None where it does not."""
+    if snapshot.generation_of(index.stamp) is None:
+        return "is not of this catalogue, or of a state before it was restored"
+    if index.stamp != snapshot.stamp():
+        return None  # it is behind, which a search mends by itself
+    rows = 0
+    for numbers, vectors in snapshot.changes(feature.name):
+        rows += len(numbers)
+        known = index.contains(numbers)
+        if not known.all():
+            return f"lacks {np.count_nonzero(~known)} of {len(numbers)} vectors"
+        if not _same(index, numbers, vectors):
+            return "holds other vectors than the catalogue"
+    return "holds vectors that the catalogue does not have" if len(index) != rows else None
+
+
+def _same(index: VectorIndex, numbers: Int64, vectors: Float32) -> bool:
+    """Return whether the index keeps these vectors under these numbers."""
     kept = index.vectors(numbers)
     if index.metric == "cosine":
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

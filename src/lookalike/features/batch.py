@@ -12,7 +12,8 @@ import numpy.typing as npt
 from lookalike.arrays import Float32
 from lookalike.errors import FeatureError, LookalikeError, PictureError
 from lookalike.features.base import DECODED_SIDE, Extractor
-from lookalike.images.decode import MAX_PIXELS, Decoded, decode
+from lookalike.images import MAX_PIXELS
+from lookalike.images.decode import Decoded, decode
 
 Progress = Callable[[Sequence[int]], None]
 """Is told the places, in its batch, of the pictures that are decoded or extracted next."""

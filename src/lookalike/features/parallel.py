@@ -14,7 +14,7 @@ from lookalike.features.batch import Extracted, Progress, extract_batch
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.features.time_limit import Pictures, Results, extract_within
 from lookalike.features.worker_pool import Batch, WorkerPool, can_start_workers
-from lookalike.images.decode import MAX_PIXELS
+from lookalike.images import MAX_PIXELS
 
 __all__ = ["Extracted", "extract_batch", "extract_stream", "usable_cores"]
 

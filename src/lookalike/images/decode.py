@@ -21,13 +21,11 @@ from lookalike.errors import (
     PictureTooLargeError,
     PictureTruncatedError,
 )
+from lookalike.images import MAX_PIXELS
 from lookalike.images.formats import FORMATS, HEAD_LENGTH, SUFFIXES, install_hint, open_picture, sniff
 from lookalike.images.pixels import to_rgb
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Decoded", "decode"]
-
-MAX_PIXELS = 50_000_000
-"""Pixels that a picture may declare, unless the caller says otherwise."""
+__all__ = ["SUFFIXES", "Decoded", "decode"]
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

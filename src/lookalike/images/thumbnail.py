@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from lookalike.images.decode import MAX_PIXELS, decode
+from lookalike.images import MAX_PIXELS
+from lookalike.images.decode import decode
 
 
 def thumbnail_data_uri(source: bytes | Path, side: int = 160, *, max_pixels: int = MAX_PIXELS) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from lookalike.arrays import Bool, Float32, Int64, Metric
+from lookalike.arrays import Bool, Float32, Int64, Metric, Rows
 from lookalike.index.reports import Explanation, IndexStats
 
 Ids = Sequence[int] | npt.NDArray[Any]
@@ -76,6 +76,14 @@ class IndexView(Protocol):
 
         Raises:
             VectorError: not one vector of the index's dimension, or ids that are not whole numbers from 0.
+        """
+        ...
+
+    def vectors(self, ids: Ids) -> Rows:
+        """Return the rows of these ids as they are kept, (n, d).
+
+        Raises:
+            UnknownIdError: there is no such row.
         """
         ...
 

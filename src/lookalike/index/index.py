@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows
 from lookalike.errors import DuplicateIdError, InputError
-from lookalike.hashing import Family
+from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
 from lookalike.index.build import build_base
 from lookalike.index.compaction import folded, is_due, sinks_for
@@ -200,6 +200,11 @@ class Index:
     def metric(self) -> Metric:
         """How vectors are compared."""
         return self._view.metric
+
+    @property
+    def family(self) -> FamilySpec | None:
+        """The hash family that was asked for; None for learned buckets."""
+        return FamilySpec.of(self._view.options.family)
 
     @property
     def stamp(self) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lookalike.errors import PictureError
-from lookalike.images.decode import MAX_PIXELS
+from lookalike.images import MAX_PIXELS
 from lookalike.images.thumbnail import thumbnail_data_uri
 
 if TYPE_CHECKING:

@@ -1,0 +1,247 @@
+"""Answers typed queries, each batch of them from one state of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Int64
+from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.collection.answer import SourceCache, answers, numbers_of
+from lookalike.collection.explain import Explanation, explanation
+from lookalike.collection.hits import Hits
+from lookalike.collection.indexes import Indexes, OvertakenError
+from lookalike.collection.query import PictureQuery, Query, SourceQuery, VectorQuery
+from lookalike.collection.rankings import Rankings
+from lookalike.collection.request import SearchRequest
+from lookalike.collection.resolve import (
+    Extractors,
+    ResolvedQueries,
+    ResolvedQuery,
+    block,
+    chosen_features,
+    from_catalogue,
+    from_outside,
+    has_all,
+    stored_at,
+    weights_of,
+)
+from lookalike.collection.search import Searched, rank, rank_by_words
+from lookalike.errors import OptionError
+from lookalike.index import IndexView
+
+SAMPLED = 64
+"""Sources that tell how far apart things usually are in a feature."""
+
+Ready = SourceQuery | VectorQuery | ResolvedQuery
+"""A query that takes nothing slow any more, such as a network's pass over a picture."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What has been asked of the state of the catalogue that has this stamp."""
+
+    stamp: int
+    features: Mapping[str, FeatureRecord]
+    lacking: dict[tuple[str, ...], tuple[Mapping[str, int], Int64 | None]] = field(default_factory=dict)
+    """By features: how many sources lack each, and a sample of those that have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Queries that are compared in the same features, what is searched for them, and where they were in the batch."""
+
+    searched: Searched
+    queries: ResolvedQueries
+    places: Sequence[int]
+
+
+class Searcher:
+    """The searches of one open collection; safe for threads."""
+
+    def __init__(self, catalogue: Catalogue, indexes: Indexes) -> None:
+        self._catalogue = catalogue
+        self._indexes = indexes
+        self._extractors = Extractors()
+        self._sources = SourceCache()
+        self._known: State | None = None
+
+    def answer(self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest) -> list[Hits]:
+        """Return the hits of each query, or of each row of an array; see `Collection.search` for what is raised."""
+        found: dict[int, Hits] = {}
+        with self._groups(queries, request) as (state, groups):
+            for group in groups:
+                searched, asked = group.searched, group.queries
+                rankings = rank(searched, asked, request)
+                sources = self._sources.rows(searched.catalogue, state.stamp, numbers_of(asked, rankings))
+                notes = _notes(searched, rankings, request)
+                hits = answers(searched.catalogue, sources, asked, rankings, request, searched.weights, notes)
+                found.update(zip(group.places, hits, strict=True))
+        return [found[place] for place in range(len(queries))]
+
+    def answer_words(self, request: SearchRequest) -> Hits:
+        """Return the sources that match the request's words best."""
+        if request.text is None:
+            raise OptionError("there is nothing to search for; give a query, text, or both")
+        if request.blend or request.max_distance is not None or request.weights is not None:
+            raise OptionError("blend, max_distance and features need a query to compare with; leave them out")
+        with self._catalogue.snapshot() as catalogue:
+            rankings = rank_by_words(catalogue, request)
+            nothing = ResolvedQueries.of([ResolvedQuery({}, {})], ())
+            sources = self._sources.rows(catalogue, catalogue.stamp(), numbers_of(nothing, rankings))
+            notes = _unmet(catalogue, rankings, request)
+            return answers(catalogue, sources, nothing, rankings, request, {}, notes)[0]
+
+    def explain(self, query: Query, id_or_path: str, request: SearchRequest) -> Explanation:
+        """Tell why a source is, or is not, among the hits of a query."""
+        with self._groups([query], request) as (_, (group,)):
+            rankings = rank(group.searched, group.queries, request)
+            return explanation(group.searched, group.queries, rankings, id_or_path, request)
+
+    @contextmanager
+    def indexes(self) -> Iterator[tuple[Catalogue, Mapping[str, FeatureRecord], Mapping[str, IndexView]]]:
+        """Give catalogue, features and the indexes of all features, as of one state while the body runs."""
+
+        def wanted(
+            catalogue: Catalogue, state: State
+        ) -> tuple[Catalogue, Mapping[str, FeatureRecord], Mapping[str, IndexView]]:
+            return catalogue, state.features, self._indexes.views(catalogue, state.stamp, state.features)
+
+        with self._one_state(wanted) as found:
+            yield found
+
+    @contextmanager
+    def _groups(
+        self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest
+    ) -> Iterator[tuple[State, list[Group]]]:
+        """Give the queries in groups, which stay of one state of the collection while the body runs."""
+        if isinstance(queries, np.ndarray):
+            rows = queries
+
+            def wanted(catalogue: Catalogue, state: State) -> tuple[State, list[Group]]:
+                resolved = block(rows, chosen_features(state.features, request))
+                weights = weights_of(resolved.vectors, request)
+                return state, [Group(self._searched(catalogue, state, weights), resolved, range(len(rows)))]
+
+        else:
+            ready = [self._ready(query, request) for query in queries]
+
+            def wanted(catalogue: Catalogue, state: State) -> tuple[State, list[Group]]:
+                features = chosen_features(state.features, request)
+                alike: dict[tuple[str, ...], list[tuple[int, ResolvedQuery]]] = {}
+                for place, one in enumerate(ready):
+                    query = self._resolved(one, catalogue, features, request)
+                    alike.setdefault(tuple(weights_of(query.vectors, request)), []).append((place, query))
+                return state, [
+                    Group(
+                        self._searched(catalogue, state, weights_of(names, request)),
+                        ResolvedQueries.of([query for _, query in placed], names),
+                        [place for place, _ in placed],
+                    )
+                    for names, placed in alike.items()
+                ]
+
+        with self._one_state(wanted) as groups:
+            yield groups
+
+    @contextmanager
+    def _one_state(self, wanted: Callable[[Catalogue, State], T]) -> Iterator[T]:
+        """Give what `wanted` makes of one state, which is read while the body runs.
+
+        Where another thread has brought an index up to a later state meanwhile, a later state is read; from then on
+        no other thread touches the indexes until this one has them.
+        """
+        names: tuple[str, ...] = ()
+        while True:
+            with ExitStack() as stack:
+                held = stack.enter_context(self._indexes.hold(names))
+                catalogue = stack.enter_context(self._catalogue.snapshot())
+                state = self._state_of(catalogue)
+                try:
+                    made = wanted(catalogue, state)
+                except OvertakenError:
+                    names = tuple(state.features)
+                    continue
+                held.close()
+                yield made
+                return
+
+    def _state_of(self, catalogue: Catalogue) -> State:
+        stamp, known = catalogue.stamp(), self._known
+        if known is None or known.stamp != stamp:
+            known = self._known = State(stamp, catalogue.features())
+        return known
+
+    def _ready(self, query: Query, request: SearchRequest) -> Ready:
+        """Return a query with all done that may take long; what is stored unchanged need not be read again."""
+        if isinstance(query, SourceQuery | VectorQuery):
+            return query
+        with self._catalogue.snapshot() as catalogue:
+            features = chosen_features(self._state_of(catalogue).features, request)
+            own = None
+            if isinstance(query, PictureQuery) and isinstance(query.picture, Path):
+                own = stored_at(query.picture, catalogue)
+                if own is not None and has_all(own, catalogue, features):
+                    return SourceQuery(own, str(query.picture))
+        return replace(from_outside(query, features, request, self._extractors), own=own)
+
+    def _resolved(
+        self,
+        query: Ready,
+        catalogue: Catalogue,
+        features: Mapping[str, FeatureRecord],
+        request: SearchRequest,
+    ) -> ResolvedQuery:
+        if isinstance(query, SourceQuery):
+            return from_catalogue(query, catalogue, features, request)
+        if isinstance(query, VectorQuery):
+            return from_outside(query, features, request, self._extractors)
+        if query.own is None:
+            return query
+        return replace(query, number=catalogue.numbers([query.own]).get(query.own))
+
+    def _searched(self, catalogue: Catalogue, state: State, weights: Mapping[str, float]) -> Searched:
+        indexes = self._indexes.views(
+            catalogue, state.stamp, {name: state.features[name] for name in weights}
+        )
+        lacking, sample = self._lacking(catalogue, state, tuple(sorted(weights)))
+        return Searched(catalogue, indexes, weights, lacking, sample)
+
+    def _lacking(
+        self, catalogue: Catalogue, state: State, names: tuple[str, ...]
+    ) -> tuple[Mapping[str, int], Int64 | None]:
+        if len(names) == 1:
+            return {}, None
+        if names not in state.lacking:
+            counts = {name: count for name, count in catalogue.lacking_counts(names).items() if count}
+            sample = None
+            if counts:
+                complete = catalogue.numbers_with(names)
+                sample = complete[np.linspace(0, len(complete) - 1, min(SAMPLED, len(complete))).astype(int)]
+            state.lacking[names] = counts, sample
+        return state.lacking[names]
+
+
+def _notes(searched: Searched, rankings: Rankings, request: SearchRequest) -> tuple[str, ...]:
+    """Return what should be known of the answers to queries that were searched together."""
+    lacking = (
+        f"{count:,} sources lack {name} and were compared by what they have"
+        if count > 1
+        else f"1 source lacks {name} and was compared by what it has"
+        for name, count in searched.lacking.items()
+    )
+    return (*lacking, *_unmet(searched.catalogue, rankings, request))
+
+
+def _unmet(catalogue: Catalogue, rankings: Rankings, request: SearchRequest) -> tuple[str, ...]:
+    """Return, where filters leave nothing to find, which of them no source meets."""
+    if not request.filters or request.where is None or (rankings.numbers >= 0).any():
+        return ()
+    return tuple(catalogue.unmet(request.where))
