@@ -63,7 +63,7 @@ def test_json_is_as_promised(folder: Path) -> None:
     document = json.loads(result.stdout)
     assert list(document) == ["query", "notes", "hits"]
     assert document["query"] == {
-        "path": "pictures/a.png",
+        "path": "queries/a.png",
         "text": "red",
         "where": ["year=2010..2011"],
         "features": {"look": 1.0},
