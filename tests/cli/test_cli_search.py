@@ -72,7 +72,7 @@ def test_json_is_as_promised(folder: Path) -> None:
         "blend": False,
     }
     (hit,) = document["hits"]
-    assert list(hit) == ["id", "path", "distance", "features", "text_score", "metadata"]
+    assert list(hit) == ["id", "path", "exists", "distance", "features", "text_score", "metadata"]
     assert hit["path"] == str(folder / "pictures" / "a.png")
     assert hit["distance"] == pytest.approx(0, abs=1e-5)
     assert hit["features"] == {"look": hit["distance"]}

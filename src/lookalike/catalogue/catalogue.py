@@ -168,8 +168,10 @@ class Catalogue(Handle):
                     raise UnknownIdError(f"there is no source with the number {number}")
         return found
 
-    def stored_query(self, id_: str, features: Sequence[str]) -> tuple[Source, dict[str, Float32]] | None:
-        """The source `id_` and its vectors, float32 (d,), of those of `features` that it has; None if it is not there.
+    def stored_query(self, id_: str, features: Sequence[str]) -> tuple[int, dict[str, Float32]] | None:
+        """The number of the source `id_`, and its vectors, float32 (d,), of those of `features` that it has.
+
+        None if it is not there.
 
         One statement. Raises: CollectionDamagedError when a vector does not match its checksum.
         """

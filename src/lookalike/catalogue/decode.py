@@ -115,13 +115,11 @@ def hit_rows(rows: Sequence[Row]) -> HitRows:
     return HitRows(found)
 
 
-def location_list(written: object) -> list[tuple[Any, ...]]:
-    """The columns of `LOCATION` of each place in a JSON list. Raises CollectionDamagedError."""
-    try:
-        places = json.loads(written)  # type: ignore[arg-type]
-        return [(path, size, modified_ns) for path, size, modified_ns in places]
-    except (TypeError, ValueError, RecursionError):
-        raise CollectionDamagedError("the places of a source are damaged; run lookalike verify") from None
+def number(value: object) -> int:
+    """The number of a source. Raises CollectionDamagedError."""
+    if not isinstance(value, int):
+        raise CollectionDamagedError(f"the number {value!r} of a source is no integer; run lookalike verify")
+    return value
 
 
 def features(rows: Sequence[Row]) -> dict[str, tuple[int, FeatureRecord]]:

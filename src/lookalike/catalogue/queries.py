@@ -73,23 +73,19 @@ class Queries:
 
     def stored_query(
         self, connection: Connection, id_: str, names: Sequence[str]
-    ) -> tuple[Source, dict[str, Float32]] | None:
-        """The source `id_` and its vectors of those of the features `names` that it has."""
+    ) -> tuple[int, dict[str, Float32]] | None:
+        """The number of the source `id_`, and its vectors of those of the features `names` that it has."""
         if not is_unicode(id_):
             return None  # as no source has it
         found = self._stored_query.rows(connection, id=id_, features=self.dialect.packed(names))
         if not found:
             return None
-        columns = len(decode.SOURCE)
-        locations = decode.location_list(found[0][columns])
-        whole = [(*found[0][:columns], *location) for location in locations or [(None, None, None)]]
-        (source,) = decode.sources(whole).values()
         having: dict[str, Float32] = {}
-        for name, key, dimension, *vector in (row[columns + 1 :] for row in found):
+        for number, name, key, dimension, *vector in found:
             if name is not None:
-                _, decoded = decode.vectors([(source.number, *vector)], name, key, dimension)
+                _, decoded = decode.vectors([(number, *vector)], name, key, dimension)
                 having[name] = decoded[0]
-        return source, having
+        return decode.number(found[0][0]), having
 
     def vectors(self, connection: Connection, feature: int, numbers: Iterable[int]) -> Sequence[decode.Row]:
         """The rows that `decode.vectors` takes of those of `numbers` that have a vector of the feature."""
@@ -135,13 +131,11 @@ class Queries:
 
     @cached_property
     def _stored_query(self) -> Prepared:
-        located = self.dialect.as_list(places.c.path, places.c.size, places.c.modified_ns)
-        locations = select(located).where(places.c.number == sources.c.number).scalar_subquery()
         # The bytes of other features' vectors are not read.
         vector = case((features.c.name.is_not(None), self.dialect.stored_bytes(vectors.c.vector)))
         asked = features.c.name.in_(self.dialect.members("features", str))
         query = (
-            select(sources, locations, features.c.name, features.c.feature, features.c.dimension)
+            select(sources.c.number, features.c.name, features.c.feature, features.c.dimension)
             .add_columns(vectors.c.generation, vectors.c.checksum, vector)
             .outerjoin(vectors, vectors.c.number == sources.c.number)
             .outerjoin(features, and_(features.c.feature == vectors.c.feature, asked))

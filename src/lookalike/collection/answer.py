@@ -15,7 +15,7 @@ from lookalike.collection.rankings import Rankings
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
 
-KEPT_SOURCES = 1 << 14
+KEPT_SOURCES = 1 << 16
 """About so many sources are kept in memory."""
 
 
@@ -57,15 +57,17 @@ def answers(
     for row, (count, number, pixels) in enumerate(
         zip(rankings.counts().tolist(), queries.numbers.tolist(), queries.pixels, strict=True)
     ):
-        query = queries.described[row]
-        if id(query) not in told:
-            told[id(query)] = {**query, **described}
-        itself = None
-        if number >= 0:
-            own = math.nan if rankings.own is None else float(rankings.own[row])
-            itself = _hit_of(sources, number, own, {}, scores)
         hits = FetchedHits(rankings, row, count, sources, scores)
-        found.append(Hits(hits, told[id(query)], pixels, itself, notes))
+        query = queries.described[row]
+        if number < 0:
+            if id(query) not in told:
+                told[id(query)] = {**query, **described}
+            found.append(Hits(hits, told[id(query)], pixels, None, notes))
+            continue
+        own = math.nan if rankings.own is None else float(rankings.own[row])
+        itself = _hit_of(sources, number, own, {}, scores)
+        located = {} if itself.path is None else {"path": itself.path}
+        found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, notes))
     return found
 
 

@@ -55,19 +55,17 @@ class Rankings:
         return self.take(within[np.newaxis, :k])
 
     def without(self, own: Int64, k: int) -> Rankings:
-        """Return the first k that are not the query's own source, `own` (q,), -1 for none."""
+        """Return the first k, one less than there are, that are not the query's own source, `own` (q,), -1 for none."""
         is_own = (self.numbers == own[:, np.newaxis]) & (own[:, np.newaxis] >= 0)
-        there = is_own.any(axis=1)
-        distances = np.where(there, self.distances[np.arange(len(own)), is_own.argmax(axis=1)], np.nan)
-        rest = self.take(np.argsort(is_own, axis=1, kind="stable"))
-        numbers = rest.numbers.copy()
-        numbers[there, -1] = -1
-        return replace(
-            rest,
-            numbers=numbers[:, :k],
-            distances=rest.distances[:, :k],
-            features={name: part[:, :k] for name, part in rest.features.items()},
-            own=distances.astype(np.float32),
+        lacks = ~is_own.any(axis=1)
+        distances = np.where(lacks, np.float32(np.nan), np.where(is_own, self.distances, 0).sum(axis=1))
+        is_own[lacks, -1] = True  # who did not find himself goes without the last
+        rest, shape = ~is_own, (len(own), self.numbers.shape[1] - 1)
+        return Rankings(
+            self.numbers[rest].reshape(shape)[:, :k],
+            self.distances[rest].reshape(shape)[:, :k],
+            {name: part[rest].reshape(shape)[:, :k] for name, part in self.features.items()},
+            distances,
         )
 
     def counts(self) -> Int64:

@@ -140,17 +140,14 @@ def from_catalogue(
     found = catalogue.stored_query(query.id, list(features))
     if found is None:
         raise UnknownIdError(f"{query.id!r} is neither a file nor the id of a source (lookalike list)")
-    source, vectors = found
+    number, vectors = found
     for name in request.weights or ():
         if name not in vectors:
             raise UnknownFeatureError(f"source {query.id} has no feature {name!r}")
     if not vectors:
         raise UnknownFeatureError(f"source {query.id} has no vectors; run add again")
-    described: dict[str, Any] = {"id": query.id}
-    if source.places:
-        described["path"] = query.path or source.places[0].path
-    pixels = (source.width or 0) * (source.height or 0)
-    return ResolvedQuery(vectors, described, source.number, pixels=pixels)
+    described = {"id": query.id} if query.path is None else {"id": query.id, "path": query.path}
+    return ResolvedQuery(vectors, described, number)
 
 
 def from_outside(
