@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import shown
 from lookalike.errors import DuplicateIdError, OptionError, VectorError
 
 Metric = Literal["euclidean", "cosine", "dot"]
@@ -34,9 +35,9 @@ KEPT_DTYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8), n
 def as_metric(metric: str) -> Metric:
     """Return `metric` if it is one of `METRICS`; raise OptionError otherwise."""
     for known in METRICS:
-        if metric == known:
+        if isinstance(metric, str) and metric == known:
             return known
-    raise OptionError(f"metric {metric!r} is not known; choose one of {', '.join(METRICS)}")
+    raise OptionError(f"metric {shown(metric)} is not known; choose one of {', '.join(METRICS)}")
 
 
 def as_vectors(
@@ -62,15 +63,15 @@ def as_vectors(
         VectorError: wrong number of axes, wrong dimension, a type that is not a number, NaN or infinity,
             a zero vector under cosine. The message names the first bad row.
     """
-    array = _as_table(vectors, dimension, name)
+    table = as_table(vectors, dimension, name)
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below with its row
-        array = np.ascontiguousarray(array, dtype=np.float32)
+        array = np.ascontiguousarray(table, dtype=np.float32)
     squares = np.einsum("ij,ij->i", array, array)
     suspect = np.flatnonzero(~(squares < LARGEST_SQUARE))
     if suspect.size:
-        finite = np.isfinite(array[suspect]).all(axis=1)
+        finite = np.isfinite(table[suspect]).all(axis=1)
         row = int(suspect[np.argmin(finite)])
-        what = "squares too large for float32; scale them down" if finite.all() else "NaN or infinity"
+        what = "numbers too large for float32; scale them down" if finite.all() else "NaN or infinity"
         raise VectorError(f"{name}: row {row + first_row} has {what}")
     if metric == "cosine":
         zero = np.flatnonzero(squares == 0)
@@ -79,6 +80,29 @@ def as_vectors(
                 f"{name}: row {int(zero[0]) + first_row} is all zero (or too small for float32), "
                 "which has no direction under cosine; remove it or use euclidean"
             )
+    return array
+
+
+def as_array(values: Any, name: str) -> Array:
+    """Return `values` as an array, of whatever shape and type.
+
+    Raises:
+        VectorError: they have no one shape, or hide some (a masked array), or cannot be read.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise VectorError(
+            f"{name} are a masked array, which hides some; give those that are meant, by filled()"
+        )
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # what anybody's __array__ raises; as a closed HDF5 dataset does
+        raise VectorError(
+            f"{name} (of type {type(values).__name__}) cannot be read as an array: {' '.join(str(error).split())}"
+        ) from error
+    if array.dtype.kind == "O":
+        raise VectorError(
+            f"{name} (of type {type(values).__name__}) are not numbers of one type; give an array or a list of them"
+        )
     return array
 
 
@@ -102,7 +126,7 @@ def as_rows(
     Numbers of another type are cast; float16 rounds them, and integers must hold them exactly. Arguments and
     errors are otherwise those of `as_vectors`.
     """
-    table = _as_table(vectors, dimension, name)
+    table = as_table(vectors, dimension, name)
     if table.dtype == dtype and dtype.kind in "iu" and metric != "cosine":
         return np.ascontiguousarray(table)
     array = as_vectors(table, metric=metric, name=name, first_row=first_row)
@@ -123,9 +147,13 @@ def as_rows(
     return cast
 
 
-def _as_table(vectors: npt.ArrayLike, dimension: int | None, name: str) -> npt.NDArray[Any]:
-    """Return `vectors` as an array of two axes, (d,) as (1, d), of real numbers of any type."""
-    array = np.asarray(vectors)
+def as_table(vectors: npt.ArrayLike, dimension: int | None = None, name: str = "vectors") -> Array:
+    """Return `vectors` as an array of two axes, (d,) as (1, d), of real numbers of any type.
+
+    Raises:
+        VectorError: see `as_vectors`.
+    """
+    array = as_array(vectors, name)
     if array.dtype.kind not in "fiub":
         raise VectorError(f"{name} have type {array.dtype}; give real numbers (float32 is kept as it is)")
     if array.ndim == 1:
@@ -152,8 +180,8 @@ def as_ids(
         VectorError: not whole numbers, negative, or not as many as `rows`.
         DuplicateIdError: an id is there twice.
     """
-    array = np.asarray(ids)
-    if array.size == 0:
+    array = as_array(ids, name)
+    if array.size == 0 and array.dtype == np.float64:  # as NumPy makes of an empty list
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise VectorError(

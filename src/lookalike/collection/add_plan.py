@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.arguments import as_count, as_finite
+from lookalike.arguments import as_count, as_finite, usable_cores
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection.extraction import FeaturePlan, plan_features
 from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.paths import as_path
 from lookalike.collection.walk import FoundPictures, find_pictures
 from lookalike.errors import OptionError
-from lookalike.features.parallel import usable_cores
 from lookalike.features.registry import FeatureSpec
 
 Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -16,7 +15,7 @@ from lookalike.features.time_limit import Pictures, Results, extract_within
 from lookalike.features.worker_pool import Batch, WorkerPool, can_start_workers
 from lookalike.images import MAX_PIXELS
 
-__all__ = ["Extracted", "extract_batch", "extract_stream", "usable_cores"]
+__all__ = ["Extracted", "extract_batch", "extract_stream"]
 
 FEW = 16
 FEW_BYTES = 64 << 20
@@ -29,13 +28,6 @@ BYTES_IN_FLIGHT = 256 << 20
 """No more is read while this many bytes await extraction; one picture may go beyond."""
 
 T = TypeVar("T")
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def extract_stream(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Self
 
+from lookalike.arguments import shown
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Family, known_families
 from lookalike.hashing.clusters import Clusters
@@ -71,7 +72,7 @@ class FamilySpec:
         elif isinstance(asked, Mapping) and isinstance(asked.get("family"), str):
             spec = cls(asked["family"], asked.get("parameters", {}))
         else:
-            raise OptionError(f"family is {asked!r}; give the name of one, a FamilySpec or a Family")
+            raise OptionError(f"family is {shown(asked)}; give the name of one, a FamilySpec or a Family")
         return None if spec.name == LEARNED else spec
 
     def family(self, defaults: Mapping[str, Any]) -> Family:

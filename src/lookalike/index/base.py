@@ -93,6 +93,7 @@ class IndexView(Protocol):
         Raises:
             UnknownIdError: there is no such row.
             VectorError: not one vector of the index's dimension.
+            OptionError: `id` is no whole number.
         """
         ...
 

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import LARGEST_COUNT, as_count, as_path, as_share, usable_cores
 from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows
 from lookalike.errors import DuplicateIdError, InputError
 from lookalike.hashing import Family, FamilySpec
@@ -20,7 +20,7 @@ from lookalike.index.build import build_base
 from lookalike.index.compaction import folded, is_due, sinks_for
 from lookalike.index.io import storage
 from lookalike.index.io.sources import ArrayRows
-from lookalike.index.options import Options, checked_recall, checked_stamp, thread_count
+from lookalike.index.options import Options
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.row_forms import prepared
 from lookalike.index.snapshot import Snapshot, Tail
@@ -61,7 +61,7 @@ class Index:
         recall: float = 0.95,
         seed: int = 0,
         n_jobs: int = -1,
-        family: Family | None = None,
+        family: Family | FamilySpec | str | None = None,
         scan_below: int | None = None,
         path: str | PathLike[str] | None = None,
     ) -> Index:
@@ -77,7 +77,9 @@ class Index:
             n_jobs: threads; -1 for all cores. Products of matrices take no more than that either, where NumPy's
                 BLAS can be told (OpenBLAS, MKL, BLIS, FlexiBLAS), which is told for the whole process while this
                 runs; at -1 as many as it is set to.
-            family: an unfitted hash family to use in place of the learned partition.
+            family: a hash family to use in place of learned buckets: "hyperplane", "cross-polytope", "p-stable" or
+                "clusters", whose parameters are then fitted to the vectors; a `FamilySpec`, with some of them; or an
+                unfitted `Family`, with all.
             scan_below: with fewer rows than this every row is compared; by default 2,000 to 10,000, by the dimension.
             path: a directory to save the index to while it is built; what was there is replaced in one step.
 
@@ -91,7 +93,7 @@ class Index:
             recall=recall,
             seed=seed,
             scan_below=scan_below,
-            family=None if family is None else family.to_json(),
+            family=family,
             dtype=source.dtype.name,
         )
         numbers = np.arange(source.count) if ids is None else as_ids(ids, rows=source.count)
@@ -100,7 +102,7 @@ class Index:
                 place = sinks_for(source, in_memory=source.in_memory)
                 state = Snapshot.of(build_base(source, numbers, settings, place, threads))
                 return cls(SnapshotView(settings, state, 0))
-            return cls(*storage.build(Path(path), settings, source, numbers, threads))
+            return cls(*storage.build(as_path(path, "path"), settings, source, numbers, threads))
 
     @classmethod
     def build_from_blocks(
@@ -113,7 +115,7 @@ class Index:
         recall: float = 0.95,
         seed: int = 0,
         n_jobs: int = -1,
-        family: Family | None = None,
+        family: Family | FamilySpec | str | None = None,
         scan_below: int | None = None,
         stamp: int = 0,
     ) -> Index:
@@ -130,12 +132,12 @@ class Index:
             recall=recall,
             seed=seed,
             scan_below=scan_below,
-            family=None if family is None else family.to_json(),
+            family=family,
             dtype="float32",
         )
-        checked_stamp(stamp)
+        stamp, folder = as_count(stamp, "stamp", least=0), as_path(path, "path")
         with limited(n_jobs) as threads:
-            return cls(*storage.build_from_blocks(Path(path), settings, blocks, stamp, threads))
+            return cls(*storage.build_from_blocks(folder, settings, blocks, stamp, threads))
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, verify: bool = False) -> Index:
@@ -146,7 +148,7 @@ class Index:
         Raises:
             IndexFormatError: missing, damaged, or made by a newer version; the message names the file.
         """
-        return cls(*storage.load(Path(path), verify=verify))
+        return cls(*storage.load(as_path(path, "path"), verify=verify))
 
     def save(self, path: str | PathLike[str], *, stamp: int | None = None) -> None:
         """Save to directory `path`, in one step: after a crash the old version or the new one is there.
@@ -157,10 +159,12 @@ class Index:
             IndexFormatError: `path` holds something else.
             OptionError: no such stamp.
         """
+        folder = as_path(path, "path")
+        stamp = None if stamp is None else as_count(stamp, "stamp", least=0)
         with self._writing:
             if stamp is not None:
-                self._view = replace(self._view, stamp=checked_stamp(stamp))
-            self._home = storage.save(Path(path), self._view, self._home)
+                self._view = replace(self._view, stamp=stamp)
+            self._home = storage.save(folder, self._view, self._home)
 
     def publish(self) -> None:
         """Save to the directory that the index was opened from, built in or saved to last.
@@ -189,7 +193,9 @@ class Index:
 
     def __contains__(self, id: object) -> bool:  # noqa: A002
         """Whether there is a row of that id."""
-        return isinstance(id, int | np.integer) and bool(self._view.snapshot.find(np.array([id]))[0] >= 0)
+        if not isinstance(id, int | np.integer) or not 0 <= id <= LARGEST_COUNT:
+            return False
+        return bool(self._view.snapshot.find(np.array([id], dtype=np.int64))[0] >= 0)
 
     @property
     def dimension(self) -> int:
@@ -277,7 +283,7 @@ class Index:
             DuplicateIdError: an id twice in `removed`, or twice in `ids`.
             OptionError: no such stamp.
         """
-        checked_stamp(stamp)
+        stamp = as_count(stamp, "stamp", least=0)
         gone = as_ids(removed, name="removed")
         new, numbers = self._given(ids, vectors)
         with self._writing:
@@ -306,6 +312,7 @@ class Index:
 
         Args:
             queries: (q, d), or one of shape (d,), which gives q = 1.
+            k: from 1; above the number of rows, q * k is at most ten million.
             allow: the ids that may be found, or a mask: booleans of which number i says whether id i may be,
                 and ids beyond its end may not. Ids that are not in the index are passed over. A filter costs no
                 recall.
@@ -316,7 +323,9 @@ class Index:
             n_jobs: threads over the queries; -1 for all cores.
 
         Raises:
-            VectorError, OptionError, DuplicateIdError (in `allow`).
+            VectorError: queries or `allow` of a wrong shape, type or content.
+            OptionError: `k`, `max_distance`, `recall` or `n_jobs` has no such value.
+            DuplicateIdError: an id is twice in `allow`.
         """
         return self._view.search(
             queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
@@ -336,7 +345,7 @@ class Index:
         Raises:
             OptionError: no such recall.
         """
-        wanted = None if recall is None else checked_recall(recall)
+        wanted = None if recall is None else as_share(recall, "recall")
         with limited(n_jobs) as threads, self._writing:
             view = self._view
             settings, state = replace(view.options, recall=wanted or view.options.recall), view.snapshot
@@ -356,6 +365,7 @@ class Index:
         Raises:
             UnknownIdError: there is no such row.
             VectorError: not one vector of the index's dimension.
+            OptionError: `id` is no whole number.
         """
         return self._view.explain(query, id)
 
@@ -378,6 +388,6 @@ class Index:
         """Make `state` the current one, folded where it has grown loose. For writers that hold the lock."""
         view = self._view
         if is_due(state, view.options):
-            state = folded(state, view.options, thread_count(-1))
+            state = folded(state, view.options, usable_cores())
             self._tail = Tail()
         self._view = SnapshotView(view.options, state, view.stamp if stamp is None else stamp)

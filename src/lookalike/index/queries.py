@@ -25,7 +25,7 @@ def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compil
     """
     if (
         compiled
-        and isinstance(queries, np.ndarray)
+        and type(queries) is np.ndarray
         and queries.dtype.char in QUICK_TYPES
         and queries.ndim in (1, 2)
         and queries.shape[-1] == dimension

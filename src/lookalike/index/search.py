@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Bool, Float32, Int64, as_ids
+from lookalike.arrays import Bool, Float32, Int64, as_array, as_ids
 from lookalike.index.approximate import Answer, RowMask
 from lookalike.index.io.mapping import is_mapped, release
 from lookalike.index.options import Options
@@ -101,7 +101,7 @@ def _from_buckets(
 
 def _shown(state: Snapshot, allow: npt.NDArray[Any] | Sequence[int]) -> Bool:
     """Return which rows of base and tail are there and allowed."""
-    mask, rows = np.asarray(allow), len(state.alive)
+    mask, rows = as_array(allow, "allow"), len(state.alive)
     if mask.dtype != np.bool_ or mask.ndim != 1:
         allowed = as_ids(mask, name="allow")
         if len(allowed) <= rows // LOOKED_UP_SHARE or allowed.max() >= SPREAD * rows:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lookalike.index.options import thread_count
+from lookalike.arguments import as_threads
 
 _limiting = threading.Lock()
 
@@ -20,7 +20,7 @@ def limited(n_jobs: int) -> Iterator[int]:
 
     Raises OptionError where `n_jobs` is no number of threads.
     """
-    threads = thread_count(n_jobs)
+    threads = as_threads(n_jobs)
     if n_jobs == -1 or not _limiting.acquire(blocking=False):
         yield threads
         return

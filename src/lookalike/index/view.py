@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import as_count, as_number, as_share, as_threads, shown
 from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_vectors
 from lookalike.errors import InputError, OptionError, UnknownIdError, VectorError
 from lookalike.index.base import Ids
 from lookalike.index.explain import explain, stats
-from lookalike.index.options import Options, checked_recall, thread_count
+from lookalike.index.options import Options
 from lookalike.index.queries import as_queries
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.row_forms import comparable, unit_rows
@@ -22,8 +23,8 @@ from lookalike.index.search import answer
 from lookalike.index.snapshot import Snapshot, block_rows
 
 LARGEST = float(np.finfo(np.float32).max)
-WHOLE = (int, np.integer)
-"""Types of k; a union of them would take longer to make than the check."""
+MOST_PADDED = 10_000_000
+"""Where k is above the number of rows, so many ids are returned at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +78,21 @@ class SnapshotView:
         state, settings = self.snapshot, self.options
         compiled = state.base.buckets is not None
         block = as_queries(queries, dimension=settings.dimension, metric=settings.metric, compiled=compiled)
-        if not isinstance(k, WHOLE) or k < 1:
-            raise OptionError(f"k is {k!r}; give a whole number from 1")
-        wanted = settings.recall if recall is None else checked_recall(recall)
-        limit = np.inf if max_distance is None else min(max(float(max_distance), -LARGEST), LARGEST)
-        if limit != limit:
-            raise OptionError("max_distance is not a number; give a distance, or None for no limit")
-        threads = 1 if n_jobs == 1 else thread_count(n_jobs)
-        return answer(state, settings, block, int(k), wanted, limit, allow, threads)
+        if type(k) is not int or k < 1:
+            k = as_count(k, "k", least=1)
+        wanted = settings.recall if recall is None else as_share(recall, "recall")
+        limit = np.inf
+        if max_distance is not None:
+            limit = min(max(as_number(max_distance, "max_distance"), -LARGEST), LARGEST)
+        threads = as_threads(n_jobs) if type(n_jobs) is not int or n_jobs != 1 else 1
+        if k <= state.count:
+            return answer(state, settings, block, k, wanted, limit, allow, threads)
+        if k * len(block) > MOST_PADDED:
+            raise OptionError(
+                f"k is {shown(k)} for {len(block)} queries, of an index of {state.count} rows; give fewer"
+            )
+        found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads)
+        return _padded(found, k)
 
     def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
         """See `IndexView`."""
@@ -101,8 +109,9 @@ class SnapshotView:
     def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
         """See `IndexView`."""
         vector = self._query(query)
-        row = self.rows(as_ids([id], name="id"))[0]
-        return explain(self.snapshot, self.options, vector, int(id), int(row))
+        number = as_count(id, "id", least=0)
+        row = self.rows(np.array([number]))[0]
+        return explain(self.snapshot, self.options, vector, number, int(row))
 
     def stats(self) -> IndexStats:
         """See `IndexView`."""
@@ -114,6 +123,15 @@ class SnapshotView:
         if len(vector) != 1:
             raise VectorError(f"query has {len(vector)} rows; give one vector")
         return unit_rows(vector) if self.metric == "cosine" else vector
+
+
+def _padded(found: tuple[Int64, Float32], k: int) -> tuple[Int64, Float32]:
+    """Return an answer of fewer columns with `k` of them."""
+    rows, columns = found[0].shape
+    ids = np.full((rows, k), -1, dtype=np.int64)
+    distances = np.full((rows, k), np.inf, dtype=np.float32)
+    ids[:, :columns], distances[:, :columns] = found
+    return ids, distances
 
 
 class Closed:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lookalike.arrays import Int64, Metric, Rows, as_rows, kept_dtype
+from lookalike.arrays import Int64, Metric, Rows, as_rows, as_table, kept_dtype
 from lookalike.errors import VectorError
 from lookalike.index.io.mapping import map_under, release
 from lookalike.index.row_forms import prepared
@@ -64,13 +64,9 @@ class ArrayRows:
     @classmethod
     def of(cls, vectors: Any, metric: Metric, *, checked: bool = False) -> ArrayRows:
         """Return the rows of `vectors` (n, d). Raises VectorError where it has another shape or type."""
-        array = vectors if _is_sliceable(vectors) else np.asarray(vectors)
-        if len(array.shape) == 1 and not checked:
-            array = np.asarray(array)[np.newaxis, :]
-        if len(array.shape) != 2 or array.shape[1] == 0:
-            as_rows(np.empty(array.shape, dtype=np.uint8), np.dtype(np.uint8))
-            raise VectorError(f"vectors have shape {array.shape}; give (rows, dimension)")
+        array = vectors if _is_sliceable(vectors) else as_table(vectors)
         rows, dimension = array.shape
+        as_table(np.empty((0, dimension), dtype=array.dtype))  # whether they are numbers
         return cls(array, metric, int(rows), int(dimension), kept_dtype(array.dtype), checked)
 
     @property
@@ -80,7 +76,7 @@ class ArrayRows:
 
     def read(self, start: int, stop: int) -> Rows:
         """See `RowSource`."""
-        rows = self._kept(self.array[start:stop], start)
+        rows = self._kept(self._block(start, stop), start)
         if (
             isinstance(self.array, np.ndarray)
             and not self.in_memory
@@ -100,6 +96,12 @@ class ArrayRows:
         run = min(RUN_ROWS, count)
         starts = np.sort(random.choice(-(-self.count // run), -(-count // run), replace=False)) * run
         return np.concatenate([self.read(start, min(start + run, self.count)) for start in starts.tolist()])
+
+    def _block(self, start: int, stop: int) -> Any:
+        try:
+            return self.array[start:stop]
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:  # as h5py raises
+            raise VectorError(f"vectors: rows {start} to {stop} cannot be read ({error})") from error
 
     def _kept(self, block: Any, first_row: int) -> Rows:
         if self.checked:
@@ -158,6 +160,12 @@ def blocks(source: RowSource, block_bytes: int | None = None) -> Iterator[tuple[
 
 
 def _is_sliceable(vectors: Any) -> bool:
-    return isinstance(getattr(vectors, "dtype", None), np.dtype) and all(
-        hasattr(vectors, name) for name in ("shape", "__getitem__", "__len__")
-    )
+    try:
+        return (
+            isinstance(vectors.dtype, np.dtype)
+            and len(vectors.shape) == 2
+            and hasattr(vectors, "__getitem__")
+            and not isinstance(vectors, np.ma.MaskedArray)
+        )
+    except Exception:  # as an HDF5 dataset raises that is closed
+        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import as_count
 from lookalike.arrays import Int64, Rows, as_ids, as_rows
-from lookalike.errors import IndexFormatError, LookalikeError, OptionError
-from lookalike.hashing import family_from_json
+from lookalike.errors import IndexFormatError, InputError, LookalikeError, OptionError
+from lookalike.hashing import FamilySpec
 from lookalike.index.approximate import Array
 from lookalike.index.build import build_base
 from lookalike.index.io import array_directory as disk
@@ -21,7 +22,7 @@ from lookalike.index.io.sinks import FileSinks
 from lookalike.index.io.sources import ArrayRows, RowSource
 from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.lsh.search import LshSearch
-from lookalike.index.options import Options, checked_stamp
+from lookalike.index.options import Options
 from lookalike.index.row_forms import prepared
 from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.index.snapshot import Base, Snapshot
@@ -74,7 +75,7 @@ def build_from_blocks(
     with disk.writing(path) as writer:
         with writer.stream("given", dtype, (settings.dimension,)) as stream:
             row = 0
-            for ids, vectors in blocks:
+            for ids, vectors in _pairs(blocks):
                 block = as_rows(
                     vectors, dtype, dimension=settings.dimension, metric=settings.metric, first_row=row
                 )
@@ -84,6 +85,18 @@ def build_from_blocks(
         given = ArrayRows.of(writer.map("given"), settings.metric, checked=True)
         all_ids = as_ids(np.concatenate(numbers))
         return _built(path, writer, settings, given, all_ids, stamp, threads, staged="given")
+
+
+def _pairs(blocks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield blocks that are pairs. Raises InputError at another."""
+    if not isinstance(blocks, Iterable):
+        raise InputError(f"blocks are of type {type(blocks).__name__}; give pairs of ids and vectors")
+    for number, block in enumerate(blocks):
+        if not isinstance(block, tuple | list) or len(block) != 2:
+            raise InputError(
+                f"blocks: number {number} is of type {type(block).__name__}; give a pair of ids and vectors"
+            )
+        yield block[0], block[1]
 
 
 def _built(
@@ -110,7 +123,7 @@ def load(path: Path, *, verify: bool) -> tuple[SnapshotView, Home]:
     properties, arrays, entries = disk.read(path, verify=verify)
     try:
         settings = Options.of(**properties["options"])
-        stamp = checked_stamp(properties["stamp"])
+        stamp = as_count(properties["stamp"], "stamp", least=0)
         base = _base(path, settings, properties["buckets"], arrays, verify)
         tail_vectors, tail_ids, removed = (arrays[name] for name in _CHANGING)
     except (LookalikeError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -177,13 +190,16 @@ def _base(path: Path, settings: Options, properties: Any, arrays: dict[str, Arra
     if properties is None:
         return base
     sketched = SketchedRows.restored(settings.metric, vectors, ids, arrays)
-    asked = None if settings.family is None else family_from_json(settings.family)
+    asked = FamilySpec.of(settings.family)
     if properties["kind"] != (InvertedFileSearch if asked is None else LshSearch).kind:
         raise OptionError(f"kind {properties['kind']!r}")
     if asked is None:
         return replace(base, buckets=InvertedFileSearch.restored(sketched, properties))
     buckets = LshSearch.restored(sketched, properties, arrays, verify=verify)
-    if (buckets.family.name, buckets.family.parameters()) != (asked.name, asked.parameters()):
+    own = buckets.family.parameters()
+    if buckets.family.name != asked.name or any(
+        own[name] != asked.parameters[name] for name in asked.parameters
+    ):
         raise OptionError("a family of buckets that is not the one that was asked for")
     return replace(base, buckets=buckets)
 

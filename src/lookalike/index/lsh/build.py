@@ -6,7 +6,8 @@ import numpy as np
 
 from lookalike.arrays import Int64
 from lookalike.buckets import MemoryBuckets
-from lookalike.hashing import Clusters, Family, family_from_parts
+from lookalike.errors import OptionError
+from lookalike.hashing import Clusters, Family, FamilySpec
 from lookalike.index.build_steps import SAMPLE_ROWS_A_BUCKET, copy_rows, sample_of, sketched
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sink, Sinks
@@ -48,5 +49,7 @@ def build_lsh(
 
 
 def _family(settings: Options) -> Family:
-    description = settings.family or {}
-    return family_from_parts(description["family"], description["parameters"], {})
+    asked = FamilySpec.of(settings.family)
+    if asked is None:
+        raise OptionError("no hash family is asked for; give one")
+    return asked.family({})
