@@ -41,8 +41,8 @@ def altered(body: Any, way: Way, wrong: Any) -> Any:
 def forged(body: Any) -> bytes:
     """Return the manifest of `body`, whose checksum is right."""
     manifest = {"magic": disk.MAGIC, "version": disk.VERSION, "body": body}
-    manifest["checksum"] = disk._checksum_of(body)
-    return disk._text_of(manifest).encode()
+    manifest["checksum"] = disk.checksum_of(body)
+    return disk.text_of(manifest).encode()
 
 
 def body_of(index: Path) -> Any:

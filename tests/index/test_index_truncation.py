@@ -168,7 +168,7 @@ def test_other_forms_of_the_same_manifest_are_refused(tmp_path: Path, form: str)
         "spaced": json.dumps(manifest, sort_keys=True).encode(),
         "escaped": whole.replace(b'"magic"', b'"m\\u0061gic"'),
         "a key twice": whole.replace(b'"version":', b'"version":0,"version":', 1),
-        "a key more": disk._text_of({**manifest, "more": 1}).encode(),
+        "a key more": disk.text_of({**manifest, "more": 1}).encode(),
     }[form]
     assert other != whole
     file.write_bytes(other)
@@ -187,13 +187,13 @@ def test_every_field_altered_by_hand_is_found(tmp_path: Path) -> None:
             for wrong in (GONE, True, 2**70, "1"):
                 changed = altered(body, way, wrong)
                 if json.dumps(changed) != json.dumps(body):  # where it is not that already
-                    file.write_bytes(disk._text_of({**manifest, "body": changed}).encode())
+                    file.write_bytes(disk.text_of({**manifest, "body": changed}).encode())
                     refused(index, disk.MANIFEST)
 
 
 WRONG: tuple[Any, ...] = (True, 0.5, -(2**70), 1e308, "1", [1], {"a": 1})
 POSSIBLE = {
-    "settings.recall": (0.5,),
+    "options.recall": (0.5,),
     "buckets.radius": (0.5, 1e308),
 }
 """Those that a field might have held."""

@@ -84,7 +84,11 @@ class Index:
             path: a directory to save the index to while it is built; what was there is replaced in one step.
 
         Raises:
-            VectorError, DuplicateIdError, OptionError, IndexFormatError (`path` holds something else).
+            VectorError: vectors or ids of a wrong shape, type or content.
+            DuplicateIdError: an id twice.
+            OptionError: another argument has no such value.
+            IndexFormatError: `path` holds something that is no index.
+            IndexStorageError: the index cannot be written, as on a full disk.
         """
         source = ArrayRows.of(vectors, as_metric(metric))
         settings = Options.of(
@@ -124,7 +128,11 @@ class Index:
         Returns the saved index, opened. An index that was at `path` is replaced at the end, in one step.
 
         Raises:
-            VectorError, DuplicateIdError, OptionError, IndexFormatError (`path` holds something else).
+            VectorError: vectors or ids of a wrong shape, type or content.
+            DuplicateIdError: an id twice.
+            OptionError: another argument has no such value.
+            IndexFormatError: `path` holds something that is no index.
+            IndexStorageError: the index cannot be written, as on a full disk.
         """
         settings = Options.of(
             metric=metric,
@@ -156,8 +164,9 @@ class Index:
         Saving again to the same `path` after small changes writes only these. `stamp` replaces the index's own.
 
         Raises:
-            IndexFormatError: `path` holds something else.
-            OptionError: no such stamp.
+            IndexFormatError: `path` holds something that is no index.
+            IndexStorageError: it cannot be written, as on a full disk; what was there stays.
+            OptionError: no such stamp, or no path.
         """
         folder = as_path(path, "path")
         stamp = None if stamp is None else as_count(stamp, "stamp", least=0)
@@ -171,7 +180,8 @@ class Index:
 
         Raises:
             InputError: there is no such directory.
-            IndexFormatError: the directory holds something else now.
+            IndexFormatError: the directory holds something that is no index now.
+            IndexStorageError: it cannot be written, as on a full disk; what was there stays.
         """
         with self._writing:
             if self._home is None:

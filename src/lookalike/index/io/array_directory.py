@@ -9,9 +9,9 @@ that of the body in the same form, and every byte of it must be as this form has
 dtype and shape say.
 
 A change is written beside, under a new serial, and synced; then the manifest is replaced by rename and the
-directory synced. So a crash leaves the old version or the new one. Files that the manifest no longer names
-are deleted after that (a process that has them mapped keeps them). One version is written at a time; reading
-needs no lock, as whoever finds a file gone reads the manifest again.
+directory synced. So a crash leaves the old version or the new one. Files that the manifest does not name
+are deleted after that, and before the next change (a process that has them mapped keeps them). One version is written
+at a time; reading needs no lock, as whoever finds a file gone reads the manifest again.
 """
 
 from __future__ import annotations
@@ -22,183 +22,35 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from lookalike.arrays import Array
 from lookalike.errors import IndexFormatError
-from lookalike.locks import CLAIM, exclusive
+from lookalike.locks import CLAIM
 
 MAGIC = "lookalike index"
 VERSION = 4
 """Older ones: 1 kept rows as float32 in the order given, with separate buckets; 2 measured no reach and margin; 3 kept
 a count of writes in the place of the stamp."""
 MANIFEST = "manifest.json"
+MANIFEST_BESIDE = f"{MANIFEST}.new"
+"""What is to be the next manifest."""
 LOCK = "writer.lock"
-CHUNK_BYTES = 16 << 20
 MANIFEST_BYTES = 64 << 20
 """A manifest longer than this is not read."""
 TRIES = 20
 """So many versions may give way to newer ones while one reader tries to open them."""
 
-_FILE = re.compile(r"[a-z0-9_.]+\.(\d+)\.bin")
+FILE = re.compile(r"[a-z0-9_.]+\.(\d+)\.bin")
 _DTYPES = {"<f2", "<f4", "<f8", "<i4", "<i8", "<u8", "|i1", "|u1"}
 
-Array = npt.NDArray[Any]
 Entry = dict[str, Any]
 """What the manifest says of one array: "file", "dtype", "shape", "checksum"."""
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[Writer]:
-    """Give the one `Writer` that the directory `path` has at a time; others, of any process, wait for their turn.
-
-    Raises IndexFormatError where `path` holds something that is not an index.
-    """
-    _names(path)  # before a lock is put there
-    path.mkdir(parents=True, exist_ok=True)
-    with exclusive(path / LOCK, wait=True):
-        yield Writer(path)
-
-
-class Writer:
-    """Writes a new version of an index directory; nothing changes for readers until `commit`.
-
-    Two at once would delete each other's files: `writing` gives them in turn.
-    """
-
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        """Raises IndexFormatError where `path`, an existing directory, holds something that is not an index.
-
-        Without `durable`, files are neither synced nor summed: they are for this process only.
-        """
-        serials = (_FILE.fullmatch(name) for name in _names(path))
-        self._serial = 1 + max((int(match[1]) for match in serials if match), default=0)
-        self._path = path
-        self._durable = durable
-        self._entries: dict[str, Entry] = {}
-
-    def write(self, name: str, array: Array) -> None:
-        """Write an array."""
-        with self.stream(name, array.dtype, array.shape[1:]) as stream:
-            step = max(1, CHUNK_BYTES // max(1, array.itemsize * math.prod(array.shape[1:])))
-            for start in range(0, len(array), step):
-                stream.append(array[start : start + step])
-
-    def stream(self, name: str, dtype: npt.DTypeLike, row_shape: tuple[int, ...]) -> Stream:
-        """Return a context in which rows are appended to an array."""
-        return Stream(self.file_of(name), name, dtype, row_shape, self._entries)
-
-    def file_of(self, name: str) -> Path:
-        """Return the file of an array of the new version."""
-        return self._path / f"{name}.{self._serial}.bin"
-
-    def adopt(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        """Take in an array that was written to `file_of(name)`."""
-        file = self.file_of(name)
-        checksum = ""
-        if self._durable:
-            with file.open("rb+") as opened:
-                os.fsync(opened.fileno())
-                checksum = _checksum(opened)
-        self._entries[name] = {
-            "file": file.name,
-            "dtype": dtype.newbyteorder("<").str,
-            "shape": list(shape),
-            "checksum": checksum,
-        }
-
-    def rename(self, name: str, new: str) -> None:
-        """Call an array that was written by another name; its file stays."""
-        self._entries[new] = self._entries.pop(name)
-
-    def drop(self, name: str) -> None:
-        """Delete an array that was written."""
-        with contextlib.suppress(OSError):  # mapped still, on systems that mind; the next commit tries again
-            (self._path / self._entries.pop(name)["file"]).unlink()
-
-    def map(self, name: str) -> Array:
-        """Return an array that was written, memory-mapped."""
-        entry = self._entries[name]
-        with _open(self._path, name, entry) as file:
-            return _map(file, entry)
-
-    def keep(self, name: str, entry: Entry) -> None:
-        """Take over an array of the version that is there."""
-        self._entries[name] = entry
-
-    def commit(self, properties: Mapping[str, Any]) -> dict[str, Entry]:
-        """Make the new version the current one; return its arrays' entries."""
-        body = {"properties": dict(properties), "arrays": self._entries}
-        text = _text_of({"magic": MAGIC, "version": VERSION, "checksum": _checksum_of(body), "body": body})
-        beside = self._path / f"{MANIFEST}.new"
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_directory(self._path)  # the arrays' names first, then the manifest that counts on them
-        beside.replace(self._path / MANIFEST)
-        _sync_directory(self._path)
-        _sync_directory(self._path.parent)
-        current = {entry["file"] for entry in self._entries.values()}
-        for stale in self._path.iterdir():
-            if _FILE.fullmatch(stale.name) and stale.name not in current:
-                with contextlib.suppress(OSError):  # mapped by another process, on systems that mind
-                    stale.unlink()
-        return self._entries
-
-
-class Stream:
-    """An array that is written row by row."""
-
-    def __init__(
-        self,
-        file: Path,
-        name: str,
-        dtype: npt.DTypeLike,
-        row_shape: tuple[int, ...],
-        entries: dict[str, Entry],
-    ) -> None:
-        self._path = file
-        self._name = name
-        self._dtype = np.dtype(dtype).newbyteorder("<")
-        self._row_shape = row_shape
-        self._entries = entries
-        self._rows = 0
-        self._hash = hashlib.blake2b(digest_size=16)
-
-    def __enter__(self) -> Self:
-        self._file = self._path.open("wb")
-        return self
-
-    def append(self, rows: Array) -> None:
-        """Append rows of the array's shape and type."""
-        data = np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view(np.uint8).data
-        self._file.write(data)
-        self._hash.update(data)
-        self._rows += len(rows)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        with self._file:
-            if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        if kind is not None:
-            self._path.unlink()
-            return
-        self._entries[self._name] = {
-            "file": self._path.name,
-            "dtype": self._dtype.str,
-            "shape": [self._rows, *self._row_shape],
-            "checksum": self._hash.hexdigest(),
-        }
 
 
 def read(path: Path, *, verify: bool = False) -> tuple[dict[str, Any], dict[str, Array], dict[str, Entry]]:
@@ -248,8 +100,8 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
         version != VERSION
         or manifest.keys() != {"magic", "version", "checksum", "body"}
         or not isinstance(body, dict)
-        or _checksum_of(body) != manifest.get("checksum")
-        or _text_of(manifest).encode() != text
+        or checksum_of(body) != manifest.get("checksum")
+        or text_of(manifest).encode() != text
     ):
         raise IndexFormatError(f"{file}: is damaged (checksum); rebuild the index")
     properties, entries = body.get("properties"), body.get("arrays")
@@ -258,16 +110,22 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
     return properties, entries
 
 
-def _names(path: Path) -> set[str]:
+def manifest_of(properties: Mapping[str, Any], entries: Mapping[str, Entry]) -> bytes:
+    """Return the bytes of a manifest."""
+    body = {"properties": dict(properties), "arrays": dict(entries)}
+    return text_of({"magic": MAGIC, "version": VERSION, "checksum": checksum_of(body), "body": body}).encode()
+
+
+def file_names(path: Path) -> set[str]:
     """Return the names of the files in the directory of an index, or of one to be."""
     if not path.exists():
         return set()
     if not path.is_dir():
         raise IndexFormatError(f"{path}: is a file, and an index is a directory; give another path")
     names = {file.name for file in path.iterdir()}
-    own = {name for name in names if _FILE.fullmatch(name)} | {
+    own = {name for name in names if FILE.fullmatch(name)} | {
         MANIFEST,
-        f"{MANIFEST}.new",
+        MANIFEST_BESIDE,
         LOCK,
         LOCK + CLAIM,
     }
@@ -282,22 +140,22 @@ def _arrays(path: Path, entries: Mapping[str, Entry], *, verify: bool) -> dict[s
     """Map all arrays; with `verify`, compare their checksums."""
     with contextlib.ExitStack() as opened:
         # All are opened before one is read: from then on none can vanish.
-        files = {name: opened.enter_context(_open(path, name, entry)) for name, entry in entries.items()}
+        files = {name: opened.enter_context(open_array(path, name, entry)) for name, entry in entries.items()}
         for name, entry in entries.items():
-            if verify and _checksum(files[name]) != entry["checksum"]:
+            if verify and checksum(files[name]) != entry["checksum"]:
                 raise IndexFormatError(
                     f"{path / entry['file']}: array {name} is damaged (checksum); rebuild the index"
                 )
-        return {name: _map(files[name], entry) for name, entry in entries.items()}
+        return {name: map_array(files[name], entry) for name, entry in entries.items()}
 
 
-def _open(path: Path, name: str, entry: Entry) -> BufferedReader:
+def open_array(path: Path, name: str, entry: Entry) -> BufferedReader:
     """Open the file of one array after checking what the manifest says against it."""
     described = entry if isinstance(entry, dict) else {}
     shape = described.get("shape")
     if (
         not isinstance(described.get("file"), str)
-        or not _FILE.fullmatch(described["file"])
+        or not FILE.fullmatch(described["file"])
         or not isinstance(described.get("checksum"), str)
         or not isinstance(described.get("dtype"), str)
         or described["dtype"] not in _DTYPES
@@ -322,7 +180,7 @@ def _open(path: Path, name: str, entry: Entry) -> BufferedReader:
     return opened
 
 
-def _map(file: BufferedReader, entry: Entry) -> Array:
+def map_array(file: BufferedReader, entry: Entry) -> Array:
     """Map one array, which stays when the file is closed, and when it is deleted."""
     dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
     if 0 in shape:  # nothing to map
@@ -330,24 +188,14 @@ def _map(file: BufferedReader, entry: Entry) -> Array:
     return np.memmap(file, dtype=dtype, mode="r", shape=shape).view(np.ndarray)
 
 
-def _checksum(file: BufferedIOBase) -> str:
+def checksum(file: BufferedIOBase) -> str:
     return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _checksum_of(body: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(_text_of(body).encode(), digest_size=16).hexdigest()
+def checksum_of(body: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(text_of(body).encode(), digest_size=16).hexdigest()
 
 
-def _text_of(value: Mapping[str, Any]) -> str:
+def text_of(value: Mapping[str, Any]) -> str:
     """Return `value` as JSON, in the one form that a manifest has."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _sync_directory(path: Path) -> None:
-    if os.name == "nt":  # Windows has no way to sync a directory, and its renames are ordered
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

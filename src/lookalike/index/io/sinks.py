@@ -13,10 +13,9 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Int64
-from lookalike.index.io import array_directory as disk
-
-Array = npt.NDArray[Any]
+from lookalike.arrays import Array, Int64
+from lookalike.index.io.array_writer import Writer, write_all
+from lookalike.index.io.storing import storing
 
 
 class Sink(Protocol):
@@ -75,7 +74,7 @@ class _InMemory:
 class FileSinks:
     """Arrays in the files of a new version of an index directory."""
 
-    def __init__(self, writer: disk.Writer) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     def array(self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Sink:
@@ -88,17 +87,23 @@ class TemporarySinks(FileSinks):
 
     def __init__(self) -> None:
         # The directory goes when this object does; what is mapped of it stays until it is let go of.
-        self._folder = tempfile.TemporaryDirectory(prefix="lookalike-", ignore_cleanup_errors=True)
-        super().__init__(disk.Writer(Path(self._folder.name), durable=False))
+        with storing(Path(tempfile.gettempdir())):
+            self._folder = tempfile.TemporaryDirectory(prefix="lookalike-", ignore_cleanup_errors=True)
+        super().__init__(Writer(Path(self._folder.name), durable=False))
 
 
 class _InFile:
-    def __init__(self, writer: disk.Writer, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(self, writer: Writer, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self._writer, self._name, self._dtype, self._shape = writer, name, dtype, shape
         self._row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
         self._path = writer.file_of(name)
-        self._file: BinaryIO = self._path.open("w+b", buffering=0)
-        self._file.truncate(self._row_bytes * shape[0])
+        with storing(self._path.parent):
+            self._file: BinaryIO = self._path.open("w+b", buffering=0)
+            self._file.truncate(self._row_bytes * shape[0])
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):  # open still where a build failed
+            self._file.close()
 
     def put(self, positions: Int64, rows: Array) -> None:
         order = np.argsort(positions)
@@ -111,18 +116,18 @@ class _InFile:
 
     def put_run(self, start: int, rows: Array) -> None:
         data = np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view(np.uint8).data
-        done = 0
-        while done < len(data):
-            self._file.seek(start * self._row_bytes + done)
-            done += self._file.write(data[done:])
+        with storing(self._path.parent):
+            self._file.seek(start * self._row_bytes)
+            write_all(self._file, data)
 
     def read(self, start: int, stop: int) -> Array:
         rows = np.empty((stop - start, *self._shape[1:]), dtype=self._dtype)
         view = rows.reshape(-1).view(np.uint8).data
-        self._file.seek(start * self._row_bytes)
-        done = 0
-        while done < len(view):
-            done += self._file.readinto(view[done:]) or _ended(self._path)  # type: ignore[attr-defined]
+        with storing(self._path.parent):
+            self._file.seek(start * self._row_bytes)
+            done = 0
+            while done < len(view):
+                done += self._file.readinto(view[done:]) or _ended(self._path)  # type: ignore[attr-defined]
         return rows
 
     def finish(self) -> Array:

@@ -18,6 +18,7 @@ from lookalike.hashing import FamilySpec
 from lookalike.index.approximate import Array
 from lookalike.index.build import build_base
 from lookalike.index.io import array_directory as disk
+from lookalike.index.io.array_writer import Writer, writing
 from lookalike.index.io.sinks import FileSinks
 from lookalike.index.io.sources import ArrayRows, RowSource
 from lookalike.index.ivf.search import InvertedFileSearch
@@ -47,7 +48,7 @@ class Home:
 
 def save(path: Path, view: SnapshotView, home: Home | None) -> Home:
     """Write `view` to the directory `path`; arrays of the base that are there already are kept."""
-    with disk.writing(path) as writer:
+    with writing(path) as writer:
         kept = _kept(path, view.snapshot.base, home)
         for name, entry in kept.items():
             writer.keep(name, entry)
@@ -58,7 +59,7 @@ def build(
     path: Path, settings: Options, source: RowSource, ids: Int64, threads: int
 ) -> tuple[SnapshotView, Home]:
     """Build an index of `source` in the directory `path`."""
-    with disk.writing(path) as writer:
+    with writing(path) as writer:
         return _built(path, writer, settings, source, ids, 0, threads)
 
 
@@ -72,7 +73,7 @@ def build_from_blocks(
     """Build an index of blocks of (ids, vectors) in `path`; they are asked for once, one after another."""
     dtype = np.dtype(settings.dtype)
     numbers = [np.empty(0, dtype=np.int64)]
-    with disk.writing(path) as writer:
+    with writing(path) as writer:
         with writer.stream("given", dtype, (settings.dimension,)) as stream:
             row = 0
             for ids, vectors in _pairs(blocks):
@@ -101,7 +102,7 @@ def _pairs(blocks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
 
 def _built(
     path: Path,
-    writer: disk.Writer,
+    writer: Writer,
     settings: Options,
     source: RowSource,
     ids: Int64,
@@ -153,7 +154,7 @@ def load(path: Path, *, verify: bool) -> tuple[SnapshotView, Home]:
     return SnapshotView(settings, state, stamp), Home(path, weakref.ref(base), kept)
 
 
-def _commit(path: Path, writer: disk.Writer, view: SnapshotView, there: set[str]) -> Home:
+def _commit(path: Path, writer: Writer, view: SnapshotView, there: set[str]) -> Home:
     """Write what is not `there` already, and make the new version the current one."""
     state, base = view.snapshot, view.snapshot.base
     properties, arrays = _parts(base)
