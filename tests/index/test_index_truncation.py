@@ -267,10 +267,10 @@ def test_buckets_are_of_the_family_that_was_asked_for(tmp_path: Path) -> None:
     with kept(file):
         body = body_of(index)
         for way, wrong in (
-            (("settings", "family"), None),
-            (("settings", "family"), other),
-            (("settings", "family", "parameters", "bits"), 3),
-            (("settings", "family", "parameters", "seed"), 2),
+            (("options", "family"), None),
+            (("options", "family"), other),
+            (("options", "family", "parameters", "bits"), 3),
+            (("options", "family", "parameters", "seed"), 2),
             (("buckets", "kind"), "partitioned"),
         ):
             file.write_bytes(forged(altered(body, ("properties", *way), wrong)))
