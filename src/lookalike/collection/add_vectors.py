@@ -13,6 +13,7 @@ from lookalike.catalogue import Catalogue, FeatureRecord, Location, NewSource, W
 from lookalike.collection.extraction import IMPORTED, is_imported
 from lookalike.collection.identity import content_id, sha256
 from lookalike.collection.report import AddReport, Listener
+from lookalike.collection.row_arguments import block_of, check_name
 from lookalike.errors import DuplicateIdError, FeatureMismatchError, OptionError
 from lookalike.features.registry import FeatureSpec
 
@@ -45,13 +46,14 @@ def plan_feature(
         FeatureMismatchError: the stored one is made by an extractor, or of another dimension.
         OptionError: an unknown metric, or another than the stored one's; a name that is no simple word.
     """
+    check_name(metric, "metric")
     if stored is None:
         FeatureSpec(name, IMPORTED)  # refuses names that are no simple words
         return FeatureRecord(
             name=name,
             extractor=IMPORTED,
             dimension=dimension,
-            metric=as_metric(metric or "euclidean"),
+            metric="euclidean" if metric is None else as_metric(metric),
             options=options,
         )
     if not is_imported(stored):
@@ -80,7 +82,7 @@ class RowIngest:
     def __init__(
         self, catalogue: Catalogue, feature: FeatureRecord, *, on_duplicate: str, listener: Listener
     ) -> None:
-        if on_duplicate not in get_args(OnDuplicate):
+        if not isinstance(on_duplicate, str) or on_duplicate not in get_args(OnDuplicate):
             raise OptionError(
                 f"on_duplicate is {on_duplicate!r}; choose one of {', '.join(get_args(OnDuplicate))}"
             )
@@ -191,11 +193,11 @@ def array_blocks(
     metadata: Sequence[Mapping[str, Any]] | None,
 ) -> Iterator[RowBlock]:
     """Yield the rows of an array (n, d) that may be larger than memory."""
-    for first in range(0, len(vectors), BLOCK_ROWS):
+    for first in range(0, vectors.shape[0], BLOCK_ROWS):
         rows = slice(first, first + BLOCK_ROWS)
         yield RowBlock(
             first,
-            checked(vectors[rows], feature, "vectors", first),
+            checked(block_of(vectors, rows), feature, "vectors", first),
             None if ids is None else ids[rows],
             None,
             None if metadata is None else metadata[rows],

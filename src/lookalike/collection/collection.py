@@ -9,18 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from lookalike.arrays import as_vectors
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.backends import FolderBackend
 from lookalike.collection.info import describe_index
 from lookalike.collection.paths import as_path
 from lookalike.collection.reader import Reader
-from lookalike.collection.remove import MissingReport, remove_missing, remove_sources
-from lookalike.collection.report import AddReport, Listener
-from lookalike.errors import CollectionExistsError, InputError, LookalikeError, VectorError
+from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
+from lookalike.collection.report import AddReport, Listener, as_listener
+from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
+from lookalike.errors import CollectionExistsError, LookalikeError, OptionError
 from lookalike.features import TIME_LIMIT
 from lookalike.hashing import FamilySpec
 from lookalike.images import MAX_PIXELS
@@ -102,10 +100,12 @@ class Collection(Reader):
             MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError, CollectionLockedError.
         """
         from lookalike.collection.add_pictures import add_pictures
-        from lookalike.collection.add_plan import AddOptions, plan_add
+        from lookalike.collection.add_plan import AddOptions, AddPlan, plan_add
 
         started = time.monotonic()
-        listener = listener or Listener()
+        listener = as_listener(listener)
+        if plan is not None and not isinstance(plan, AddPlan):
+            raise OptionError(f"plan is {plan!r}; give what plan_add returned")
         options = AddOptions.of(jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=reread)
         with self._backend.writing("add"):
             stored = self._catalogue.features()
@@ -140,26 +140,19 @@ class Collection(Reader):
             VectorError: a wrong shape, NaN or infinity, a zero vector under cosine; the row is named.
             DuplicateIdError, FeatureMismatchError, OptionError, MetadataError, CollectionLockedError.
         """
-        try:
-            shape = np.shape(vectors)
-        except ValueError:  # what NumPy says of rows of different lengths
-            raise VectorError("vectors are no table; give as many numbers in each row") from None
-        if len(shape) != 2 or shape[1] == 0:
-            vectors = as_vectors(vectors)
-            shape = vectors.shape
-        for name, given in (("ids", ids), ("metadata", metadata)):
-            if given is not None and len(given) != shape[0]:
-                raise InputError(f"{len(given)} {name} were given for {shape[0]} vectors; give one a vector")
+        check_name(feature, "feature")
+        table = as_table(vectors)
+        named = None if ids is None else as_text_ids(ids, table.shape[0])
+        fields = None if metadata is None else as_metadata(metadata, table.shape[0])
         with self._backend.writing("add_vectors"):
             record = rows.plan_feature(
                 self._catalogue.features().get(feature),
                 name=feature,
-                dimension=shape[1],
+                dimension=table.shape[1],
                 metric=metric,
                 options={},
             )
-            named = None if ids is None else [_text_id(id_) for id_ in ids]
-            return self._store_rows(record, rows.array_blocks(vectors, record, named, metadata), on_duplicate)
+            return self._store_rows(record, rows.array_blocks(table, record, named, fields), on_duplicate)
 
     def import_file(
         self,
@@ -183,7 +176,8 @@ class Collection(Reader):
         """
         from lookalike.collection.import_file import file_blocks, open_import
 
-        listener = listener or Listener()
+        listener = as_listener(listener)
+        check_name(feature, "feature")
         with (
             self._backend.writing("import"),
             open_import(file, dataset=dataset, names=names, orientation=orientation) as (vectors, options),
@@ -205,10 +199,11 @@ class Collection(Reader):
 
         Raises:
             UnknownIdError: something named is not there; nothing was removed then.
+            InputError: something is no name.
         """
-        names = [what] if isinstance(what, str | os.PathLike) else list(what)
+        names = as_names(what)
         with self._backend.writing("remove"):
-            count = remove_sources(self._catalogue, [os.fspath(name) for name in names])
+            count = remove_sources(self._catalogue, names)
             self._update_indexes(Listener())
         return count
 
@@ -231,6 +226,7 @@ class Collection(Reader):
         Raises:
             UnknownFeatureError: there is none of that name.
         """
+        check_name(name, "name")
         with self._backend.writing("remove"):
             with self._catalogue.write() as writer:
                 writer.drop_feature(name)
@@ -292,10 +288,3 @@ class Collection(Reader):
                 self._indexes.update(feature)
             except LookalikeError as error:
                 log.warning("the index of %s is not up to date (%s); the next search sees to it", name, error)
-
-
-def _text_id(id_: Any) -> str:
-    """Return an id that the user gave as text; whole numbers are taken too."""
-    if not isinstance(id_, str | int | np.integer) or isinstance(id_, bool) or id_ == "":
-        raise InputError(f"{id_!r} cannot be an id; give text or whole numbers")
-    return str(id_)

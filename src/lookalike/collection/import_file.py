@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection.add_vectors import BLOCK_ROWS, RowBlock, checked
+from lookalike.collection.paths import as_path
+from lookalike.collection.row_arguments import check_name
 from lookalike.errors import VectorFileError
 from lookalike.vectorfiles import VectorFile, open_vectors
 
@@ -20,7 +21,9 @@ def open_import(
     file: str | os.PathLike[str], **options: str | None
 ) -> Iterator[tuple[VectorFile, dict[str, Any]]]:
     """Open a vector file; yield it and those of the `options` that were given, to be kept with the feature."""
-    with open_vectors(Path(file), **options) as vectors:  # type: ignore[arg-type]
+    for name, value in options.items():
+        check_name(value, name)
+    with open_vectors(as_path(file, "file"), **options) as vectors:  # type: ignore[arg-type]
         yield vectors, {name: value for name, value in options.items() if value is not None}
 
 

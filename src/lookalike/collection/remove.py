@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from lookalike.catalogue import Catalogue, StoredLocation
 from lookalike.collection.gone import Gone, is_missing
 from lookalike.errors import InputError, UnknownIdError
+
+
+def as_names(what: Any) -> list[str]:
+    """Return one id or path, or several, as a list of texts. Raises InputError for what is none."""
+    is_one = isinstance(what, str | os.PathLike)
+    if not is_one and (isinstance(what, bytes | Mapping) or not isinstance(what, Iterable)):
+        raise InputError(f"{what!r} is no name; give an id or a path, or several in a list")
+    names = [os.fspath(one) if isinstance(one, os.PathLike) else one for one in ([what] if is_one else what)]
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"{name!r} is no name; give an id or a path, as text. Nothing was removed")
+    return names
 
 
 def remove_sources(catalogue: Catalogue, names: Sequence[str]) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from lookalike.errors import OptionError
+
 Outcome = Literal["added", "duplicate", "moved", "changed", "unchanged", "refreshed", "skipped"]
 
 
@@ -99,3 +101,10 @@ class Listener:
 
     def stage(self, text: str) -> None:
         """A stage without files begins, such as the update of an index."""
+
+
+def as_listener(listener: Any) -> Listener:
+    """Return a listener, which does nothing where none is given. Raises OptionError for another object."""
+    if listener is not None and not isinstance(listener, Listener):
+        raise OptionError(f"listener is {listener!r}; give a Listener")
+    return Listener() if listener is None else listener

@@ -33,7 +33,8 @@ class FeatureSpec:
     """A feature's name, the kind of its extractor, and the options that the extractor is made with (JSON types).
 
     Raises:
-        OptionError: the name is not a letter followed by up to 63 letters, digits, `_` or `-`.
+        OptionError: the name is not a letter followed by up to 63 letters, digits, `_` or `-`; the extractor is no
+            text, or the options are no mapping.
     """
 
     name: str
@@ -41,7 +42,11 @@ class FeatureSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not isinstance(self.extractor, str) or not isinstance(self.options, Mapping):
+            raise OptionError(
+                f"feature {self.name!r}: give the name of its extractor, and a mapping of options"
+            )
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise OptionError(
                 f"feature name {self.name!r} is not a simple word; use letters, digits, _ and -, a letter first"
             )
