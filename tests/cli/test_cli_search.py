@@ -72,7 +72,7 @@ def test_json_is_as_promised(folder: Path) -> None:
         "blend": False,
     }
     (hit,) = document["hits"]
-    assert list(hit) == ["id", "path", "exists", "distance", "features", "text_score", "metadata"]
+    assert list(hit) == ["id", "path", "exists", "places", "distance", "features", "text_score", "metadata"]
     assert hit["path"] == str(folder / "pictures" / "a.png")
     assert hit["distance"] == pytest.approx(0, abs=1e-5)
     assert hit["features"] == {"look": hit["distance"]}
@@ -217,3 +217,51 @@ def test_pipes_may_close(folder: Path, arguments: list[str]) -> None:
         running.stdout.close()  # before it writes, like `| head -0`
         assert running.stderr.read() == b""
     assert running.returncode == 0
+
+
+def test_a_stored_picture_is_shown_before_its_hits() -> None:
+    result = lookalike("search", "pictures/a.png", "-k", "1")
+    assert (result.exit_code, result.stderr) == (0, "")
+    _, itself, first = result.stdout.splitlines()
+    assert itself.split()[:3] == ["=", "0.0000", "pictures/a.png"]
+    assert first.split()[0] == "1"
+    assert names("pictures/a.png", "-k", "4") == names("queries/a.png", "-k", "4")[1:]
+
+
+def test_words_alone_are_a_query() -> None:
+    result = lookalike("search", "--text", "red")
+    assert (result.exit_code, result.stderr) == (0, "")
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == ["#", "words", "where", "what"]
+    assert len(rows) == 2
+    nothing = lookalike("search")
+    assert nothing.exit_code == 2
+    assert "--text" in nothing.stderr
+
+
+def test_a_value_that_no_source_has_is_told_with_the_nearest() -> None:
+    for verb in (["search", "queries/a.png"], ["list"]):
+        result = lookalike(*verb, "--where", "colour=Rde")
+        assert result.exit_code == 0
+        assert "did you mean 'Red'?" in result.stderr
+    document = json.loads(lookalike("search", "queries/a.png", "--where", "colour=Rde", "--json").stdout)
+    assert "did you mean 'Red'?" in document["notes"][0]
+
+
+def test_a_hit_that_is_gone_is_marked(folder: Path) -> None:
+    hidden = folder / "pictures" / "b.png"
+    hidden.rename(folder / "b.png")
+    try:
+        shown = lookalike("search", "queries/a.png").stdout
+        gone = [
+            hit
+            for hit in json.loads(lookalike("search", "queries/a.png", "--json").stdout)["hits"]
+            if not hit["exists"]
+        ]
+        assert "pictures/b.png (gone)" in shown
+        assert [(hit["path"], [Path(place).name for place in hit["places"]]) for hit in gone] == [
+            (None, ["b.png"])
+        ]
+        assert b"b.png" not in lookalike("search", "queries/a.png", "--paths0").stdout_bytes
+    finally:
+        (folder / "b.png").rename(hidden)

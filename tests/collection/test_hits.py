@@ -86,6 +86,7 @@ def test_json_has_what_the_command_line_promises() -> None:
                 "id": "id0",
                 "path": "/nowhere/0.png",
                 "exists": True,
+                "places": [],
                 "distance": 0.0,
                 "features": {"look": 0.0},
                 "text_score": None,

@@ -132,9 +132,9 @@ def test_a_hit_names_a_file_that_is_there(tmp_path: Path, pictures: list[Path]) 
         collection.add([twin, *pictures], features=["mean"])
         twin.unlink()
         pictures[1].unlink()
-        hits = {hit.path: hit.exists for hit in collection.search(pictures[5])}
-    assert hits[str(pictures[0])]
-    assert not hits[str(pictures[1])]
+        hits = {Path(hit.places[0]).name: hit for hit in collection.search(pictures[5])}
+    assert (hits["0 (copy).png"].path, hits["0 (copy).png"].exists) == (str(pictures[0]), True)
+    assert (hits["1.png"].path, hits["1.png"].exists) == (None, False)
 
 
 @pytest.mark.parametrize("name", ["missing.png", ".", "a\0b.png"])

@@ -47,6 +47,15 @@ COPIES = "exact duplicates of others"
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to extract with. [default: all cores]")
 @max_megapixels_option("Skip pictures of more pixels than this.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Skip pictures that take longer than this.",
+)
+@click.option("--reread", is_flag=True, help="Read all files again, also those that seem unchanged.")
 @json_option
 @jsonl_option
 def add(
@@ -56,6 +65,8 @@ def add(
     metadata: Path | None,
     jobs: int | None,
     max_pixels: int,
+    time_limit: float,
+    reread: bool,
     as_json: bool,
     as_jsonl: bool,
 ) -> None:
@@ -91,6 +102,8 @@ def add(
             metadata=metadata,
             jobs=jobs,
             max_pixels=max_pixels,
+            time_limit=time_limit,
+            reread=reread,
             listener=listener,
             plan=planned,
         )

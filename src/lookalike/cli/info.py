@@ -27,21 +27,21 @@ def info(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        for line in _lines(document, ""):
+        for line in lines(document, ""):
             put(f"{shown(line)}\n")
 
 
-def _lines(document: Mapping[str, Any], indent: str) -> list[str]:
+def lines(document: Mapping[str, Any], indent: str) -> list[str]:
     """Return a nested document as indented lines, with names aligned within each level."""
-    lines = []
+    told = []
     width = max((len(key) for key in document), default=0)
     for key, value in document.items():
         if isinstance(value, Mapping):
-            lines.append(f"{indent}{key}")
-            lines += _lines(value, indent + "  ")
+            told.append(f"{indent}{key}")
+            told += lines(value, indent + "  ")
         else:
-            lines.append(f"{indent}{key:<{width}}  {_shown(key, value)}")
-    return lines
+            told.append(f"{indent}{key:<{width}}  {_shown(key, value)}")
+    return told
 
 
 def _shown(key: str, value: Any) -> str:

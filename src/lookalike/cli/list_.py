@@ -12,7 +12,7 @@ from lookalike.cli.common import (
     jsonl_option,
     open_collection,
 )
-from lookalike.cli.streams import print_json, put, shown
+from lookalike.cli.streams import print_json, put, shown, tell
 
 
 @click.command("list", short_help="List the sources.")
@@ -34,15 +34,21 @@ def list_(
       lookalike list -n 20
       lookalike list --where articleType=Jeans --jsonl
     """
-    sources = open_collection(folder).list(text=text, where=where or None, limit=limit)
+    collection = open_collection(folder)
+    sources = collection.list(text=text, where=where or None, limit=limit)
     if as_json:
         print_json([source.to_json() for source in sources])
     elif as_jsonl:
         for source in sources:
             print_json(source.to_json(), indent=None)
     else:
+        found = False
         for source in sources:
+            found = True
             size = f"{source.width}x{source.height}" if source.width else ""
             where_ = source.places[0].path if source.places else ""
             line = shown(f"{source.id}  {size:>11}  {where_}")
             put(f"{line}\n")
+        if not found:
+            for note in collection.unmet(where or None):
+                tell(note)

@@ -14,27 +14,37 @@ from lookalike.cli.streams import put, shown
 @click.argument("what", nargs=-1, metavar="ID|PATH...")
 @collection_option
 @click.option("--feature", metavar="NAME", help="Remove this feature instead, from all sources.")
-def remove(what: tuple[str, ...], folder: Path, feature: str | None) -> None:
+@click.option("--missing", is_flag=True, help="Remove what lies in no file any more instead.")
+def remove(what: tuple[str, ...], folder: Path, feature: str | None, missing: bool) -> None:
     """Remove sources by id or by path; a folder stands for all that lies in it.
 
     The files themselves are never touched. A source that also lies elsewhere loses only the named place.
-    With --feature, a feature goes with all its vectors and its index, and the sources stay.
+    With --feature, a feature goes with all its vectors and its index, and the sources stay. With --missing, pictures
+    go whose files are all gone; those on a disk or share that is away are kept.
 
     \b
     Examples:
       lookalike remove 3f1c2c58-52c0-5d0a-a2a7-5b1f9f1d3f0e
       lookalike remove ~/Pictures/2019
       lookalike remove --feature onnx
+      lookalike remove --missing
     """
-    if not what and feature is None:
-        raise click.UsageError("name an ID|PATH, or a feature with --feature")
-    if what and feature is not None:
-        raise click.UsageError("an ID|PATH and --feature exclude each other; give one of them")
+    asked = bool(what) + (feature is not None) + missing
+    if not asked:
+        raise click.UsageError("name an ID|PATH, or a feature with --feature, or give --missing")
+    if asked > 1:
+        raise click.UsageError("an ID|PATH, --feature and --missing exclude each other; give one of them")
     if "" in what:  # would be the working folder
         raise click.BadParameter("a name is empty", param_hint="ID|PATH")
     if feature is not None:
         open_collection(folder).remove_feature(feature)
         put(f"feature {shown(feature)} removed\n")
+        return
+    if missing:
+        report = open_collection(folder).remove_missing()
+        put(f"{report.removed:,} removed, of which no file is left; {report.forgotten:,} files forgotten\n")
+        if report.away:
+            put(f"{report.away:,} files are kept, as their folders are away\n")
         return
     count = open_collection(folder).remove(what)
     put(f"{count:,} removed\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,11 +24,11 @@ from lookalike.cli.streams import print_json, put, put_bytes, shown, tell
 from lookalike.cli.table import table
 
 if TYPE_CHECKING:
-    from lookalike.collection import Hits
+    from lookalike.collection import Hit, Hits
 
 
 @click.command(short_help="Find what looks like a picture.")
-@click.argument("query")
+@click.argument("query", required=False)
 @collection_option
 @query_options()
 @click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @json_option
 @jsonl_option
 def search(
-    query: str,
+    query: str | None,
     folder: Path,
     html: Path | None,
     open_page: bool,
@@ -45,20 +46,25 @@ def search(
     as_jsonl: bool,
     options: SearchOptions,
 ) -> None:
-    """Find what looks like QUERY.
+    """Find what looks like QUERY, or what matches --text alone.
 
-    QUERY is a picture file, - for a picture's bytes on stdin, the id of a source (which is then left out of its
-    own hits), or a row of a vector file, as in features.h5#17.
+    QUERY is the id of a source, a picture file, - for a picture's bytes on stdin, or a row of a vector file, as in
+    features.h5#17. An id goes before a file of the same name. A source that is asked for by its id, or by the path of
+    one of its files, is left out of the hits, and shown before them.
 
     \b
     Examples:
       lookalike search holiday.jpg
       lookalike search shoe.jpg --text "red shoes" --where year=2010..2012
+      lookalike search --text "red shoes"
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
     """
-    hits = open_collection(folder).search(read_query(query), **options)
+    if query is None and options["text"] is None:
+        raise click.UsageError("name a QUERY, or give words with --text")
+    asked = None if query is None else read_query(query)
+    hits = open_collection(folder).search(asked, **options)
     if html or open_page:
         write_page(hits, html, open_page=open_page)
     if as_json:
@@ -72,6 +78,9 @@ def search(
                 put_bytes(os.fsencode(hit.path) + b"\0")
     else:
         print_hits(hits)
+    if not as_json:
+        for note in hits.notes:
+            tell(note)
 
 
 def write_page(hits: Hits, file: Path | None, *, open_page: bool) -> None:
@@ -95,23 +104,32 @@ def print_hits(hits: Hits) -> None:
     """Print a table of hits for people."""
     if not hits:
         tell("nothing found; try fewer words, fewer filters or a larger distance limit")
+    told = [hit for hit in (hits.itself, *hits) if hit is not None]
+    if not told:
         return
-    with_text = any(hit.text_score is not None for hit in hits)
-    with_titles = any(hit.title for hit in hits)
-    head = ["#", "distance", *["words"] * with_text, "where", *["what"] * with_titles]
+    with_distance = any(not math.isnan(hit.distance) for hit in told)
+    with_text = any(hit.text_score is not None for hit in told)
+    with_titles = any(hit.title for hit in told)
+    head = ["#", *["distance"] * with_distance, *["words"] * with_text, "where", *["what"] * with_titles]
     rows = []
-    for rank, hit in enumerate(hits, 1):
+    for rank, hit in enumerate(told, 0 if hits.itself is not None else 1):
+        distance = "" if math.isnan(hit.distance) else f"{hit.distance:.4f}"
         score = "" if hit.text_score is None else f"{hit.text_score:.2f}"
-        numbers = [str(rank), f"{hit.distance:.4f}", *[score] * with_text]
+        numbers = [str(rank or "="), *[distance] * with_distance, *[score] * with_text]
         titles = [shown(hit.title or "")] * with_titles
-        rows.append([*numbers, shown(_relative(hit.path) or hit.id), *titles])
-    put(table(head, rows, numbers=2 + with_text))
+        rows.append([*numbers, shown(_where(hit)), *titles])
+    put(table(head, rows, numbers=1 + with_distance + with_text))
 
 
-def _relative(path: str | None) -> str | None:
+def _where(hit: Hit) -> str:
+    """Return where a hit lies, for people."""
+    if hit.path is not None:
+        return _relative(hit.path)
+    return hit.id if hit.exists else f"{_relative(hit.places[0])} (gone)"
+
+
+def _relative(path: str) -> str:
     """Return `path` relative to the working folder if it lies in it."""
-    if path is None:
-        return None
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:

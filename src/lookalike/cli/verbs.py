@@ -26,6 +26,7 @@ class Verbs(click.Group):
         "remove",
         "list",
         "info",
+        "index",
         "verify",
         "rebuild",
         "completion",

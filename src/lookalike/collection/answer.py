@@ -141,7 +141,7 @@ def _hit_of(
     path = next(iter(there), None)
     return Hit(
         id=source.id,
-        path=path if path is not None else next(iter(source.paths), None),
+        path=path,
         distance=distance,
         features=features,
         text_score=scores.get(number),

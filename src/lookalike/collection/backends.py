@@ -130,11 +130,10 @@ class FolderBackend:
         if not (folder / MANIFEST).exists():  # none was finished yet
             return None
         index = Index.open(folder, verify=verify)
-        if (index.dimension, index.metric, index.family) != (
-            feature.dimension,
-            feature.metric,
-            _family(feature),
-        ):
+        asked, has = _family(feature), index.family
+        if (index.dimension, index.metric) != (feature.dimension, feature.metric) or (
+            None if asked is None else asked.name
+        ) != (None if has is None else has.name):
             raise IndexFormatError(f"{folder}: is of another kind than feature {feature.name}; rebuild it")
         return index
 

@@ -18,7 +18,12 @@ from lookalike.collection.reader import Reader
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
-from lookalike.errors import CollectionExistsError, LookalikeError, OptionError
+from lookalike.errors import (
+    CollectionExistsError,
+    LookalikeError,
+    OptionError,
+    UnknownFeatureError,
+)
 from lookalike.features import TIME_LIMIT
 from lookalike.hashing import FamilySpec
 from lookalike.images import MAX_PIXELS
@@ -231,6 +236,16 @@ class Collection(Reader):
             with self._catalogue.write() as writer:
                 writer.drop_feature(name)
             self._indexes.drop(name)
+
+    def index(self, feature: str) -> dict[str, Any]:
+        """Return what `info` tells of the index of a feature. Raises UnknownFeatureError."""
+        self._check_open()
+        with self._searcher.indexes() as (_, features, indexes):
+            if feature not in features:
+                raise UnknownFeatureError(
+                    f"the collection has no feature {feature!r}; it has {', '.join(features) or 'none'}"
+                )
+            return describe_index(features[feature], indexes[feature])
 
     def set_index(self, feature: str, family: str = "learned", **parameters: Any) -> dict[str, Any]:
         """Search a feature by buckets of this kind from now on; return what `info` tells of the new index.

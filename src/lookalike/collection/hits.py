@@ -21,8 +21,8 @@ class Hit:
 
     Attributes:
         id: the source's id.
-        path: one place where the source lies: a file, or `FILE#ROW`; None for vectors that came without one. Of
-            several files, one that is there.
+        path: one place where the source lies: a file that is there, or `FILE#ROW`; None for vectors that came
+            without one, and where all files are gone.
         distance: weighted mean of the features' distances; the smaller, the more alike. NaN where words alone were
             asked for.
         features: the exact distance in each feature that was searched and that the source has.
@@ -31,7 +31,7 @@ class Hit:
         metadata: what is known of the source.
         places: every place where the source lies.
         pixels: width x height of a picture; 0 for other vectors.
-        exists: whether the file at `path` is there; always so for rows, and for what has no place.
+        exists: whether one of the source's files is there; always so for rows, and for what has no place.
     """
 
     id: str
@@ -58,6 +58,7 @@ class Hit:
             "id": self.id,
             "path": self.path,
             "exists": self.exists,
+            "places": list(self.places),
             "distance": None if math.isnan(self.distance) else self.distance,
             "features": dict(self.features),
             "text_score": self.text_score,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,6 +34,8 @@ class ShownHit(Protocol):
     def text_score(self) -> float | None: ...
     @property
     def metadata(self) -> Mapping[str, Any]: ...
+    @property
+    def places(self) -> Sequence[str]: ...
     @property
     def pixels(self) -> int: ...
 
@@ -90,7 +92,8 @@ def _thumbnail(path: str | None, pixels: int) -> str | None:
 def _title(hit: ShownHit) -> str:
     if hit.title is not None:
         return hit.title
-    return hit.path.replace("\\", "/").rsplit("/", 1)[-1] if hit.path else hit.id
+    place = hit.path or next(iter(hit.places), None)
+    return place.replace("\\", "/").rsplit("/", 1)[-1] if place else hit.id
 
 
 def _details(hit: ShownHit) -> list[tuple[str, Any]]:
