@@ -16,7 +16,19 @@ from command_line import draw, lookalike, process, shop  # type: ignore[import-n
 from lookalike import __version__
 from lookalike.cli.verbs import lookalike as program
 
-VERBS = ["add", "search", "import", "explain", "remove", "list", "info", "verify", "rebuild", "completion"]
+VERBS = [
+    "add",
+    "search",
+    "import",
+    "explain",
+    "remove",
+    "list",
+    "info",
+    "index",
+    "verify",
+    "rebuild",
+    "completion",
+]
 
 
 @pytest.fixture

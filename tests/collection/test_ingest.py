@@ -52,7 +52,15 @@ def places(collection: Collection) -> dict[str, list[str]]:
     return {source.id: [Path(place.path).name for place in source.places] for source in collection.list()}
 
 
-def test_a_second_run_reads_nothing(collection: Collection, pictures: Path) -> None:
+def by_mtime(status: os.stat_result) -> int:
+    """What a file system without the time of the last change tells."""
+    return status.st_mtime_ns
+
+
+def test_a_second_run_reads_nothing(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.collection.paths.file_time", by_mtime)
     report, _ = add(collection, pictures)
     assert counts(report) == {"added": 3}
     before = collection.info()["generation"]
@@ -131,7 +139,19 @@ def test_files_that_swap_their_content_swap_their_sources(collection: Collection
     assert counts(add(collection, pictures, metadata=table)[0]) == {"unchanged": 3}
 
 
-def test_a_touched_file_is_read_once_more_and_then_known(collection: Collection, pictures: Path) -> None:
+def test_content_at_the_same_size_and_time_is_noticed(collection: Collection, pictures: Path) -> None:
+    add(collection, pictures)
+    path = pictures / "a.png"
+    status = path.stat()
+    path.write_bytes((pictures / "b.png").read_bytes().ljust(status.st_size, b"\0")[: status.st_size])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert counts(add(collection, pictures)[0])["unchanged"] == 2
+
+
+def test_a_touched_file_is_read_once_more_and_then_known(
+    collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.collection.paths.file_time", by_mtime)
     add(collection, pictures)
     os.utime(pictures / "a.png", (5, 5))
     assert counts(add(collection, pictures)[0]) == {"unchanged": 3}

@@ -200,10 +200,11 @@ class TestAway:
 
 class TestReread:
     def test_content_of_the_same_size_and_time_is_found_on_request(
-        self, collection: Collection, pictures: Path
+        self, collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from PIL import Image
 
+        monkeypatch.setattr("lookalike.collection.paths.file_time", lambda status: status.st_mtime_ns)
         file = pictures / "x.bmp"
         Image.new("RGB", (40, 40), "red").save(file)
         collection.add(pictures)

@@ -113,7 +113,10 @@ class TestMissing:
         assert collection.remove_missing() == MissingReport(0, 0, 0)
 
 
-def test_content_that_changed_at_the_same_size_and_time_is_told(tmp_path: Path) -> None:
+def test_content_that_changed_at_the_same_size_and_time_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.collection.paths.file_time", lambda status: status.st_mtime_ns)
     paths = draw(tmp_path / "p", ["a.png", "b.png", "c.png", "d.png", "e.png"])
     with Collection.create(tmp_path / "c2") as collection:
         collection.add(tmp_path / "p")
@@ -125,3 +128,6 @@ def test_content_that_changed_at_the_same_size_and_time_is_told(tmp_path: Path) 
     paths[3].unlink()
     with Catalogue.open(tmp_path / "c2" / "catalogue.sqlite") as catalogue:
         assert [place.path for place in changed_content(catalogue)] == [str(path) for path in paths[:2]]
+    with Collection.open(tmp_path / "c2") as collection:
+        told = [problem.what for problem in collection.verify(files=True)]
+    assert sum("at the same size and time" in what for what in told) == 2

@@ -18,13 +18,15 @@ from lookalike.cli.streams import print_json, put, shown
 
 
 @click.command(short_help="Look for damage, and say what to do.")
+@click.option("--files", is_flag=True, help="Read all pictures' files whole too.")
 @collection_option
 @json_option
-def verify(folder: Path, as_json: bool) -> None:
+def verify(folder: Path, files: bool, as_json: bool) -> None:
     """Look for damage, and say what to do about it.
 
     Reads the catalogue and every index whole: checksums, lengths, references, words, and whether the indexes hold
-    what the catalogue holds. Also reports files that are gone. The exit status is 4 if anything was found.
+    what the catalogue holds. Also reports files that are gone, or have changed as far as size and time tell; with
+    --files, their content. The exit status is 4 if anything was found.
 
     \b
     Examples:
@@ -32,7 +34,7 @@ def verify(folder: Path, as_json: bool) -> None:
       lookalike verify --json -c shop.lookalike
     """
     problems = []
-    for problem in open_collection(folder).verify():
+    for problem in open_collection(folder).verify(files=files):
         problems.append(problem)
         if not as_json:
             for line in (f"{problem.where}: {problem.what}", f"    {problem.advice}"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from lookalike.catalogue import Catalogue, StoredLocation
+from lookalike.collection import paths
 from lookalike.collection.identity import content_of
 
 LOOK_UP_ROWS = 500
@@ -36,4 +37,4 @@ def _seems_unchanged(place: StoredLocation) -> bool:
         now = os.stat(place.path)
     except OSError:
         return False
-    return (now.st_size, now.st_mtime_ns) == (place.size, place.modified_ns)
+    return (now.st_size, paths.file_time(now)) == (place.size, place.modified_ns)

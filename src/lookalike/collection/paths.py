@@ -22,3 +22,12 @@ def as_path(value: Any, name: str) -> Path:
 def printable(path: str) -> str:
     """Return `path` with what is not valid UTF-8 replaced, since JSON and SQL cannot hold that."""
     return path.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def file_time(status: os.stat_result) -> int:
+    """Return when a file or what is known of it changed last, in nanoseconds.
+
+    Whoever edits a file may set its time back, as rsync and tools for metadata do; the time at which that was done
+    (ctime) stays. On Windows there is none of the kind.
+    """
+    return status.st_mtime_ns if os.name == "nt" else max(status.st_mtime_ns, status.st_ctime_ns)

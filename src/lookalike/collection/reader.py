@@ -223,9 +223,13 @@ class Reader:
         with self._searcher.indexes() as (catalogue, features, indexes):
             return describe(self._backend, catalogue, features, indexes)
 
-    def verify(self) -> Iterator[Problem]:
-        """Look for damage in the catalogue, the indexes and the files, one problem at a time."""
-        return verify_collection(self._open_catalogue, self._backend)
+    def verify(self, *, files: bool = False) -> Iterator[Problem]:
+        """Look for damage in the catalogue, the indexes and the files, one problem at a time.
+
+        Args:
+            files: read the pictures' files whole too, also those whose size and time are as they were.
+        """
+        return verify_collection(self._open_catalogue, self._backend, files=files)
 
     @property
     def _open_catalogue(self) -> Catalogue:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.collection import paths
 from lookalike.collection.paths import printable
 from lookalike.collection.query import PictureQuery, Query, RowQuery, SourceQuery, VectorQuery
 from lookalike.collection.request import SearchRequest
@@ -289,7 +290,7 @@ def stored_at(path: Path, catalogue: Catalogue) -> str | None:
         place = next(iter(catalogue.places([os.path.abspath(path)])), None)
     except (OSError, ValueError, InputError):  # no file, or no name that could have been stored
         return None
-    if place is None or (now.st_size, now.st_mtime_ns) != (place.size, place.modified_ns):
+    if place is None or (now.st_size, paths.file_time(now)) != (place.size, place.modified_ns):
         return None
     return catalogue.sources([place.number])[0].id
 

@@ -12,15 +12,18 @@ import numpy as np
 
 from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, StoredLocation
+from lookalike.collection import paths
 from lookalike.collection.backends import Backend
+from lookalike.collection.changed_content import changed_content
+from lookalike.collection.identity import content_of
 from lookalike.errors import LookalikeError
 from lookalike.index import VectorIndex
 
 REBUILD = "run lookalike rebuild, which makes the index from the catalogue"
 
 
-def verify_collection(catalogue: Catalogue, backend: Backend) -> Iterator[Problem]:
-    """Yield what is wrong, worst first; nothing that is damaged makes it raise."""
+def verify_collection(catalogue: Catalogue, backend: Backend, *, files: bool) -> Iterator[Problem]:
+    """Yield what is wrong, worst first; nothing that is damaged makes it raise. With `files`, all are read whole."""
     yield from catalogue.verify()
     try:
         features = list(catalogue.features().values())
@@ -30,6 +33,9 @@ def verify_collection(catalogue: Catalogue, backend: Backend) -> Iterator[Proble
         yield from _verify_index(catalogue, backend, feature)
     with suppress(LookalikeError):
         yield from _files(catalogue)
+        for place in changed_content(catalogue) if files else ():
+            what = "has other content than was added, at the same size and time"
+            yield Problem(f"{place.path} {what}", "files", f"run lookalike add --reread {quote(place.path)}")
 
 
 def _verify_index(catalogue: Catalogue, backend: Backend, feature: FeatureRecord) -> Iterator[Problem]:
@@ -79,7 +85,7 @@ def _files(catalogue: Catalogue) -> Iterator[Problem]:
     count: Counter[str] = Counter()
     first: dict[str, str] = {}
     for place in catalogue.places():
-        state = _state_of_file(place)
+        state = _state_of_file(catalogue, place)
         if state is not None:
             count[state] += 1
             first.setdefault(state, place.path)
@@ -107,14 +113,17 @@ _FILES = {
 """What is said of one file and of many, and what to do."""
 
 
-def _state_of_file(place: StoredLocation) -> str | None:
+def _state_of_file(catalogue: Catalogue, place: StoredLocation) -> str | None:
     """Return one of `_FILES`, or None for a file that is as it was added, and for rows."""
     if place.modified_ns is None:
         return None
     try:
         now = os.stat(place.path)
+        if (now.st_size, paths.file_time(now)) == (place.size, place.modified_ns):
+            return None
+        (source,) = catalogue.sources([place.number])
+        return "changed" if now.st_size != place.size or content_of(place.path) != source.id else None
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
     except OSError:
         return "out of reach"
-    return None if (now.st_size, now.st_mtime_ns) == (place.size, place.modified_ns) else "changed"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lookalike.collection import paths
 from lookalike.collection.paths import printable
 from lookalike.collection.report import PassedOver
 from lookalike.errors import PictureMissingError
@@ -122,4 +123,4 @@ def look_at(file: str) -> Found:
         return Found(file, problem=error.strerror or str(error))
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device read without end
         return Found(file, problem="not a regular file")
-    return Found(file, status.st_size, status.st_mtime_ns)
+    return Found(file, status.st_size, paths.file_time(status))
