@@ -248,20 +248,20 @@ def test_a_value_that_no_source_has_is_told_with_the_nearest() -> None:
     assert "did you mean 'Red'?" in document["notes"][0]
 
 
-def test_a_hit_that_is_gone_is_marked(folder: Path) -> None:
+def test_a_picture_that_is_gone_is_left_out_and_told(folder: Path) -> None:
     hidden = folder / "pictures" / "b.png"
     hidden.rename(folder / "b.png")
     try:
-        shown = lookalike("search", "queries/a.png").stdout
-        gone = [
-            hit
-            for hit in json.loads(lookalike("search", "queries/a.png", "--json").stdout)["hits"]
-            if not hit["exists"]
-        ]
-        assert "pictures/b.png (gone)" in shown
-        assert [(hit["path"], [Path(place).name for place in hit["places"]]) for hit in gone] == [
-            (None, ["b.png"])
-        ]
-        assert b"b.png" not in lookalike("search", "queries/a.png", "--paths0").stdout_bytes
+        result = lookalike("search", "queries/a.png")
+        assert "b.png" not in result.stdout
+        assert "1 picture was left out, as its file is gone; lookalike remove --missing" in result.stderr
     finally:
         (folder / "b.png").rename(hidden)
+
+
+def test_pictures_on_a_share_that_is_away_are_marked(folder: Path) -> None:
+    (folder / "pictures").rename(folder / "unmounted")
+    try:
+        assert "pictures/a.png (away)" in lookalike("search", "queries/a.png").stdout
+    finally:
+        (folder / "unmounted").rename(folder / "pictures")

@@ -132,9 +132,23 @@ def test_a_hit_names_a_file_that_is_there(tmp_path: Path, pictures: list[Path]) 
         collection.add([twin, *pictures], features=["mean"])
         twin.unlink()
         pictures[1].unlink()
-        hits = {Path(hit.places[0]).name: hit for hit in collection.search(pictures[5])}
-    assert (hits["0 (copy).png"].path, hits["0 (copy).png"].exists) == (str(pictures[0]), True)
-    assert (hits["1.png"].path, hits["1.png"].exists) == (None, False)
+        hits = collection.search(pictures[5], k=4)
+    paths = [hit.path for hit in hits]
+    assert str(pictures[0]) in paths
+    assert str(pictures[1]) not in paths
+    assert len(paths) == 4
+    assert all(hit.exists for hit in hits)
+    assert any("1 picture was left out, as its file is gone" in note for note in hits.notes)
+
+
+def test_a_hit_on_a_share_that_is_away_is_marked(tmp_path: Path, pictures: list[Path]) -> None:
+    with Collection.create(tmp_path / "c") as collection:
+        collection.add(pictures, features=["mean"])
+        query = pictures[2].read_bytes()
+        (tmp_path / "pictures").rename(tmp_path / "unmounted")
+        hits = collection.search(query)
+    assert [hit.exists for hit in hits] == [False] * 6
+    assert hits[0].path == str(pictures[2])
 
 
 @pytest.mark.parametrize("name", ["missing.png", ".", "a\0b.png"])

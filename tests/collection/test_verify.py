@@ -140,7 +140,7 @@ def test_files_that_are_gone(folder: Path) -> None:
 
 def test_files_that_have_changed_since(folder: Path) -> None:
     pictures = folder.parent / "pictures"
-    os.utime(pictures / "c.png", ns=(1, 1))
+    os.utime(pictures / "a.png", ns=(1, 1))
     assert problems(folder) == [], "it was touched, and has the content that it had"
     (pictures / "a.png").write_bytes((pictures / "b.png").read_bytes())
     (problem,) = problems(folder)
@@ -149,7 +149,7 @@ def test_files_that_have_changed_since(folder: Path) -> None:
     (pictures / "b.png").write_bytes(b"no picture any more")
     (problem,) = problems(folder)
     assert problem.what == f"2 files have changed since they were added, such as {pictures / 'a.png'}"
-    (pictures / "b.png").write_bytes((pictures / "c.png").read_bytes())
+    (pictures / "b.png").write_bytes((pictures / "a.png").read_bytes())
     with Collection.open(folder) as collection:
         collection.add(pictures, jobs=1)
     assert problems(folder) == []

@@ -123,9 +123,9 @@ def print_hits(hits: Hits) -> None:
 
 def _where(hit: Hit) -> str:
     """Return where a hit lies, for people."""
-    if hit.path is not None:
-        return _relative(hit.path)
-    return hit.id if hit.exists else f"{_relative(hit.places[0])} (gone)"
+    if hit.path is None:
+        return hit.id
+    return _relative(hit.path) if hit.exists else f"{_relative(hit.path)} (away)"
 
 
 def _relative(path: str) -> str:

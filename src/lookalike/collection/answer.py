@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import overload
 
 import numpy as np
 
 from lookalike.catalogue import Catalogue, HitRows
+from lookalike.collection.gone import Gone
 from lookalike.collection.hits import Hit, Hits
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.request import SearchRequest
@@ -78,6 +79,16 @@ def numbers_of(queries: ResolvedQueries, rankings: Rankings) -> list[int]:
     return ascending
 
 
+def gone_of(sources: HitRows, numbers: Iterable[int]) -> list[int]:
+    """Return those of `numbers` that are pictures all of whose files are gone, and not only out of reach."""
+    is_gone = Gone()
+    return [
+        number
+        for number in numbers
+        if sources[number].pixels and sources[number].paths and all(map(is_gone, sources[number].paths))
+    ]
+
+
 class FetchedHits(Sequence[Hit]):
     """The hits of one query, each made when it is looked at first; what they are made of has been read."""
 
@@ -139,14 +150,15 @@ def _hit_of(
     # Only pictures lie in files of their own; that a row is in its file is taken for granted.
     there = source.paths[:1] if not source.pixels else filter(os.path.exists, source.paths)
     path = next(iter(there), None)
+    last_known = next(iter(source.paths), None)
     return Hit(
         id=source.id,
-        path=path,
+        path=last_known if path is None else path,
         distance=distance,
         features=features,
         text_score=scores.get(number),
         metadata=source.metadata,
         places=source.paths,
         pixels=source.pixels,
-        exists=path is not None or not source.paths,
+        exists=path is not None or last_known is None,
     )

@@ -21,8 +21,8 @@ class Hit:
 
     Attributes:
         id: the source's id.
-        path: one place where the source lies: a file that is there, or `FILE#ROW`; None for vectors that came
-            without one, and where all files are gone.
+        path: one place where the source lies: a file, one that is there if any is, or `FILE#ROW`; None for vectors
+            that came without one.
         distance: weighted mean of the features' distances; the smaller, the more alike. NaN where words alone were
             asked for.
         features: the exact distance in each feature that was searched and that the source has.
@@ -31,7 +31,8 @@ class Hit:
         metadata: what is known of the source.
         places: every place where the source lies.
         pixels: width x height of a picture; 0 for other vectors.
-        exists: whether one of the source's files is there; always so for rows, and for what has no place.
+        exists: whether the file is there; where it is not, its disk or share is away. Always so for rows, and for what
+            has no place.
     """
 
     id: str

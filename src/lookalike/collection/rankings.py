@@ -68,6 +68,14 @@ class Rankings:
             distances,
         )
 
+    def leaving_out(self, numbers: Int64, k: int) -> Rankings:
+        """Return the first k that are none of `numbers`."""
+        left_out = np.isin(self.numbers, numbers)
+        kept = np.count_nonzero(~left_out & (self.numbers >= 0), axis=1)
+        rest = self.take(np.argsort(left_out, axis=1, kind="stable")[:, :k])
+        there = np.arange(rest.numbers.shape[1]) < kept[:, np.newaxis]
+        return replace(rest, numbers=np.where(there, rest.numbers, -1))
+
     def counts(self) -> Int64:
         """Return how many sources each ranking has, (q,)."""
         counted: Int64 = np.count_nonzero(self.numbers >= 0, axis=1)

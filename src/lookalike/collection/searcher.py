@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Int64
-from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.collection.answer import SourceCache, answers, numbers_of
+from lookalike.catalogue import Catalogue, FeatureRecord, HitRows
+from lookalike.collection.answer import SourceCache, answers, gone_of, numbers_of
 from lookalike.collection.explain import Explanation, explanation
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
@@ -79,9 +80,14 @@ class Searcher:
         with self._groups(queries, request) as (state, groups):
             for group in groups:
                 searched, asked = group.searched, group.queries
-                rankings = rank(searched, asked, request)
-                sources = self._sources.rows(searched.catalogue, state.stamp, numbers_of(asked, rankings))
-                notes = _notes(searched, rankings, request)
+                rankings, sources, gone = self._ranked(
+                    searched.catalogue,
+                    state.stamp,
+                    asked,
+                    request,
+                    partial(rank, searched, asked),
+                )
+                notes = (*_lacking_notes(searched), *_notes(searched.catalogue, rankings, gone, request))
                 hits = answers(searched.catalogue, sources, asked, rankings, request, searched.weights, notes)
                 found.update(zip(group.places, hits, strict=True))
         return [found[place] for place in range(len(queries))]
@@ -93,11 +99,41 @@ class Searcher:
         if request.blend or request.max_distance is not None or request.weights is not None:
             raise OptionError("blend, max_distance and features need a query to compare with; leave them out")
         with self._catalogue.snapshot() as catalogue:
-            rankings = rank_by_words(catalogue, request)
             nothing = ResolvedQueries.of([ResolvedQuery({}, {})], ())
-            sources = self._sources.rows(catalogue, catalogue.stamp(), numbers_of(nothing, rankings))
-            notes = _unmet(catalogue, rankings, request)
+            rankings, sources, gone = self._ranked(
+                catalogue,
+                catalogue.stamp(),
+                nothing,
+                request,
+                lambda request: rank_by_words(catalogue, request),
+            )
+            notes = tuple(_notes(catalogue, rankings, gone, request))
             return answers(catalogue, sources, nothing, rankings, request, {}, notes)[0]
+
+    def _ranked(
+        self,
+        catalogue: Catalogue,
+        stamp: int,
+        queries: ResolvedQueries,
+        request: SearchRequest,
+        ranked: Callable[[SearchRequest], Rankings],
+    ) -> tuple[Rankings, HitRows, int]:
+        """Return what `ranked` gives for a request but for pictures whose files are gone, and how many these are.
+
+        More is asked for until k are there, or no more are to be had.
+        """
+        asked = request
+        while True:
+            rankings = ranked(asked)
+            sources = self._sources.rows(catalogue, stamp, numbers_of(queries, rankings))
+            numbers = np.unique(rankings.numbers[rankings.numbers >= 0])
+            gone = gone_of(sources, numbers.tolist())
+            if not gone:
+                return rankings, sources, 0
+            kept = rankings.leaving_out(np.array(gone), request.k)
+            if ((kept.counts() >= request.k) | (rankings.counts() < asked.k)).all():
+                return kept, sources, len(gone)
+            asked = replace(asked, k=2 * asked.k + len(gone))
 
     def explain(self, query: Query, id_or_path: str, request: SearchRequest) -> Explanation:
         """Tell why a source is, or is not, among the hits of a query."""
@@ -229,19 +265,22 @@ class Searcher:
         return state.lacking[names]
 
 
-def _notes(searched: Searched, rankings: Rankings, request: SearchRequest) -> tuple[str, ...]:
-    """Return what should be known of the answers to queries that were searched together."""
-    lacking = (
-        f"{count:,} sources lack {name} and were compared by what they have"
-        if count > 1
-        else f"1 source lacks {name} and was compared by what it has"
-        for name, count in searched.lacking.items()
-    )
-    return (*lacking, *_unmet(searched.catalogue, rankings, request))
+def _lacking_notes(searched: Searched) -> Iterator[str]:
+    for name, count in searched.lacking.items():
+        if count > 1:
+            yield f"{count:,} sources lack {name} and were compared by what they have"
+        else:
+            yield f"1 source lacks {name} and was compared by what it has"
 
 
-def _unmet(catalogue: Catalogue, rankings: Rankings, request: SearchRequest) -> tuple[str, ...]:
-    """Return, where filters leave nothing to find, which of them no source meets."""
-    if not request.filters or request.where is None or (rankings.numbers >= 0).any():
-        return ()
-    return tuple(catalogue.unmet(request.where))
+def _notes(catalogue: Catalogue, rankings: Rankings, gone: int, request: SearchRequest) -> Iterator[str]:
+    """Yield what should be known of answers: what was left out, and filters that leave nothing to find."""
+    if gone:
+        what = (
+            "1 picture was left out, as its file is"
+            if gone == 1
+            else f"{gone:,} pictures were left out, as their files are"
+        )
+        yield f"{what} gone; lookalike remove --missing removes what is"
+    if request.where is not None and not (rankings.numbers >= 0).any():
+        yield from catalogue.unmet(request.where)
