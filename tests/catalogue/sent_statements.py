@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
+import pytest
+
+from lookalike.catalogue.sessions import Session, Sessions
 
 
 @contextmanager
@@ -20,14 +21,17 @@ def sent_statements() -> Iterator[list[str]]:
         if statement not in ("ROLLBACK", "COMMIT"):
             sent.append(statement)
 
-    def trace(connection: sqlite3.Connection, *_: object) -> None:
-        connection.set_trace_callback(note)
-        traced.append(connection)
+    take = Sessions.take
 
-    event.listen(Pool, "checkout", trace)
-    try:
+    def traced_session(sessions: Sessions) -> Session:
+        session = take(sessions)
+        assert isinstance(session.driver, sqlite3.Connection)
+        session.driver.set_trace_callback(note)
+        traced.append(session.driver)
+        return session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sessions, "take", traced_session)
         yield sent
-    finally:
-        event.remove(Pool, "checkout", trace)
-        for connection in traced:
-            connection.set_trace_callback(None)
+    for connection in traced:
+        connection.set_trace_callback(None)

@@ -117,8 +117,8 @@ def test_verify_finds_damaged_pages(filled: Catalogue) -> None:
     ],
 )
 def test_verify_finds_counters_that_are_behind(filled: Catalogue, changed: dict[str, int], what: str) -> None:
-    with filled._reading() as connection:
-        row = filled._queries.state(connection)
+    with filled._querying() as queries:
+        row = queries.state()
     row = with_checksum(schema.state, {**row, **changed})
     tamper(
         filled,

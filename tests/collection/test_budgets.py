@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from small_pictures import draw, register_mean_colour  # type: ignore[import-not-found]
-from sqlalchemy import Pool, event
 
 from lookalike import Collection
+from lookalike.catalogue.sqlite import connections
 from lookalike.collection.query import SourceQuery
 from lookalike.features import registry
 from lookalike.features.base import Extractor
@@ -22,7 +23,7 @@ IDS = [f"id{number}" for number in range(len(VECTORS))]
 
 
 @pytest.fixture
-def statements() -> Iterator[list[str]]:
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement but those that begin and end transactions, as SQLite sees them while the test runs."""
     asked: list[str] = []
 
@@ -30,12 +31,15 @@ def statements() -> Iterator[list[str]]:
         if statement.split()[0] not in ("BEGIN", "ROLLBACK", "COMMIT", "--"):
             asked.append(statement)
 
-    def connected(connection: Any, _record: Any) -> None:
-        connection.set_trace_callback(note)
+    connect = connections.connect
 
-    event.listen(Pool, "connect", connected)
-    yield asked
-    event.remove(Pool, "connect", connected)
+    def connected(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(note)
+        return connection
+
+    monkeypatch.setattr(connections, "connect", connected)
+    return asked
 
 
 @pytest.fixture

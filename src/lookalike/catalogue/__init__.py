@@ -4,7 +4,6 @@ from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.records import FeatureRecord, Location, NewSource, Problem, Source, StoredLocation
 from lookalike.catalogue.where import Where
-from lookalike.catalogue.writer import Writer
 
 __all__ = [
     "Catalogue",
@@ -16,5 +15,4 @@ __all__ = [
     "Source",
     "StoredLocation",
     "Where",
-    "Writer",
 ]

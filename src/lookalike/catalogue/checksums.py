@@ -6,9 +6,10 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 _written = json.JSONEncoder(separators=(",", ":")).encode
 _NUMBERS = struct.Struct("<3q")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert
 from lookalike.catalogue import schema
 from lookalike.catalogue.checksums import with_checksum
 from lookalike.catalogue.dialect import Dialect
+from lookalike.catalogue.records import SCHEMA_VERSION
 
 
 def create(dialect: Dialect) -> None:
@@ -21,7 +22,7 @@ def create(dialect: Dialect) -> None:
     def fill(connection: Connection) -> None:
         schema.tables.create_all(connection)
         state = {
-            "schema_version": schema.SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSION,
             "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
             "generation": 0,
             "next_number": 1,

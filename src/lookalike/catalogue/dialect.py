@@ -1,7 +1,7 @@
-"""What a database does for the catalogue. `sqlite/` does it; another database is one more folder beside it.
+"""What a database does for writing, and for reading what conditions select: the other half of `database.py`.
 
-All SQL that is the same everywhere is written once, in SQLAlchemy Core, in the files beside this one; they use the
-dialect that they are handed, and know none by name.
+What is the same everywhere is written once, in SQLAlchemy Core, in the files beside this one; they use the dialect that
+they are handed, and know none by name.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
+from sqlalchemy import ColumnElement, Connection, Select, Table
 
+from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.records import Problem
 from lookalike.catalogue.where import Condition
-from lookalike.errors import CollectionError
 
 
 class Dialect(Protocol):
-    """One database that holds, or will hold, one catalogue."""
+    """One database that holds, or will hold, one catalogue, as SQLAlchemy sees it."""
 
     @property
     def name(self) -> str:
@@ -33,37 +33,14 @@ class Dialect(Protocol):
         """
         ...
 
-    def upgrade(self) -> None:
-        """Bring a catalogue of an older schema to `SCHEMA_VERSION`, in one transaction.
+    def core(self, driver: DriverConnection) -> Connection:
+        """SQLAlchemy's connection over one of the driver's, which is closed with it; a transaction goes on.
 
-        Raises: CollectionReadOnlyError where it may not be written.
-        """
-        ...
-
-    def connect(self) -> Engine:
-        """An engine, all of whose errors are LookalikeErrors. Its connections are in no transaction but by `begin`.
-
-        Its parameters have names (`paramstyle` is "named" or "pyformat"), as `Prepared` wants them.
-
-        Raises: CollectionMissingError.
-        """
-        ...
-
-    def begin(self, connection: Connection, *, writes: bool) -> None:
-        """Begin a transaction that sees one state of the catalogue.
-
-        One that `writes` has the right to do so from the start, so that it cannot fail half-way because another
-        process wrote first.
-
-        Raises: CollectionLockedError when another process goes on writing.
+        All errors leave it as LookalikeErrors.
         """
         ...
 
     # --- Statements ---
-
-    def translated(self, error: Exception) -> CollectionError:
-        """The error of Lookalike's own that says what an error of the driver means."""
-        ...
 
     def members(self, name: str, of: type[int] | type[str]) -> Select[Any]:
         """A query for the values of the parameter `name`, which is a `packed` list of any length."""

@@ -5,55 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from sqlalchemy import Connection, Engine, select
+from lookalike.catalogue.database import Database
+from lookalike.catalogue.reads import Reads
+from lookalike.catalogue.records import SCHEMA_VERSION
+from lookalike.catalogue.sessions import Session, Sessions
+from lookalike.errors import CollectionError
 
-from lookalike.catalogue import decode, schema
-from lookalike.catalogue.dialect import Dialect
-from lookalike.catalogue.queries import Queries
-from lookalike.errors import CollectionDamagedError, CollectionError, CollectionVersionError
+if TYPE_CHECKING:
+    from lookalike.catalogue.queries import Queries
 
 
 class Handle:
     """What an open catalogue is, whatever is asked of it."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._queries = Queries(dialect)
-        self._engine: Engine | None = dialect.connect()
-        self._pinned: Connection | None = None
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reads = Reads(database)
+        self._sessions = Sessions(database)
+        self._pinned: Session | None = None
         try:
-            self._created_at = self._check_version()
+            with self._session() as session:
+                version, self._created_at = self._reads.version(session)
+            if version < SCHEMA_VERSION:
+                database.upgrade()
         except BaseException:
             self.close()
             raise
 
-    def _check_version(self) -> str:
-        """When the catalogue was created; one of an older schema is upgraded first.
-
-        Raises: CollectionVersionError, CollectionDamagedError, CollectionReadOnlyError.
-        """
-        with self._reading() as connection:
-            query = select(schema.state.c.schema_version, schema.state.c.created_at)
-            found = connection.execute(query).all()
-        if len(found) != 1 or not decode.matches(found[0], decode.VERSION):
-            raise CollectionDamagedError(f"{self.name} is damaged (no state); restore it from a copy")
-        version, created_at = found[0]
-        if version > schema.SCHEMA_VERSION:
-            raise CollectionVersionError(
-                f"{self.name} was made by a newer version of Lookalike (schema {version}; "
-                f"this one knows up to {schema.SCHEMA_VERSION}); upgrade Lookalike"
-            )
-        if version < schema.SCHEMA_VERSION:
-            self._dialect.upgrade()
-        return str(created_at)
-
     def close(self) -> None:
         """Close all connections. A closed catalogue stays closed; closing twice does no harm."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.dispose()
+        self._sessions.close()
 
     def __enter__(self) -> Self:
         return self
@@ -77,32 +60,37 @@ class Handle:
 
         Raises: CollectionError where the catalogue is closed.
         """
-        with self._reading() as connection:
+        with self._session() as session:
             pinned = object.__new__(type(self))
-            pinned.__dict__.update(self.__dict__, _pinned=connection)
+            pinned.__dict__.update(self.__dict__, _pinned=session)
             yield pinned
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """A connection in a transaction: that of the snapshot, or one of its own."""
-        if self._pinned is not None:
-            if self._pinned.closed:
-                raise CollectionError("the snapshot of the catalogue has ended; take a new one")
+    def _session(self) -> Iterator[Session]:
+        """A transaction for reading: that of the snapshot, or one of its own."""
+        if self._pinned is None:
+            with self._sessions.begin() as session:
+                yield session
+        elif self._pinned.active:
             yield self._pinned
-            return
-        with self._connected() as connection:
-            self._dialect.begin(connection, writes=False)
-            yield connection
+        else:
+            raise CollectionError("the snapshot of the catalogue has ended; take a new one")
 
-    def _connected(self) -> Connection:
-        if self._engine is None:
-            raise CollectionError(f"{self.name} is closed; open it again")
-        return self._engine.connect()
+    @contextmanager
+    def _querying(self) -> Iterator[Queries]:
+        """The same, for questions of SQLAlchemy's."""
+        with self._session() as session:
+            yield self._queries(session)
+
+    def _queries(self, session: Session) -> Queries:
+        from lookalike.catalogue.queries import Queries
+
+        return Queries(self._reads, session, self._database.dialect())
 
     @property
     def name(self) -> str:
         """What messages call the catalogue: the path of its file."""
-        return self._dialect.name
+        return self._database.name
 
     @property
     def created_at(self) -> str:

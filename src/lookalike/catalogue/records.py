@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from lookalike.arrays import Float32, Metric
 
+SCHEMA_VERSION = 2
+
 Kind = Literal["picture", "row"]
 Metadata = Mapping[str, Any]
 """Field names to JSON values. None and a field that is not there mean the same to a filter."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select, true
+from sqlalchemy import ColumnElement, Table, func, select, true
 
 from lookalike.catalogue import schema
 from lookalike.catalogue.metadata import decoded
@@ -27,7 +26,7 @@ KINDS = {
 }
 
 
-def metadata_fields(connection: Connection, queries: Queries) -> dict[str, FieldSummary]:
+def metadata_fields(queries: Queries) -> dict[str, FieldSummary]:
     """The metadata fields of all sources, in order of name; examples are of the first sources."""
     entry = queries.dialect.field_entries()
     query = (
@@ -39,12 +38,12 @@ def metadata_fields(connection: Connection, queries: Queries) -> dict[str, Field
     )
     counts: dict[str, int] = {}
     kinds: dict[str, set[str]] = {}
-    for field, kind, count in connection.execute(query):
+    for field, kind, count in queries.connection.execute(query):
         counts[field] = counts.get(field, 0) + count
         kinds.setdefault(field, set()).add(KINDS[kind])
     examples: dict[str, list[Any]] = {}
     first = select(schema.sources.c.id, schema.sources.c.metadata).order_by(schema.sources.c.number)
-    for id_, metadata in connection.execute(first.limit(SAMPLED_SOURCES)):
+    for id_, metadata in queries.connection.execute(first.limit(SAMPLED_SOURCES)):
         for field, value in decoded(metadata, f"source {id_!r}").items():
             seen = examples.setdefault(field, [])
             if len(seen) < EXAMPLES and value is not None and value not in seen:
@@ -55,15 +54,15 @@ def metadata_fields(connection: Connection, queries: Queries) -> dict[str, Field
     }
 
 
-def check_field(connection: Connection, queries: Queries, field: str) -> None:
+def check_field(queries: Queries, field: str) -> None:
     """Raise MetadataError, naming fields like it, if there are sources and none has the metadata `field`."""
     anything = select(schema.sources.c.number).limit(1)
     if (
-        not connection.execute(anything).first()
-        or connection.execute(anything.where(queries.dialect.has_field(field))).first()
+        not queries.connection.execute(anything).first()
+        or queries.connection.execute(anything.where(queries.dialect.has_field(field))).first()
     ):
         return
-    known = list(metadata_fields(connection, queries))
+    known = list(metadata_fields(queries))
     folded = {name.casefold(): name for name in known}
     close = [repr(folded[name]) for name in difflib.get_close_matches(field.casefold(), folded, n=3)]
     fields = ", ".join(map(repr, known[:12])) or "none"
@@ -71,15 +70,17 @@ def check_field(connection: Connection, queries: Queries, field: str) -> None:
     raise MetadataError(f"no metadata field {field!r}; {hint}")
 
 
-def statistics(connection: Connection, queries: Queries) -> Statistics:
+def statistics(queries: Queries) -> Statistics:
     """Counts and sizes of the catalogue."""
 
     def count(of: Table, *conditions: ColumnElement[bool]) -> int:
-        return int(connection.execute(select(func.count()).select_from(of).where(*conditions)).scalar_one())
+        return int(
+            queries.connection.execute(select(func.count()).select_from(of).where(*conditions)).scalar_one()
+        )
 
     vectors: dict[str, int] = {}
     vector_bytes: dict[str, int] = {}
-    for name, (key, record) in queries.features(connection).items():
+    for name, (key, record) in queries.features().items():
         vectors[name] = count(schema.vectors, schema.vectors.c.feature == key)
         vector_bytes[name] = 4 * record.dimension * vectors[name]
     return Statistics(
@@ -89,21 +90,5 @@ def statistics(connection: Connection, queries: Queries) -> Statistics:
         removals=count(schema.removals),
         vectors=vectors,
         vector_bytes=vector_bytes,
-        file_bytes=queries.dialect.bytes_used(connection),
+        file_bytes=queries.dialect.bytes_used(queries.connection),
     )
-
-
-def lacking_counts(connection: Connection, queries: Queries, features: Sequence[str]) -> dict[str, int]:
-    """Of the sources that have a vector of one of `features`, how many lack each. Raises UnknownFeatureError."""
-    table = schema.vectors
-    keys = {name: queries.feature(connection, name)[0] for name in features}
-    of_these = table.c.feature.in_(keys.values())
-    grouped = select(table.c.feature, func.count()).where(of_these).group_by(table.c.feature)
-    having = {row[0]: row[1] for row in connection.execute(grouped)}
-    counts = {name: having.get(key, 0) for name, key in keys.items()}
-    total = connection.execute(select(func.count()).select_from(schema.sources)).scalar_one()
-    if len(counts) < 2 or set(counts.values()) == {total}:  # no need to look which sources they are
-        total = max(counts.values(), default=0)
-    else:
-        total = connection.execute(select(func.count(table.c.number.distinct())).where(of_these)).scalar_one()
-    return {name: total - count for name, count in counts.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from sqlalchemy import Connection, func, select, true
+from sqlalchemy import func, select, true
 
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.schema import sources
@@ -17,16 +17,16 @@ SHOWN = 5
 LONGEST = 40
 
 
-def unmet(connection: Connection, queries: Queries, where: Where) -> list[str]:
+def unmet(queries: Queries, where: Where) -> list[str]:
     """A line for each condition that no source meets by itself. Raises MetadataError for an unknown field."""
     anything = select(sources.c.number).limit(1)
-    if connection.execute(anything).first() is None:
+    if queries.connection.execute(anything).first() is None:
         return []
     lines = []
     for condition in where.conditions:
-        if connection.execute(anything.where(queries.dialect.meets(condition))).first() is None:
-            check_field(connection, queries, condition.field)
-            hint = _hint(connection, queries, condition)
+        if queries.connection.execute(anything.where(queries.dialect.meets(condition))).first() is None:
+            check_field(queries, condition.field)
+            hint = _hint(queries, condition)
             lines.append(f"no source has {_written(condition)}{hint and '; '}{hint}")
     return lines
 
@@ -56,7 +56,7 @@ def _shown(value: Scalar) -> str:
     return repr(value if len(value) <= LONGEST else value[:LONGEST] + "...")
 
 
-def _hint(connection: Connection, queries: Queries, condition: Condition) -> str:
+def _hint(queries: Queries, condition: Condition) -> str:
     """What values of the field there are."""
     if isinstance(condition, AnyOf) and condition.negated:
         return ""
@@ -65,7 +65,7 @@ def _hint(connection: Connection, queries: Queries, condition: Condition) -> str
     texts = values.where(entry.c.type == "text")
     if isinstance(condition, AnyOf):
         asked = [value for value in condition.values if isinstance(value, str)]
-        there = connection.execute(texts.distinct().limit(COMPARED_VALUES)).scalars().all()
+        there = queries.connection.execute(texts.distinct().limit(COMPARED_VALUES)).scalars().all()
         folded = {str(text).casefold(): str(text) for text in there}
         close = [
             _shown(folded[name])
@@ -79,7 +79,7 @@ def _hint(connection: Connection, queries: Queries, condition: Condition) -> str
         ("texts", texts),
     ):
         column = query.subquery().c[0]
-        low, high = connection.execute(select(func.min(column), func.max(column))).one()
+        low, high = queries.connection.execute(select(func.min(column), func.max(column))).one()
         if low is not None:
             return f"its {kind} are from {_shown(low)} to {_shown(high)}"
     return ""

@@ -30,10 +30,8 @@ _named = (schema.sources.c.id, schema.sources.c.kind, _first_place)
 """What messages say of a source."""
 
 
-def problems(
-    reading: Callable[[], AbstractContextManager[Connection]], queries: Queries
-) -> Iterator[Problem]:
-    """All damage in a catalogue, streamed; `reading` gives connections. Reads every byte that is stored.
+def problems(reading: Callable[[], AbstractContextManager[Queries]], name: str) -> Iterator[Problem]:
+    """All damage in a catalogue, streamed; `reading` gives sessions. Reads every byte that is stored.
 
     Looks into: the database's own structures; the checksum of each row; the counters; what features and metadata say;
     the length of each vector, and that it is finite; that the index of words has the words of the metadata; sources
@@ -42,10 +40,10 @@ def problems(
     checks = (_structure, _tables, _rows, _counters, _sources, _features, _vectors, _text, _without_vectors)
     for check in checks:
         try:
-            with reading() as connection:
-                yield from check(connection, queries)
+            with reading() as queries:
+                yield from check(queries.connection, queries)
         except CollectionDamagedError as error:
-            yield Problem(str(error), queries.dialect.name, RESTORE)
+            yield Problem(str(error), name, RESTORE)
 
 
 def _structure(connection: Connection, queries: Queries) -> Iterator[Problem]:
@@ -112,7 +110,7 @@ def _sources(connection: Connection, queries: Queries) -> Iterator[Problem]:
 
 
 def _features(connection: Connection, queries: Queries) -> Iterator[Problem]:
-    queries.features(connection)  # raises for one that makes no sense
+    queries.features()  # raises for one that makes no sense
     return iter(())
 
 

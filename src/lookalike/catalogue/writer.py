@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, delete, insert, select, update
 
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
 from lookalike.catalogue.checksums import is_sound, vector_checksum, with_checksum
@@ -24,11 +24,11 @@ from lookalike.errors import CollectionDamagedError, DuplicateIdError, InputErro
 class Writer:
     """The writes of one transaction; `Catalogue.write` makes it."""
 
-    def __init__(self, connection: Connection, queries: Queries) -> None:
-        self._connection = connection
+    def __init__(self, queries: Queries) -> None:
+        self._connection = queries.connection
         self._queries = queries
         self._dialect = queries.dialect
-        self._state = queries.state(connection)
+        self._state = queries.state()
         self._generation = self._state["generation"] + 1
         self._next_number = self._state["next_number"]
         self._wrote = False
@@ -46,7 +46,7 @@ class Writer:
         for text in (feature.name, feature.extractor, feature.version, feature.model_hash):
             if not is_unicode(text) or "\0" in text:
                 raise InputError(f"feature {feature.name!r}: {text!r} is not valid Unicode; rename it")
-        known = self._queries.features(self._connection)
+        known = self._queries.features()
         if feature.name in known:
             raise DuplicateIdError(
                 f"feature {feature.name!r} is there already; drop it first or choose another name"
@@ -79,7 +79,7 @@ class Writer:
 
     def drop_feature(self, name: str) -> None:
         """Remove a feature and all its vectors. Raises UnknownFeatureError."""
-        key, _ = self._queries.feature(self._connection, name)
+        key, _ = self._queries.feature(name)
         self._connection.execute(delete(features).where(features.c.feature == key))
         self._wrote = True
 
@@ -148,10 +148,10 @@ class Writer:
 
         Raises: UnknownFeatureError.
         """
-        key, _ = self._queries.feature(self._connection, feature)
+        key, _ = self._queries.feature(feature)
         of_feature = places.c.number.in_(select(vectors.c.number).where(vectors.c.feature == key))
         rows = (self._dialect.is_row_of(places.c.path, file), places.c.modified_ns.is_(None), of_feature)
-        numbers = self._queries.column(self._connection, select(places.c.number).distinct().where(*rows))
+        numbers = self._queries.column(select(places.c.number).distinct().where(*rows))
         self._delete(delete(places).where(*rows))
         return numbers
 
@@ -160,18 +160,18 @@ class Writer:
 
         As this transaction sees it. Raises: UnknownFeatureError.
         """
-        key, _ = self._queries.feature(self._connection, feature)
+        key, _ = self._queries.feature(feature)
         placed = select(places.c.number).where(places.c.number == sources.c.number)
         other = select(vectors.c.number).where(vectors.c.number == sources.c.number, vectors.c.feature != key)
         query = select(sources.c.number).where(self._chosen(sources.c.number), sources.c.kind == "row")
         query = query.where(~placed.exists(), ~other.exists())
-        return self._queries.column(self._connection, query, numbers=self._packed(numbers))
+        return self._queries.column(query, numbers=self._packed(numbers))
 
     def unplaced(self) -> Int64:
         """Ascending numbers of the pictures without any place, as this transaction sees it."""
         placed = select(places.c.number).where(places.c.number == sources.c.number)
         query = select(sources.c.number).where(sources.c.kind == "picture", ~placed.exists())
-        return self._queries.column(self._connection, query)
+        return self._queries.column(query)
 
     def add_vectors(self, feature: str, numbers: Sequence[int] | Int64, rows: Float32) -> None:
         """Give the sources `numbers` (n,) the vectors `rows` (n, d) of a feature; what they had is replaced.
@@ -233,13 +233,13 @@ class Writer:
             if one in seen:
                 raise DuplicateIdError(f"id {one!r} is given more than once")
             seen.add(one)
-        for one in self._queries.numbers(self._connection, ids):
+        for one in self._queries.numbers(ids):
             raise DuplicateIdError(f"id {one!r} is there already; remove it first, or skip or replace it")
 
     def _check_numbers(self, numbers: Iterable[int]) -> None:
         wanted = {int(number) for number in numbers}
         query = select(sources.c.number).where(self._chosen(sources.c.number))
-        known = self._queries.column(self._connection, query, numbers=self._packed(wanted))
+        known = self._queries.column(query, numbers=self._packed(wanted))
         for unknown in wanted.difference(known.tolist()):
             raise UnknownIdError(f"there is no source with the number {unknown}")
 
@@ -260,7 +260,7 @@ class Writer:
             self._wrote = True
 
     def _put_vectors(self, feature: str, numbers: Sequence[int], rows: Float32) -> None:
-        key, record = self._queries.feature(self._connection, feature)
+        key, record = self._queries.feature(feature)
         name = f"vectors of feature {feature!r}"
         checked = as_vectors(rows, dimension=record.dimension, metric=record.metric, name=name)
         blobs = [row.tobytes() for row in checked.astype("<f4", copy=False)]
@@ -279,7 +279,7 @@ class Writer:
             self._wrote = True
 
     def _change_feature(self, name: str, **changed: str) -> None:
-        key, _ = self._queries.feature(self._connection, name)
+        key, _ = self._queries.feature(name)
         of_key = features.c.feature == key
         (row,) = self._sound(features, select(features).where(of_key))
         self._connection.execute(

@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lookalike.arrays import Float32
-from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation, Writer
+from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation
 from lookalike.collection.add_plan import AddOptions, AddPlan
 from lookalike.collection.gone import Gone
 from lookalike.collection.identity import content_id, sha256
@@ -23,6 +23,9 @@ from lookalike.collection.report import AddReport, Event, Listener, Outcome
 from lookalike.collection.walk import Found, look_at
 from lookalike.errors import PictureError
 from lookalike.features.parallel import Extracted, extract_stream
+
+if TYPE_CHECKING:
+    from lookalike.catalogue.writer import Writer
 
 LOOK_UP_ROWS = 500
 READ_FILES = 64

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from lookalike.arrays import Float32, Metric, as_metric, as_vectors
-from lookalike.catalogue import Catalogue, FeatureRecord, Location, NewSource, Writer
+from lookalike.catalogue import Catalogue, FeatureRecord, Location, NewSource
 from lookalike.collection.extraction import IMPORTED, is_imported
 from lookalike.collection.identity import content_id, sha256
 from lookalike.collection.report import AddReport, Listener
 from lookalike.collection.row_arguments import block_of, check_name
 from lookalike.errors import DuplicateIdError, FeatureMismatchError, OptionError
 from lookalike.features.registry import FeatureSpec
+
+if TYPE_CHECKING:
+    from lookalike.catalogue.writer import Writer
 
 OnDuplicate = Literal["error", "skip", "replace"]
 BLOCK_ROWS = 2048

@@ -1,5 +1,5 @@
 """A catalogue in one SQLite file."""
 
-from lookalike.catalogue.sqlite.dialect import Sqlite
+from lookalike.catalogue.sqlite.database import SqliteFile
 
-__all__ = ["Sqlite"]
+__all__ = ["SqliteFile"]

@@ -1,4 +1,4 @@
-"""Connections to a catalogue's file: how it is opened, by whom it may be written, and what is kept open."""
+"""Connections to a catalogue's file: how it is opened, and by whom it may be written."""
 
 from __future__ import annotations
 
@@ -8,58 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
-
-from lookalike.catalogue.sqlite.errors import error_name, translated
+from lookalike.catalogue.sqlite.errors import error_name
 from lookalike.errors import CollectionReadOnlyError
 
 BUSY_TIMEOUT_SECONDS = 10.0
 CACHE_KIB = 65_536
 WAL_LIMIT_BYTES = 64 << 20
-KEPT_CONNECTIONS = 8
-"""Connections that stay open when nobody uses them; there is no limit to those in use."""
 
 
 class Frozen(sqlite3.Connection):
     """A connection that takes the file to be one that nobody writes."""
 
 
-def engine_of(path: Path) -> Engine:
-    """An engine for the file `path`, which must be there. All of SQLite's errors leave it as LookalikeErrors.
-
-    What may only be read, be it the file, its folder or the medium, is opened for reading.
-    """
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=lambda: _open(path),
-        paramstyle="named",
-        poolclass=QueuePool,
-        pool_size=KEPT_CONNECTIONS,
-        max_overflow=-1,
-    )
-
-    @event.listens_for(engine, "checkin")
-    def checkin(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        if isinstance(connection, Frozen):
-            record.invalidate(soft=True)  # somebody else may write before it is used again
-
-    translate_errors(engine, path)
-    return engine
-
-
-def translate_errors(engine: Engine, path: Path) -> None:
-    """Let all of SQLite's errors leave `engine` as LookalikeErrors about the file `path`."""
-
-    @event.listens_for(engine, "handle_error")
-    def handle_error(context: ExceptionContext) -> None:
-        if isinstance(context.original_exception, sqlite3.Error):
-            raise translated(context.original_exception, path) from context.original_exception
-
-
-def _open(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to `path`; for reading only where the file, its folder or the medium may not be written."""
     try:
         # SQLite itself falls back to reading where only the file may not be written.
         return opened(path, "mode=rw", ["journal_mode = WAL"])

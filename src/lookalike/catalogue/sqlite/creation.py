@@ -11,7 +11,8 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from lookalike.catalogue.sqlite.connections import opened, translate_errors
+from lookalike.catalogue.sqlite.connections import opened
+from lookalike.catalogue.sqlite.engine import translate_errors
 from lookalike.errors import CollectionError, CollectionExistsError
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Select,
     Table,
     Text,
@@ -25,12 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
+from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.records import Problem
-from lookalike.catalogue.sqlite import conditions, connections, creation, structure, upgrade, words
-from lookalike.catalogue.sqlite.errors import translated
+from lookalike.catalogue.sqlite import conditions, creation, structure, words
+from lookalike.catalogue.sqlite.engine import Cores
 from lookalike.catalogue.text import PARTS
 from lookalike.catalogue.where import Condition
-from lookalike.errors import CollectionError, CollectionMissingError
 
 
 class Sqlite:
@@ -38,6 +37,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._cores = Cores(path)
 
     @property
     def name(self) -> str:
@@ -51,25 +51,9 @@ class Sqlite:
 
         creation.create(self._path, fill_with_words)
 
-    def upgrade(self) -> None:
-        upgrade.upgrade(self._path)
-
-    def connect(self) -> Engine:
-        if not self._path.is_file():
-            raise CollectionMissingError(f"{self._path} is not there; create a collection first")
-        return connections.engine_of(self._path)
-
-    def begin(self, connection: Connection, *, writes: bool) -> None:
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-        except sqlite3.Error as error:
-            raise self.translated(error) from error
-        finally:
-            cursor.close()
-
-    def translated(self, error: Exception) -> CollectionError:
-        return translated(error, self._path)
+    def core(self, driver: DriverConnection) -> Connection:
+        assert isinstance(driver, sqlite3.Connection)
+        return self._cores.core(driver)
 
     def members(self, name: str, of: type[int] | type[str]) -> Select[Any]:
         # One parameter, JSON text, as SQLite limits the number of parameters.

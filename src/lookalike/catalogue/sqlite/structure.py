@@ -10,8 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from lookalike.catalogue.advice import REBUILD, RESTORE
-from lookalike.catalogue.records import Problem
-from lookalike.catalogue.schema import SCHEMA_VERSION
+from lookalike.catalogue.records import SCHEMA_VERSION, Problem
 from lookalike.catalogue.sqlite import words
 from lookalike.errors import CollectionDamagedError, CollectionLockedError, CollectionReadOnlyError
 

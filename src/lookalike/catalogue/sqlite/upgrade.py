@@ -11,8 +11,10 @@ from sqlalchemy.pool import NullPool
 
 from lookalike.catalogue import schema
 from lookalike.catalogue.checksums import vector_checksum, with_checksum
+from lookalike.catalogue.records import SCHEMA_VERSION
 from lookalike.catalogue.sqlite import structure
-from lookalike.catalogue.sqlite.connections import opened, translate_errors
+from lookalike.catalogue.sqlite.connections import opened
+from lookalike.catalogue.sqlite.engine import translate_errors
 from lookalike.errors import CollectionReadOnlyError
 
 BLOCK_ROWS = 1000
@@ -37,7 +39,7 @@ def upgrade(path: Path) -> None:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             # Another process may have been first.
-            if connection.execute(select(schema.state.c.schema_version)).scalar_one() < schema.SCHEMA_VERSION:
+            if connection.execute(select(schema.state.c.schema_version)).scalar_one() < SCHEMA_VERSION:
                 _upgrade(connection)
                 connection.commit()
     except CollectionReadOnlyError:
@@ -64,7 +66,7 @@ def _upgrade(connection: Connection) -> None:
     )
     structure.put_settings(connection)
     changed = {
-        "schema_version": schema.SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "tables_checksum": structure.tables_checksum(connection),
     }
     connection.execute(insert(schema.state).values(with_checksum(schema.state, {**state, **changed})))
