@@ -265,3 +265,14 @@ def test_pictures_on_a_share_that_is_away_are_marked(folder: Path) -> None:
         assert "pictures/a.png (away)" in lookalike("search", "queries/a.png").stdout
     finally:
         (folder / "unmounted").rename(folder / "pictures")
+
+
+def test_a_search_loads_only_what_it_needs() -> None:
+    code = (
+        "import sys; from lookalike.cli.verbs import run; run(); heavy = ('sqlalchemy', 'rich', 'h5py', 'numba', "
+        "'jinja2', 'asyncio', 'multiprocessing'); print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "search", "pictures/a.png"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
