@@ -1,4 +1,4 @@
-"""The truth: sources, places, metadata, text and vectors, in SQL by SQLAlchemy Core."""
+"""The truth: sources, places, metadata, text and vectors, in SQL."""
 
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.hit_rows import HitRows
