@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks import collection, odd_rows
+from benchmarks import collection, families, odd_rows, synthetic, truth
 from benchmarks.builds import Build, Figures, chosen, in_turn, table
+from benchmarks.datasets import Dataset
 
 
 def test_builds_take_turns_in_every_round() -> None:
@@ -63,3 +64,11 @@ def test_odd_rows_are_searched_for_the_same_neighbours(monkeypatch: pytest.Monke
     assert all(case.recall == 1.0 for case in measured)
     measured[0].measure()
     assert "| plain | " in odd_rows.table(measured[:1])
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_a_family_is_measured_by_its_name_alone(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "cached", truth.exact)
+    dataset = Dataset("few", synthetic.vectors(300, 8), synthetic.vectors(20, 8, kind=1), "euclidean")
+    row = dict(zip(families.HEADS, families.measure(dataset, family), strict=True))
+    assert (row["family"], row["recall@10"], row["candidates"]) == (family, "1.000", "1.000")
