@@ -43,7 +43,7 @@ def test_what_may_overflow_in_a_distance_is_refused(metric: Any, tmp_path: Any) 
     ids, distances = again.search(-rows[:50] * np.float32(3e18 / largest), 5)
     assert (ids >= 0).all() and np.isfinite(distances).all()
     for far in (4e18, 1.7e19):
-        with pytest.raises(VectorError, match="row 0 has squares too large for float32; scale them down"):
+        with pytest.raises(VectorError, match="row 0 has numbers too large for float32; scale them down"):
             again.search(np.full(24, far / np.sqrt(24)), 5)
 
 

@@ -242,3 +242,33 @@ def test_where_all_that_is_visible_was_seen_nothing_is_hidden() -> None:
         queries, 5, 3, 40, visible=inverted_file.sketched.mask(allowed), most_hidden=50, hidden=hidden
     )
     assert (hidden == 0).all()
+
+
+def recall_of_own_rows(rows: Any, metric: Any) -> float:
+    """Return the mean recall@10 of one setting for some rows of an inverted file."""
+    inverted_file = inverted_file_of(rows, metric, 80)
+    positions = np.flatnonzero(inverted_file.sketched.ids >= 5000)[:100]
+    queries = inverted_file.sketched.rows_as_hashed(positions)
+    ids, _ = inverted_file.search(queries, 10, 4, 40)
+    truth = np.argsort(exact(inverted_file, queries), axis=1)[:, :10]
+    return float(np.mean([np.isin(w, f).mean() for w, f in zip(truth, ids, strict=True)]))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize(("long", "offset"), [(1, 0), (10, 0), (0, 300)])
+def test_odd_rows_cost_the_others_no_recall(metric: Any, long: int, offset: float) -> None:
+    rows = clustered(np.random.default_rng(10), 6000, 32, 100)
+    odd = rows + np.float32(offset)
+    odd[:long] *= 1e4
+    usual = recall_of_own_rows(rows, "euclidean" if offset else metric)
+    assert recall_of_own_rows(odd, metric) >= usual - 0.03
+
+
+def test_a_rotation_is_learned_from_usual_rows() -> None:
+    rows = clustered(np.random.default_rng(11), 2000, 200)
+    odd = rows.copy()
+    odd[:20] *= 1e4
+    usual = Rotation.fitted(rows[20:], 0)
+    learned = Rotation.fitted(odd, 0)
+    assert np.array_equal(learned.mean, usual.mean)
+    assert np.array_equal(learned.matrix, usual.matrix)

@@ -186,9 +186,9 @@ def test_queries_begun_together_are_as_if_alone(seed: Any, dimension: Any, metri
     random = np.random.default_rng(seed)
     inverted_file = parts_of(random, dimension, "float32", metric, 20, 300)
     queries = inverted_file.sketched.rows_as_hashed(np.arange(probe.TOGETHER)) + np.float32(0.01)
-    together = _begun(inverted_file.plan, inverted_file.steps, queries, len(queries))
+    together = _begun(inverted_file.plan, queries, len(queries))
     for number, query in enumerate(queries):
-        alone = _begun(inverted_file.plan, inverted_file.steps, query[np.newaxis].copy(), 1)
+        alone = _begun(inverted_file.plan, query[np.newaxis].copy(), 1)
         for many, one in zip(together, alone, strict=True):
             assert np.array_equal(many[number], one[0])
     rotated, nearness, told = together
@@ -203,11 +203,11 @@ def test_queries_begun_together_are_as_if_alone(seed: Any, dimension: Any, metri
 
 
 @njit
-def _begun(plan: Any, steps: Any, queries: Any, count: Any) -> Any:
+def _begun(plan: Any, queries: Any, count: Any) -> Any:
     moved, rotated, tables, told = _query_scratch(plan)
     nearness, lowest, _, _ = _bucket_scratch(plan)
-    _rotate(plan, steps, queries.ctypes.data, count, moved, rotated, tables, told)
-    _compare_centroids(plan, steps, queries.ctypes.data, count, tables, nearness, lowest, told)
+    _rotate(plan, queries.ctypes.data, count, moved, rotated, tables, told)
+    _compare_centroids(plan, queries.ctypes.data, count, tables, nearness, lowest, told)
     return rotated, nearness, told[:-1]
 
 
@@ -272,7 +272,7 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
     bucket_of = np.repeat(np.arange(4), np.diff(offsets))
     starts = np.cumsum(-(-np.diff(offsets) // 16)) - -(-np.diff(offsets) // 16)
     slots = 16 * starts[bucket_of] + np.arange(50) - offsets[bucket_of]
-    rotated, centres = rows @ rotation.matrix, sketched.centroids @ rotation.matrix
+    rotated, centres = rotation.rotated(rows), rotation.rotated(sketched.centroids)
     made = []
     for encode_rows in (reference_inverted_file.encode_rows, compiled_encode.encode_rows):
         blocks = np.zeros((block_count(offsets), rotation.block_bytes), dtype=np.uint8)
@@ -284,7 +284,6 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
             bucket_of,
             slots,
             rotation.mean,
-            rotation.shift,
             METRICS[metric],
             blocks,
             blocks.view(np.float32),

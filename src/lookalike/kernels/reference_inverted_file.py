@@ -29,7 +29,6 @@ def encode_rows(
     group_of: Int64,
     slots: Int64,
     mean: Float32,
-    shift: Float32,
     metric: int,
     blocks: UInt8,
     factors: Float32,
@@ -37,13 +36,12 @@ def encode_rows(
     """Write the signs and factors of `rows` (n, d) into `blocks`; for the factors see `index.sketches.sketched_rows`.
 
     Args:
-        rotated: (n, signs), the rows' rotated values, not about the mean.
+        rotated: (n, signs), the rows about the mean, rotated.
         centroids: (m, d).
-        rotated_centroids: (m, signs), not about the mean.
+        rotated_centroids: (m, signs), likewise.
         group_of: (n,), a row of `centroids` each.
         slots: (n,), block * 16 + row within it.
         mean: (d,).
-        shift: (signs,), the mean rotated.
         metric: a number of `reference`.
         blocks: (b, 2 * signs + 128), zeros where signs are to be.
         factors: the same memory as float32.
@@ -56,7 +54,7 @@ def encode_rows(
     positive = rotated > about
     lengths = np.abs(residuals).sum(axis=1, dtype=np.float64)
     gains = (residuals.astype(np.float64) ** 2).sum(axis=1) / np.where(lengths > 0, lengths, 1)
-    folds = (np.where(positive, 1, -1) * (about - shift).astype(np.float64)).sum(axis=1)
+    folds = (np.where(positive, 1, -1) * about.astype(np.float64)).sum(axis=1)
     for i, slot in enumerate(slots.tolist()):
         block, row = divmod(slot, 16)
         byte = 2 * row if row < 8 else 2 * row - 15

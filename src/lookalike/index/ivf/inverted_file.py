@@ -29,14 +29,12 @@ class InvertedFile:
     Attributes:
         sketched: the rows, whose groups are the buckets.
         plan: that of the rows, and what only an inverted file has; see `lookalike.kernels.plan`.
-        steps: (2,) float32, of the bytes of the rotation and of the centroids, for kernels.
     """
 
     def __init__(self, sketched: SketchedRows) -> None:
         """Ready the centroids of the rows' groups to be compared with queries."""
         self.sketched = sketched
-        self._centroid_blocks, step = _centroid_blocks(sketched)
-        self.steps: Float32 = np.append(sketched.steps, step)
+        self._centroid_blocks = _centroid_blocks(sketched)
         self.plan = np.append(sketched.plan, self._centroid_blocks.ctypes.data)
 
     def search(
@@ -98,12 +96,12 @@ class InvertedFile:
         if hidden is None:
             hidden = _NOT_COUNTED
         if threads <= 1:
-            search(self.plan, self.steps, queries, *common, ids, distances, hidden)
+            search(self.plan, queries, *common, ids, distances, hidden)
             return ids, distances
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, self.steps, queries[part], *common, ids[part], distances[part], hidden[part])
+            search(self.plan, queries[part], *common, ids[part], distances[part], hidden[part])
 
         in_threads(run, count, threads)
         return ids, distances
@@ -138,7 +136,7 @@ def _load() -> Any:
     return _search
 
 
-def _centroid_blocks(sketched: SketchedRows) -> tuple[UInt8, np.float32]:
+def _centroid_blocks(sketched: SketchedRows) -> UInt8:
     """Return rotated centroids as bytes for the kernels, whose constants are their own share of the nearness."""
     rotation = sketched.rotation
     moved = sketched.centroids - rotation.mean

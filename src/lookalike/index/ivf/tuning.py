@@ -152,7 +152,6 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     )
     trace(
         inverted_file.plan,
-        inverted_file.steps,
         queries,
         own,
         buckets,
@@ -193,13 +192,16 @@ def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[In
 
     The last is enough to have all but few of the `wanted` buckets (q, w), or `MOST_SHARE` of all.
     """
-    nearness: Float32 = queries @ sketched.centroids.T
+    centroids = sketched.centroids
+    if sketched.metric != "dot":  # about the mean, since rounding errors grow with lengths
+        queries, centroids = queries - sketched.rotation.mean, centroids - sketched.rotation.mean
+    nearness: Float32 = queries @ centroids.T
     if sketched.metric == "dot":
         np.negative(nearness, out=nearness)
         units = np.linalg.norm(queries, axis=1)
     else:
         nearness *= -2
-        nearness += np.einsum("ij,ij->i", sketched.centroids, sketched.centroids)
+        nearness += np.einsum("ij,ij->i", centroids, centroids)
         units = np.sqrt(np.maximum(nearness.min(axis=1) + np.einsum("ij,ij->i", queries, queries), 0))
     order = np.argsort(nearness, axis=1)
     ranks = np.argsort(order, axis=1)
@@ -221,9 +223,12 @@ def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) ->
     rows, dimension = sketched.vectors.shape
     nearest = np.full((len(queries), k), np.inf, dtype=np.float32)
     positions = np.full((len(queries), k), -1, dtype=np.int64)
+    if sketched.metric != "dot":
+        queries = queries - sketched.rotation.mean
     step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
     for start in range(0, rows, step):
         block = sketched.rows_as_hashed(np.arange(start, min(rows, start + step)))
+        block -= sketched.rotation.mean
         release(sketched.vectors)
         scores: Float32 = queries @ block.T
         if sketched.metric == "dot":

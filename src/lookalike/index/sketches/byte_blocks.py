@@ -14,26 +14,30 @@ WIDTH_STEP = 16
 """Vectors are padded with zeros to a multiple of this."""
 
 
-def byte_blocks(vectors: Float32, constants: Float32) -> tuple[npt.NDArray[np.uint8], np.float32]:
-    """Return `vectors` (n, w) in blocks of 16, (blocks, 16 * padded w + 128), and the step of their bytes.
+def byte_blocks(vectors: Float32, constants: Float32) -> npt.NDArray[np.uint8]:
+    """Return `vectors` (n, w) in blocks of 16, (blocks, 16 * padded w + 192).
 
     A block holds its vectors' values as int8, four of each beside one another; int32 biases, which take back that a
-    query's bytes are around 128; and the float32 `constants` (n,), inf where there is no vector.
+    query's bytes are around 128; the float32 `constants` (n,), inf where there is no vector; and the float32 steps of
+    the vectors' bytes: each has its own, so that a long vector does not make the others coarse.
     """
     count, width = vectors.shape
     groups, padded = -(-count // BLOCK_VECTORS), padded_width(width)
-    step = np.float32(max(np.abs(vectors).max(initial=0) / 127, np.finfo(np.float32).tiny))
+    steps = np.zeros(groups * BLOCK_VECTORS, dtype=np.float32)
+    longest = np.abs(vectors).max(axis=1, initial=0) / np.float32(127)
+    steps[:count] = np.maximum(longest, np.finfo(np.float32).tiny)
     codes = np.zeros((groups * BLOCK_VECTORS, padded), dtype=np.int8)
-    codes[:count, :width] = np.rint(vectors / step)
-    blocks = aligned(np.zeros((groups, 16 * padded + 128), dtype=np.uint8))
+    codes[:count, :width] = np.rint(vectors / steps[:count, np.newaxis])
+    blocks = aligned(np.zeros((groups, 16 * padded + 192), dtype=np.uint8))
     by_word = codes.reshape(groups, BLOCK_VECTORS, padded // 4, 4).transpose(0, 2, 1, 3)
     blocks[:, : 16 * padded] = by_word.reshape(groups, -1).view(np.uint8)
     biases = -128 * codes.sum(axis=1, dtype=np.int32)
-    blocks.view(np.int32)[:, 4 * padded : 4 * padded + 16] = biases.reshape(groups, -1)
     filled = np.full(groups * BLOCK_VECTORS, np.inf, dtype=np.float32)
     filled[:count] = constants
-    blocks.view(np.float32)[:, 4 * padded + 16 :] = filled.reshape(groups, -1)
-    return blocks, step
+    blocks.view(np.int32)[:, 4 * padded : 4 * padded + 16] = biases.reshape(groups, -1)
+    blocks.view(np.float32)[:, 4 * padded + 16 : 4 * padded + 32] = filled.reshape(groups, -1)
+    blocks.view(np.float32)[:, 4 * padded + 32 :] = steps.reshape(groups, -1)
+    return blocks
 
 
 def padded_width(width: int) -> int:

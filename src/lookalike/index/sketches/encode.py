@@ -48,7 +48,7 @@ def encode(
     slots = _slots(offsets)
     group_of = np.repeat(np.arange(len(centroids)), np.diff(offsets))
     centroids = np.ascontiguousarray(centroids)
-    rotated_centroids: Float32 = centroids @ rotation.matrix
+    rotated_centroids = rotation.rotated(centroids)
     blocks = np.zeros((block_count(offsets), rotation.block_bytes), dtype=np.uint8)
     factors = blocks.view(np.float32)
 
@@ -57,13 +57,12 @@ def encode(
         block = as_hashed(rows[part], metric)
         compiled_encode.encode_rows(
             block,
-            block @ rotation.matrix,
+            rotation.rotated(block),
             centroids,
             rotated_centroids,
             group_of[part],
             slots[part],
             rotation.mean,
-            rotation.shift,
             METRICS[metric],
             blocks,
             factors,

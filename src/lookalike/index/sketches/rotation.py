@@ -26,6 +26,9 @@ SIGNS_BY_DIMENSION, MOST_SIGNS = ((128, 128), (2048, 256)), 512
 LARGEST_SIGNS = 4096
 """Sums of table entries are of 16 bits."""
 COMPONENT_ROWS = 8_192
+MIDDLE_ROWS = 64
+MOST, FAR = 0.75, 8
+"""Rows that are more than `FAR` times as far from the middle as the share `MOST` of them are not learned from."""
 ROUNDS = 3
 
 
@@ -35,9 +38,7 @@ class Rotation:
     Attributes:
         mean: (d,) float32.
         matrix: (d, signs) float32.
-        shift: (signs,) float32, the mean rotated.
         blocks: the matrix by columns, as bytes for kernels: a query needs no more exactness than its tables have.
-        step: of these bytes.
     """
 
     def __init__(self, mean: Float32, matrix: Float32) -> None:
@@ -54,8 +55,7 @@ class Rotation:
             raise OptionError("a rotation's arrays do not fit together; build the index again")
         self.mean = np.ascontiguousarray(mean)
         self.matrix = np.ascontiguousarray(matrix)
-        self.shift: Float32 = (self.mean @ self.matrix).astype(np.float32)
-        self.blocks, self.step = byte_blocks(self.matrix.T, np.zeros(self.signs, dtype=np.float32))
+        self.blocks = byte_blocks(self.matrix.T, np.zeros(self.signs, dtype=np.float32))
 
     @classmethod
     def fitted(cls, sample: Float32, seed: int, signs: int | None = None) -> Self:
@@ -63,11 +63,12 @@ class Rotation:
         dimension = sample.shape[1]
         signs = signs or default_signs(dimension)
         random = np.random.default_rng([seed, dimension])
-        mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+        usual = _usual(sample)
+        mean = usual.mean(axis=0, dtype=np.float64).astype(np.float32)
         if signs >= dimension:
             rotation, _ = np.linalg.qr(random.standard_normal((signs, dimension), dtype=np.float32))
             return cls(mean, np.ascontiguousarray(rotation.T))
-        centred = sample[:COMPONENT_ROWS] - mean
+        centred = usual[:COMPONENT_ROWS] - mean
         # Subspace iteration: rows by few columns, never a covariance of all dimensions.
         axes = random.standard_normal((dimension, signs), dtype=np.float32)
         for _ in range(ROUNDS):
@@ -96,9 +97,21 @@ class Rotation:
 
     def rotated(self, vectors: Float32) -> Float32:
         """Return `vectors` (n, d) about the mean, rotated, (n, signs)."""
-        rotated: Float32 = vectors @ self.matrix
-        rotated -= self.shift
+        moved: Float32 = vectors - self.mean
+        rotated: Float32 = moved @ self.matrix
         return rotated
+
+
+def _usual(sample: Float32) -> Float32:
+    """Return the rows of `sample` (n, d) without those that lie many times as far off as most.
+
+    A few of them would be the mean and the principal components, and of all others the sketches would tell little.
+    """
+    middle: Float32 = np.median(sample[:: max(1, len(sample) // MIDDLE_ROWS)], axis=0).astype(np.float32)
+    moved = sample - middle
+    lengths = np.sqrt(np.einsum("ij,ij->i", moved, moved))
+    usual = lengths <= FAR * np.quantile(lengths, MOST)
+    return sample if usual.all() else sample[usual]
 
 
 def default_signs(dimension: int) -> int:

@@ -54,7 +54,6 @@ class SketchedRows:
         offsets: (m + 1,) int64: the rows of group i are at positions offsets[i] to offsets[i + 1].
         blocks: (blocks, rotation.block_bytes) uint8, what `encode` gives; group i has ceil(rows / 16) of them.
         plan: what `lookalike.kernels.plan` tells of; the arrays live as long as this object.
-        steps: (1,) float32, of the bytes of the rotation, for kernels.
     """
 
     def __init__(
@@ -96,7 +95,6 @@ class SketchedRows:
         self.offsets = np.ascontiguousarray(offsets)
         self.blocks = aligned(blocks)
         self._starts = np.append(0, np.cumsum(-(-np.diff(self.offsets) // BLOCK_ROWS)))
-        self.steps: Float32 = np.array([rotation.step], dtype=np.float32)
         self.plan = np.zeros(slots.SKETCHED_SLOTS, dtype=np.int64)
         self.plan[slots.GROUPS] = len(centroids)
         self.plan[slots.DIMENSION] = dimension
@@ -207,7 +205,7 @@ class SketchedRows:
         def run(first: int, last: int) -> None:
             part = slice(first, last)
             own = offsets[first : last + 1]
-            kernel(self.plan, self.steps, queries[part], own, positions, rerank, found_ids[part], found[part])
+            kernel(self.plan, queries[part], own, positions, rerank, found_ids[part], found[part])
 
         in_threads(run, count, threads)
         return found_ids, found

@@ -12,7 +12,7 @@ from lookalike.kernels.reference import DOT
 
 @njit(
     "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], int64[::1],"
-    " float32[::1], float32[::1], int64, uint8[:, ::1], float32[:, ::1])",
+    " float32[::1], int64, uint8[:, ::1], float32[:, ::1])",
     cache=True,
     nogil=True,
     fastmath={"reassoc", "contract"},
@@ -26,7 +26,6 @@ def encode_rows(
     bucket_of: Any,
     slots: Any,
     mean: Any,
-    shift: Any,
     metric: Any,
     blocks: Any,
     factors: Any,
@@ -49,7 +48,7 @@ def encode_rows(
         fold = np.float32(0)
         for j in range(signs):
             z = rotated[i, j] - rotated_centroids[bucket, j]
-            centre = rotated_centroids[bucket, j] - shift[j]
+            centre = rotated_centroids[bucket, j]
             length += abs(z)
             inside += z * z
             fold += centre if z > 0 else -centre

@@ -27,14 +27,13 @@ parts: Any = scan_intrinsics  # intrinsics are called without their first argume
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64[::1], int64[::1], int64, int64[:, ::1], float32[:, ::1])",
+    "void(int64[::1], float32[:, ::1], int64[::1], int64[::1], int64, int64[:, ::1], float32[:, ::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
 )
 def nearest(
     plan: Any,
-    steps: Any,
     queries: Any,
     bounds: Any,
     candidates: Any,
@@ -71,7 +70,7 @@ def nearest(
                 size += 1
         else:
             query = queries[q].ctypes.data
-            rotate(plan, steps, query, 1, moved, rotated, tables, told)
+            rotate(plan, query, 1, moved, rotated, tables, told)
             limit = INFINITY
             group = np.int64(-1)
             start, end = np.int64(0), np.int64(0)

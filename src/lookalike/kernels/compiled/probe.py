@@ -129,9 +129,7 @@ def choose(
 
 
 @inner
-def rotate(
-    plan: Any, steps: Any, queries: int, count: int, moved: Any, rotated: Any, tables: Any, told: Any
-) -> None:
+def rotate(plan: Any, queries: int, count: int, moved: Any, rotated: Any, tables: Any, told: Any) -> None:
     """Rotate queries and make their tables.
 
     Of `count` queries, 1 or `TOGETHER`, the first is at address `queries`. What is made of them is in the rows of the
@@ -145,7 +143,7 @@ def rotate(
     for j in range(count):
         own = moved_at + 128 * width * j
         query_steps.difference(queries + 4 * dimension * j, mean, dimension, own)
-        scales[j] = _quantised(own, width, own + 64 * width) * steps[0]
+        scales[j] = _quantised(own, width, own + 64 * width)
     _multiply(
         plan[ROTATION_AT],
         signs >> 4,
@@ -170,7 +168,7 @@ def rotate(
 
 @inner
 def compare_centroids(
-    plan: Any, steps: Any, queries: int, count: int, tables: Any, nearness: Any, lowest: Any, told: Any
+    plan: Any, queries: int, count: int, tables: Any, nearness: Any, lowest: Any, told: Any
 ) -> None:
     """Estimate how near each centroid is to queries that `rotate` has taken just before.
 
@@ -183,7 +181,7 @@ def compare_centroids(
     tables_at, near_at, low_at = tables.ctypes.data, nearness.ctypes.data, lowest.ctypes.data
     scales = told[TOGETHER]
     for j in range(count):
-        scales[j] *= -steps[1] if metric == DOT else np.float32(-2) * steps[1]
+        scales[j] *= np.float32(-1) if metric == DOT else np.float32(-2)
     _multiply(
         plan[CENTROID_BLOCKS_AT],
         groups,
@@ -223,7 +221,7 @@ def _multiply(
 ) -> None:
     """Store the products of the vectors of `groups` blocks with the bytes of `count` queries of 16 * `width` values."""
     for group in range(groups):
-        block = blocks + group * (256 * width + 128)
+        block = blocks + group * (256 * width + 192)
         if count == TOGETHER:
             query_steps.byte_products_together(
                 block, queries, stride, 4 * width, scales.ctypes.data, out + 64 * group, out_stride

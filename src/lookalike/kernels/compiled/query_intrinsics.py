@@ -38,7 +38,7 @@ TOGETHER = 4
 
 @intrinsic
 def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
-    """Store for the 16 vectors of a block constant + scale * (bias + sum of products of the query's bytes by its).
+    """Store for the 16 vectors of a block constant + scale * step * (bias + sum of products with the query's bytes).
 
     `words` is the padded width / 4; blocks are made by `lookalike.index.sketches.byte_blocks`.
     """
@@ -58,7 +58,7 @@ def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, o
                 builder.store(more, place)
         first, second, third, fourth = (builder.load(place) for place in sums)
         whole = builder.add(builder.add(first, second), builder.add(third, fourth))
-        product = builder.sitofp(whole, FLOATS)
+        product = builder.fmul(builder.sitofp(whole, FLOATS), load(builder, biases, 128, FLOATS))
         constant = load(builder, biases, 64, FLOATS)
         store(builder, fused(builder, product, broadcast(builder, scale), constant), out)
         return context.get_dummy_value()
@@ -87,9 +87,9 @@ def byte_products_together(
                     at = builder.add(query, builder.mul(loop.index, I64(8)))
                     word = builder.bitcast(broadcast(builder, load(builder, at, 4 * part, I32)), BYTES)
                     builder.store(products(context, builder, builder.load(place), word, codes), place)
-        constant = load(builder, biases, 64, FLOATS)
+        constant, steps = (load(builder, biases, offset, FLOATS) for offset in (64, 128))
         for query, place in enumerate(sums):
-            product = builder.sitofp(builder.load(place), FLOATS)
+            product = builder.fmul(builder.sitofp(builder.load(place), FLOATS), steps)
             scale = broadcast(builder, load(builder, scales, 4 * query, F32))
             found = fused(builder, product, scale, constant)
             store(builder, found, builder.add(out, builder.mul(out_stride, I64(query))))

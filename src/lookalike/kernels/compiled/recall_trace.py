@@ -24,7 +24,7 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64[::1], int32[:, ::1], int64[:, ::1], int64[::1],"
+    "void(int64[::1], float32[:, ::1], int64[::1], int32[:, ::1], int64[:, ::1], int64[::1],"
     " float32[::1], int64[::1], int32[:, ::1], int32[:, ::1], float32[:, ::1], int32[:, :, ::1],"
     " float32[:, :, ::1], float32[::1], int64[:, ::1])",
     cache=True,
@@ -33,7 +33,6 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_
 )
 def trace(
     plan: Any,
-    steps: Any,
     queries: Any,
     own: Any,
     wanted_buckets: Any,
@@ -80,8 +79,8 @@ def trace(
     tables_at, estimates_at, places_at = tables.ctypes.data, estimates.ctypes.data, places.ctypes.data
     for q in range(len(queries)):
         query = queries[q].ctypes.data
-        rotate(plan, steps, query, 1, moved, rotated, tables, told)
-        compare_centroids(plan, steps, query, 1, tables, nearness, lowest, told)
+        rotate(plan, query, 1, moved, rotated, tables, told)
+        compare_centroids(plan, query, 1, tables, nearness, lowest, told)
         origin, unit, table_step, table_shift = told[0, ORIGIN], told[0, UNIT], told[0, STEP], told[0, SHIFT]
         units[q] = unit
         most = min(2 * levels[-1], buckets)

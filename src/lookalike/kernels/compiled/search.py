@@ -36,7 +36,7 @@ parts: Any = scan_intrinsics  # intrinsics are called without their first argume
 
 
 @njit(
-    "void(int64[::1], float32[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
+    "void(int64[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
     " float32, int64[:, ::1], float32[:, ::1], int64[::1])",
     cache=True,
     nogil=True,
@@ -44,7 +44,6 @@ parts: Any = scan_intrinsics  # intrinsics are called without their first argume
 )
 def search(
     plan: Any,
-    steps: Any,
     queries: Any,
     probes: Any,
     reach: Any,
@@ -97,8 +96,8 @@ def search(
         own = q % TOGETHER if q < whole else 0
         if own == 0:
             count = TOGETHER if q < whole else 1
-            rotate(plan, steps, query, count, moved, rotated, tables, told)
-            compare_centroids(plan, steps, query, count, tables, nearness, lowest, told)
+            rotate(plan, query, count, moved, rotated, tables, told)
+            compare_centroids(plan, query, count, tables, nearness, lowest, told)
         origin, unit = told[own, ORIGIN], told[own, UNIT]
         table_step, table_shift = told[own, STEP], told[own, SHIFT]
         tables_at = tables[own].ctypes.data
