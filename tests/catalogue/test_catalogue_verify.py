@@ -12,6 +12,7 @@ from lookalike.catalogue import schema
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.checksums import with_checksum
 from lookalike.catalogue.records import FeatureRecord, Location, NewSource
+from lookalike.errors import CollectionDamagedError
 
 
 @pytest.mark.parametrize(
@@ -132,3 +133,16 @@ def test_verify_finds_a_row_without_the_row_that_it_refers_to(filled: Catalogue)
     row = with_checksum(schema.places, {"path": "/x", "number": 999, "size": 1, "modified_ns": 1})
     tamper(filled, f"INSERT INTO places VALUES ('/x', 999, 1, 1, {row['checksum']})")
     assert [problem.what for problem in filled.verify()] == ["refers to a row of sources that is not there"]
+
+
+def test_words_of_an_unknown_format_are_found_and_made_anew(filled: Catalogue) -> None:
+    tamper(filled, "UPDATE text_index_config SET v = 0")
+    filled.close()
+    with Catalogue.open(filled.name) as damaged:
+        assert any("fts5" in problem.what for problem in damaged.verify())
+        with pytest.raises(CollectionDamagedError, match="fts5"):
+            damaged.select(text="red")
+    with Catalogue.open(filled.name) as mended:
+        mended.rebuild_text()
+        assert list(mended.verify()) == []
+        assert len(mended.select(text="red")) == 20

@@ -17,7 +17,7 @@ from lookalike.catalogue.metadata import json_object
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import Problem
 from lookalike.catalogue.text import parts
-from lookalike.errors import CollectionDamagedError
+from lookalike.errors import CollectionDamagedError, CollectionError
 
 _BLOCKS = {"yield_per": 1000}
 
@@ -39,11 +39,11 @@ def problems(reading: Callable[[], AbstractContextManager[Queries]], name: str) 
     """
     checks = (_structure, _tables, _rows, _counters, _sources, _features, _vectors, _text, _without_vectors)
     for check in checks:
-        try:
-            with reading() as queries:
+        with reading() as queries:
+            try:
                 yield from check(queries.connection, queries)
-        except CollectionDamagedError as error:
-            yield Problem(str(error), name, RESTORE)
+            except CollectionError as error:
+                yield Problem(str(error), name, RESTORE)
 
 
 def _structure(connection: Connection, queries: Queries) -> Iterator[Problem]:

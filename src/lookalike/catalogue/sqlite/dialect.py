@@ -109,6 +109,8 @@ class Sqlite:
         connection.execute(delete(words.text_index).where(chosen), {"numbers": self.packed(list(numbers))})
 
     def clear_text(self, connection: Connection) -> None:
+        # SQLite does not drop an index of words whose version it cannot read.
+        connection.exec_driver_sql("REPLACE INTO text_index_config VALUES ('version', 4)")
         connection.exec_driver_sql("DROP TABLE IF EXISTS text_index")
         connection.exec_driver_sql(words.CREATE)
 

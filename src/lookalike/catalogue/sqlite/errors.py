@@ -21,6 +21,7 @@ SIGNS_OF_DAMAGE = (
     "Could not decode",
     "unsupported file format",
     "JSON cannot hold BLOB",
+    "fts5",
 )
 """What SQLite says, under the general code of an error, of a file that holds other things than it should."""
 
