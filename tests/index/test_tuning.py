@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inverted_files import clustered, inverted_file_of  # type: ignore[import-not-found]
 
+from lookalike import Index
 from lookalike.errors import OptionError
+from lookalike.index.ivf import build
 from lookalike.index.ivf.tuning import Tuning, _margins, measured
 from lookalike.kernels.reference import METRICS
 
@@ -106,3 +108,16 @@ def test_margins_are_medians_of_what_each_query_shows(
             known.append(np.interp(depths, before[seen][order] + 1, farther[seen][order]))
     want = np.median(known, axis=0) if known else np.zeros(len(depths))
     np.testing.assert_allclose(_margins(depths, ahead, beyond), want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "dot"])
+def test_long_rows_leave_the_others_their_buckets(metric: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "SAMPLE_ROWS_A_BUCKET", 8)  # so that most long rows are not in the sample
+    rows = clustered(np.random.default_rng(12), 6000, 24, 200)
+    rows[np.random.default_rng(13).choice(5000, 20, replace=False)] *= 1e4
+    index = Index.build(rows, metric=metric, scan_below=1000, recall=0.9, n_jobs=1)
+    assert index.stats().path == "buckets"
+    queries = rows[5000:5200] + np.float32(0.1)
+    truth, _ = index.search(queries, 10, recall=1)
+    found, _ = index.search(queries, 10)
+    assert np.mean([np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)]) >= 0.87

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from lookalike.arrays import Int64
+from lookalike.arrays import Float32, Int64
 from lookalike.hashing.k_means import Assigner, many_means
 from lookalike.index.build_steps import SAMPLE_ROWS_A_BUCKET, sample_of, sketched
 from lookalike.index.io.mapping import release
@@ -24,6 +25,9 @@ from lookalike.index.row_forms import comparable
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.snapshot import Base
 
+USUAL, LONG, LONG_BUCKETS = 0.75, 8, 64
+"""Under "dot", rows more than `LONG` times as long as the share `USUAL` of them have buckets of their own: up to this
+number one each, and not fewer in proportion than other rows have."""
 PLACED_BYTES = 128 << 20
 """Rows are put in their places in blocks of about this size: the larger, the longer the runs that are written."""
 
@@ -40,13 +44,21 @@ def build_inverted_file(
     random = np.random.default_rng([settings.seed, source.count])
     wanted = bucket_count(source.count)
     sample = sample_of(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
-    centroids = many_means(sample, wanted, random, threads)
+    longest = LONG * float(np.quantile(_lengths(sample), USUAL)) if settings.metric == "dot" else math.inf
+    usual = _lengths(sample) <= longest
+    centroids = many_means(sample if usual.all() else sample[usual], wanted, random, threads)
     rotation = Rotation.fitted(sample, settings.seed)
     del sample
     assigner = Assigner(centroids, random)
     labels = np.empty(source.count, dtype=np.int32)
+    apart: list[tuple[Int64, Float32]] = []
     for start, block in blocks(source):
-        labels[start : start + len(block)] = assigner.nearest(comparable(block, settings.metric), threads)
+        rows = comparable(block, settings.metric)
+        labels[start : start + len(block)] = assigner.nearest(rows, threads)
+        if longest < math.inf and len(long := np.flatnonzero(_lengths(rows) > longest)):
+            apart.append((start + long, rows[long]))
+    if apart:
+        centroids = _with_long_rows(centroids, labels, apart, random, threads)
     offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
     order = np.argsort(labels, kind="stable")
     position = np.empty(source.count, dtype=np.int64)
@@ -55,13 +67,37 @@ def build_inverted_file(
         vectors.put(position[start : start + len(block)], block)
     del position, labels
     ids = ids[order]
-    rows = sketched(settings, centroids, offsets, vectors, ids, rotation, place, threads)
-    inverted_file = InvertedFile(rows)
+    placed = sketched(settings, centroids, offsets, vectors, ids, rotation, place, threads)
+    inverted_file = InvertedFile(placed)
     buckets = InvertedFileSearch(inverted_file, measured(inverted_file, settings.seed))
-    release(rows.vectors)
-    return Base(rows.vectors, ids, np.argsort(ids), buckets)
+    release(placed.vectors)
+    return Base(placed.vectors, ids, np.argsort(ids), buckets)
 
 
 def bucket_count(rows: int) -> int:
     """Return how many buckets a base of `rows` has: twice the square root, so that both are looked at alike."""
     return max(1, round(2 * math.sqrt(rows)))
+
+
+def _with_long_rows(
+    centroids: Float32,
+    labels: npt.NDArray[np.int32],
+    apart: list[tuple[Int64, Float32]],
+    random: np.random.Generator,
+    threads: int,
+) -> Float32:
+    """Return `centroids` and those of long rows, whose numbers are put into `labels`.
+
+    Under "dot" a long row is the nearest of every query that does not point away from it, but the centroid of others
+    would not say so.
+    """
+    numbers, rows = (np.concatenate(parts) for parts in zip(*apart, strict=True))
+    share = round(len(centroids) * len(rows) / len(labels))
+    own = many_means(rows, max(LONG_BUCKETS, share), random, threads)
+    labels[numbers] = len(centroids) + Assigner(own, random).nearest(rows, threads)
+    return np.concatenate((centroids, own))
+
+
+def _lengths(rows: Float32) -> Float32:
+    lengths: Float32 = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return lengths
