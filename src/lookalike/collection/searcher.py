@@ -105,7 +105,7 @@ class Searcher:
                 catalogue.stamp(),
                 nothing,
                 request,
-                lambda request: rank_by_words(catalogue, request),
+                partial(rank_by_words, catalogue),
             )
             notes = tuple(_notes(catalogue, rankings, gone, request))
             return answers(catalogue, sources, nothing, rankings, request, {}, notes)[0]
