@@ -28,6 +28,8 @@
     ├── IndexFormatError        an index directory that is not what it should be
     ├── IndexStorageError       an index directory that the system does not let be read or written
     ├── OutputError             what was asked for cannot be written out: a full disk, a closed stream
+    ├── BucketStoreError        a bucket store refuses, or gives what it should not
+    │   └── BucketStoreUnavailableError  it cannot be reached; try again later
     └── MissingDependencyError  an extra that is not installed
 
 Messages name the thing, say what was wrong and what to do, in one line.
@@ -156,6 +158,14 @@ class IndexStorageError(LookalikeError):
 
 class OutputError(LookalikeError):
     """What was asked for cannot be written out: the disk is full, or the stream closed."""
+
+
+class BucketStoreError(LookalikeError):
+    """A bucket store refuses what is asked of it, or gives what it should not."""
+
+
+class BucketStoreUnavailableError(BucketStoreError):
+    """A bucket store cannot be reached; try again later."""
 
 
 class MissingDependencyError(LookalikeError):

@@ -1,111 +1,359 @@
-"""What every bucket store must do. A store's test module subclasses `BucketStoreSuite` and gives `make`."""
+"""What every bucket store must do. A store's test module subclasses `BucketStoreSuite` and gives `open`."""
+
+from __future__ import annotations
 
 import itertools
+import threading
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.errors import DuplicateIdError, VectorError
+from lookalike.buckets import BucketStore, Header
+from lookalike.errors import BucketStoreError, DuplicateIdError, OptionError, VectorError
+
+Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
+Model = dict[int, list[int]]
+"""Of each id the key in each table."""
 
 
-def array(values: Any, dtype: Any = np.uint64) -> Any:
-    return np.array(values, dtype=dtype)
+def numbers(values: Any = ()) -> Int64:
+    """Return ids."""
+    return np.array(values, dtype=np.int64)
 
 
-def expected(model: Any, keys: Any, limit: Any, allow: Any) -> Any:
-    """Return a list of (id, hits) a query, from `model`: id -> keys."""
+def keys(values: Any, tables: int = 1) -> UInt64:
+    """Return keys, (n, tables) where there are none."""
+    return np.array(values, dtype=np.uint64) if len(values) else np.empty((0, tables), dtype=np.uint64)
+
+
+def header(tables: int = 1, *, stamp: int = 1, **properties: Any) -> Header:
+    """Return a header of that many tables."""
+    return Header(stamp, tuple(str(uuid.UUID(int=i + 1)) for i in range(tables)), properties)
+
+
+def filled(store: BucketStore, model: Model, tables: int = 1, *, stamp: int = 1) -> BucketStore:
+    """Return `store`, filled with `model`, two ids a batch."""
+    items = sorted(model.items())
+    batches = (
+        (numbers([number for number, _ in batch]), keys([own for _, own in batch], tables))
+        for batch in (items[start : start + 2] for start in range(0, len(items), 2))
+    )
+    store.fill(header(tables, stamp=stamp), batches)
+    return store
+
+
+def expected(
+    model: Model, queries: UInt64, limit: int, allow: set[int] | None
+) -> list[tuple[dict[int, int], int]]:
+    """Return for each query, from `model`, hits by id and how many ids are met."""
     answers = []
-    for query in keys:
-        hits = {}
-        for number, own in model.items():
-            if allow is None or number in allow:
-                count = sum(int(key in probes) for key, probes in zip(own, query.tolist(), strict=True))
-                if count:
-                    hits[number] = count
-        answers.append(sorted(hits.items(), key=lambda item: (-item[1], item[0]))[:limit])
+    for query in queries.tolist():
+        hits = {
+            number: count
+            for number, own in model.items()
+            if (count := sum(key in probes for key, probes in zip(own, query, strict=True)))
+        }
+        shown = [number for number in hits if allow is None or number in allow]
+        best = sorted(shown, key=lambda number: (-hits[number], number))[:limit]
+        answers.append(({number: hits[number] for number in sorted(best)}, len(hits)))
     return answers
 
 
-def answers(store: Any, keys: Any, limit: Any, allow: Any = None) -> Any:
-    offsets, ids, hits = store.candidates(keys, limit, allow)
-    assert (ids.dtype, hits.dtype) == (np.int64, np.int32)
-    pairs = list(zip(ids.tolist(), hits.tolist(), strict=True))
-    return [pairs[start:end] for start, end in itertools.pairwise(offsets)]
+def answers(
+    store: BucketStore, queries: UInt64, limit: int = 99, allow: set[int] | None = None
+) -> list[tuple[dict[int, int], int]]:
+    """Return what `expected` does, from `store`; ids are in order, as dictionaries keep them."""
+    found = store.candidates(queries, limit=limit, allow=None if allow is None else numbers(sorted(allow)))
+    assert [array.dtype.name for array in (found.ids, found.hits, found.met)] == ["int64", "int32", "int64"]
+    return [
+        (dict(zip(found.ids[start:end].tolist(), found.hits[start:end].tolist(), strict=True)), int(met))
+        for (start, end), met in zip(itertools.pairwise(found.offsets), found.met, strict=True)
+    ]
+
+
+def asked(*buckets: int) -> UInt64:
+    """Return one query that probes these buckets of one table."""
+    return np.array([[buckets]], dtype=np.uint64)
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "remove"]), st.sets(st.integers(0, 12), max_size=8), st.integers(0, 99)
+        st.sets(st.integers(0, 12), max_size=5), st.sets(st.integers(0, 12), max_size=6), st.integers(0, 99)
     ),
-    max_size=6,
+    max_size=5,
 )
 
 
 class BucketStoreSuite:
-    def make(self) -> Any:
+    """Tests of one kind of store."""
+
+    shares = True
+    """Whether two handles on one namespace see the same buckets."""
+
+    def open(self, namespace: str) -> BucketStore:
+        """Return a handle on a namespace of the store under test."""
         raise NotImplementedError
+
+    @pytest.fixture
+    def store(self) -> Iterator[BucketStore]:
+        """Return a handle on a namespace of its own."""
+        with self.open(str(uuid.uuid4())) as store:
+            yield store
+            store.drop()
 
     @settings(deadline=None, max_examples=60)
     @given(STEPS, st.integers(1, 3), st.integers(1, 9), st.none() | st.sets(st.integers(0, 12)))
     def test_any_history_gives_what_a_plain_model_gives(
-        self, steps: Any, tables: Any, limit: Any, allow: Any
+        self, steps: Any, tables: int, limit: int, allow: set[int] | None
     ) -> None:
-        store = self.make()
-        model: dict[int, Any] = {}
-        store.clear()
-        for verb, ids, seed in steps:
-            numbers = array(sorted(ids), np.int64)
-            if verb == "add":
-                keys = np.random.default_rng(seed).integers(0, 4, (len(ids), tables)).astype(np.uint64)
-                store.add(numbers, keys)
-                model.update(zip(numbers.tolist(), keys.tolist(), strict=True))
-            else:
-                store.remove(numbers)
-                for number in ids:
-                    model.pop(number, None)
-        queries = (
-            np.random.default_rng(7).integers(0, 5, (4, tables, 3)).astype(np.uint64)
-        )  # keys repeat, too
-        allowed = None if allow is None else array(sorted(allow), np.int64)
-        assert answers(store, queries, limit, allowed) == expected(model, queries, limit, allow)
-        assert store.stats().ids == len(model)
+        model: Model = {}
+        with self.open(str(uuid.uuid4())) as store:
+            filled(store, model, tables, stamp=0)
+            for stamp, (removed, put, seed) in enumerate(steps):
+                own = np.random.default_rng(seed).integers(0, 4, (len(put), tables)).tolist()
+                new = numbers(sorted(put))
+                assert store.apply(
+                    numbers(sorted(removed)), new, keys(own, tables), seen=stamp, stamp=stamp + 1
+                )
+                model = {number: row for number, row in model.items() if number not in removed}
+                model |= dict(zip(sorted(put), own, strict=True))
+            # Of more values than are stored, and some twice.
+            queries = np.random.default_rng(7).integers(0, 5, (4, tables, 3)).astype(np.uint64)
+            assert answers(store, queries, limit, allow) == expected(model, queries, limit, allow)
+            assert store.stats().ids == len(model)
+            store.drop()
 
-    def test_large_keys_and_ids(self) -> None:
-        store = self.make()
-        store.clear()
-        store.add(array([2**63 - 1, 0], np.int64), array([[2**64 - 1], [2**63]]))
-        assert answers(store, array([[[2**64 - 1, 2**63]]]), 9) == [[(0, 1), (2**63 - 1, 1)]]
+    def test_an_empty_namespace_has_no_header(self, store: BucketStore) -> None:
+        assert store.header() is None
 
-    def test_generation_and_clear(self) -> None:
-        store = self.make()
-        store.clear()
-        assert store.generation() == 0
-        store.set_generation(41)
-        store.add(array([1], np.int64), array([[3]]))
-        assert store.generation() == 41
-        store.clear()
-        assert store.generation() == 0
-        assert store.stats().ids == 0
-        assert answers(store, array([[[3]]]), 9) == [[]]
+    def test_an_empty_namespace_has_no_candidates(self, store: BucketStore) -> None:
+        assert answers(store, np.zeros((2, 3, 4), dtype=np.uint64)) == [({}, 0), ({}, 0)]
 
-    def test_stats(self) -> None:
-        store = self.make()
-        store.clear()
-        store.add(array([1, 2, 3], np.int64), array([[5, 5], [5, 6], [5, 7]]))
+    def test_an_empty_namespace_counts_nothing(self, store: BucketStore) -> None:
+        stats = store.stats()
+        assert (stats.ids, stats.tables, stats.buckets, stats.largest_bucket) == (0, 0, 0, 0)
+
+    def test_an_empty_namespace_takes_no_changes(self, store: BucketStore) -> None:
+        assert not store.apply(numbers(), numbers([1]), keys([[1]]), seen=0, stamp=1)
+
+    def test_a_header_is_kept_as_it_was_given(self, store: BucketStore) -> None:
+        given = header(
+            3, stamp=2**63 - 1, family={"family": "p-stable", "parameters": {"tables": 3}}, recall=[0.9, None]
+        )
+        store.fill(given, [])
+        assert store.header() == given
+
+    def test_no_queries_have_no_candidates(self, store: BucketStore) -> None:
+        filled(store, {1: [3]})
+        assert answers(store, np.zeros((0, 1, 4), dtype=np.uint64)) == []
+
+    def test_large_keys_and_ids_are_kept(self, store: BucketStore) -> None:
+        filled(store, {2**63 - 1: [2**64 - 1], 0: [2**63]})
+        assert answers(store, asked(2**64 - 1, 2**63)) == [({0: 1, 2**63 - 1: 1}, 2)]
+
+    def test_a_filter_does_not_change_who_is_met(self, store: BucketStore) -> None:
+        filled(store, {number: [5] for number in range(6)})
+        assert answers(store, asked(5), allow={4, 9}) == [({4: 1}, 6)]
+
+    def test_a_filter_may_allow_nobody(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+        assert answers(store, asked(5), allow=set()) == [({}, 1)]
+
+    @pytest.mark.parametrize(("limit", "cut"), [(2, True), (3, False)])
+    def test_a_limit_says_whether_it_cut(self, store: BucketStore, limit: int, cut: bool) -> None:
+        filled(store, {number: [5] for number in range(9)})
+        found = store.candidates(asked(5), limit=limit, allow=numbers([1, 2, 3]))
+        assert found.cut.tolist() == [cut]
+
+    def test_a_limit_keeps_most_hits_then_lower_ids(self, store: BucketStore) -> None:
+        filled(store, {1: [5, 0, 0], 2: [5, 5, 0], 3: [5, 5, 0], 4: [5, 5, 5]}, 3)
+        probes = np.full((1, 3, 1), 5, dtype=np.uint64)
+        assert answers(store, probes, 2) == [({2: 2, 4: 3}, 4)]
+
+    def test_a_limit_is_one_or_more(self, store: BucketStore) -> None:
+        with pytest.raises(OptionError, match="limit is 0"):
+            store.candidates(asked(5), limit=0)
+
+    def test_more_ids_than_one_command_holds(self, store: BucketStore) -> None:
+        ids = np.arange(70_000)
+        store.fill(header(), [(ids, (ids % 7).astype(np.uint64)[:, np.newaxis])])
+        allow = ids[ids % 2 == 0]
+        found = store.candidates(asked(3), limit=70_000, allow=allow)
+        assert np.array_equal(found.ids, ids[(ids % 7 == 3) & (ids % 2 == 0)])
+
+    def test_more_changes_than_one_command_holds(self, store: BucketStore) -> None:
+        ids = np.arange(70_000)
+        store.fill(header(), [(ids, np.zeros((len(ids), 1), dtype=np.uint64))])
+        assert store.apply(ids[:35_000], ids[30_000:], np.ones((40_000, 1), dtype=np.uint64), seen=1, stamp=2)
+        assert np.array_equal(store.candidates(asked(0, 1), limit=70_000).ids, ids[30_000:])
+
+    def test_a_batch_of_queries_is_answered_each_by_itself(self, store: BucketStore) -> None:
+        random = np.random.default_rng(0)
+        model = dict(enumerate(random.integers(0, 50, (400, 2)).tolist()))
+        filled(store, model, 2)
+        queries = random.integers(0, 50, (90, 2, 5)).astype(np.uint64)
+        assert answers(store, queries, 30) == expected(model, queries, 30, None)
+
+    def test_a_change_of_a_stale_state_is_not_made(self, store: BucketStore) -> None:
+        filled(store, {1: [5], 2: [5]}, stamp=7)
+        assert not store.apply(numbers([1]), numbers([3]), keys([[5]]), seen=6, stamp=8)
+        assert store.header() == header(stamp=7)
+        assert answers(store, asked(5)) == [({1: 1, 2: 1}, 2)]
+
+    def test_a_change_sets_the_stamp_and_nothing_else_of_the_header(self, store: BucketStore) -> None:
+        store.fill(header(2, stamp=3, recall=0.9), [])
+        assert store.apply(numbers(), numbers([1]), keys([[1, 1]]), seen=3, stamp=99)
+        assert store.header() == header(2, stamp=99, recall=0.9)
+
+    def test_ids_that_are_taken_out_and_put_in_are_moved(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+        store.apply(numbers([1]), numbers([1]), keys([[6]]), seen=1, stamp=2)
+        assert answers(store, asked(5, 6)) == [({1: 1}, 1)]
+        assert answers(store, asked(5)) == [({}, 0)]
+
+    def test_filling_again_replaces_everything(self, store: BucketStore) -> None:
+        filled(store, {1: [5], 2: [6]})
+        filled(store, {3: [5, 5]}, 2, stamp=4)
+        assert store.header() == header(2, stamp=4)
+        assert answers(store, np.full((1, 2, 1), 5, dtype=np.uint64)) == [({3: 2}, 1)]
+
+    def test_readers_see_the_old_buckets_while_new_ones_are_filled_in(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+        seen = []
+
+        def batches() -> Iterator[tuple[Int64, UInt64]]:
+            for number in (2, 3):
+                yield numbers([number]), keys([[5]])
+                seen.append((store.header(), answers(store, asked(5))))
+
+        store.fill(header(stamp=2), batches())
+        assert seen == [(header(stamp=1), [({1: 1}, 1)])] * 2
+        assert answers(store, asked(5)) == [({2: 1, 3: 1}, 2)]
+
+    def test_filling_that_fails_leaves_the_old_buckets(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+
+        def failing() -> Iterator[tuple[Int64, UInt64]]:
+            yield numbers([2]), keys([[5]])
+            raise RuntimeError("no more vectors")
+
+        with pytest.raises(RuntimeError, match="no more vectors"):
+            store.fill(header(stamp=2), failing())
+        assert (store.header(), answers(store, asked(5))) == (header(stamp=1), [({1: 1}, 1)])
+
+    def test_readers_never_see_half_a_change(self, store: BucketStore) -> None:
+        ids = np.arange(200)
+        store.fill(header(stamp=0), [(ids, np.zeros((200, 1), dtype=np.uint64))])
+        seen: set[int] = set()
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                seen.add(len(store.candidates(asked(0), limit=999).ids))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for stamp in range(20):
+            own = np.full((200, 1), (stamp + 1) % 2, dtype=np.uint64)
+            assert store.apply(numbers(), ids, own, seen=stamp, stamp=stamp + 1)
+        done.set()
+        reader.join()
+        assert seen <= {0, 200}
+
+    def test_of_two_changes_of_one_state_one_is_made(self, store: BucketStore) -> None:
+        filled(store, {1: [5]}, stamp=1)
+        made: list[bool] = []
+
+        def change(number: int) -> None:
+            made.append(store.apply(numbers(), numbers([number]), keys([[5]]), seen=1, stamp=number))
+
+        threads = [threading.Thread(target=change, args=(number,)) for number in (2, 3, 4, 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(made) == [False, False, False, True]
+        assert store.stats().ids == 2
+
+    def test_stats_count_buckets_over_all_tables(self, store: BucketStore) -> None:
+        filled(store, {1: [5, 5], 2: [5, 6], 3: [5, 7]}, 2)
         stats = store.stats()
         assert (stats.ids, stats.tables, stats.buckets, stats.largest_bucket) == (3, 2, 4, 3)
         assert stats.median_bucket == 1
 
-    def test_wrong_shapes_are_refused(self) -> None:
-        store = self.make()
-        store.clear()
-        with pytest.raises(VectorError):
-            store.add(array([1, 2], np.int64), array([[1]]))
+    def test_dropping_takes_out_everything(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+        store.drop()
+        assert (store.header(), store.stats().ids, answers(store, asked(5))) == (None, 0, [({}, 0)])
+
+    def test_what_is_dropped_may_be_dropped_again(self, store: BucketStore) -> None:
+        store.drop()
+        store.drop()
+        assert store.header() is None
+
+    def test_two_namespaces_do_not_mix(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+        with self.open(str(uuid.uuid4())) as other:
+            filled(other, {2: [5]}, stamp=3)
+            assert (answers(store, asked(5)), answers(other, asked(5))) == ([({1: 1}, 1)], [({2: 1}, 1)])
+            other.drop()
+        assert store.header() == header()
+
+    def test_two_handles_on_one_namespace_see_the_same(self) -> None:
+        if not self.shares:
+            pytest.skip("this store is private to its handle")
+        name = str(uuid.uuid4())
+        with self.open(name) as first, self.open(name) as second:
+            filled(first, {1: [5]})
+            assert second.apply(numbers(), numbers([2]), keys([[5]]), seen=1, stamp=2)
+            assert first.header() == header(stamp=2)
+            assert answers(first, asked(5)) == [({1: 1, 2: 1}, 2)]
+            first.drop()
+
+    def test_what_was_filled_in_is_there_after_reopening(self) -> None:
+        if not self.shares:
+            pytest.skip("this store is private to its handle")
+        name = str(uuid.uuid4())
+        with self.open(name) as store:
+            filled(store, {1: [5]}, stamp=6)
+        with self.open(name) as store:
+            assert (store.header(), answers(store, asked(5))) == (header(stamp=6), [({1: 1}, 1)])
+            store.drop()
+
+    def test_a_closed_store_says_so(self, store: BucketStore) -> None:
+        closed = self.open(str(uuid.uuid4()))
+        closed.close()
+        closed.close()
+        with pytest.raises(BucketStoreError, match="closed"):
+            closed.header()
+
+    def test_as_many_keys_as_ids_are_wanted(self, store: BucketStore) -> None:
+        with pytest.raises(VectorError, match="one row for each of 2 ids"):
+            store.fill(header(), [(numbers([1, 2]), keys([[1]]))])
+        store.fill(header(), [])
+        with pytest.raises(VectorError, match="one row for each of 2 ids"):
+            store.apply(numbers(), numbers([1, 2]), keys([[1]]), seen=1, stamp=2)
+
+    def test_keys_of_as_many_tables_are_wanted(self, store: BucketStore) -> None:
+        with pytest.raises(VectorError, match="keys are of 2 tables; the store has 1"):
+            store.fill(header(), [(numbers([1]), keys([[1, 2]]))])
+        filled(store, {1: [1]})
+        with pytest.raises(VectorError, match="keys are of 2 tables; the store has 1"):
+            store.apply(numbers(), numbers([1]), keys([[1, 2]]), seen=1, stamp=2)
+        with pytest.raises(VectorError, match="keys are of 3 tables; the store has 1"):
+            store.candidates(np.zeros((1, 3, 1), dtype=np.uint64), limit=1)
+
+    def test_an_id_twice_is_refused(self, store: BucketStore) -> None:
         with pytest.raises(DuplicateIdError):
-            store.add(array([1, 1], np.int64), array([[1], [1]]))
-        store.add(array([1], np.int64), array([[1]]))
-        with pytest.raises(VectorError):
-            store.add(array([2], np.int64), array([[1, 2]]))
+            store.fill(header(), [(numbers([1]), keys([[1]])), (numbers([1]), keys([[2]]))])
+        store.fill(header(), [])
+        with pytest.raises(DuplicateIdError):
+            store.apply(numbers(), numbers([1, 1]), keys([[1], [2]]), seen=1, stamp=2)
+        assert store.header() == header()

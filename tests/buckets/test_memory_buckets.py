@@ -1,37 +1,114 @@
 """The bucket store in memory."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import pytest
-from bucket_store_suite import BucketStoreSuite, answers  # type: ignore[import-not-found]
+from bucket_store_suite import (  # type: ignore[import-not-found]
+    BucketStoreSuite,
+    answers,
+    filled,
+    header,
+)
 
-from lookalike.buckets import MemoryBuckets
-from lookalike.errors import VectorError
+from lookalike.buckets import BucketStore, MemoryBuckets, memory, open_bucket_store
+from lookalike.errors import BucketStoreError, OptionError
 
 
 class TestMemoryBuckets(BucketStoreSuite):  # type: ignore[misc]
-    def make(self) -> Any:
-        return MemoryBuckets()
+    def open(self, namespace: str) -> BucketStore:
+        return open_bucket_store("memory:", namespace)
 
 
-def filled() -> Any:
+def store_of_two_tables() -> MemoryBuckets:
     store = MemoryBuckets()
-    keys = np.random.default_rng(0).integers(0, 9, (50, 2)).astype(np.uint64)
-    store.add(np.arange(50), keys)
-    return store, keys
+    rows = np.random.default_rng(0).integers(0, 9, (50, 2)).tolist()
+    filled(store, dict(enumerate(rows)), 2)
+    return store
 
 
-def test_restored_store_answers_alike() -> None:
-    store, keys = filled()
-    again = MemoryBuckets.restored(2, store.arrays(), verify=True)
-    probes = keys[:5, :, np.newaxis]
-    assert answers(again, probes, 50) == answers(store, probes, 50)
+PROBES = np.random.default_rng(1).integers(0, 9, (5, 2, 3)).astype(np.uint64)
 
 
-@pytest.mark.parametrize("name", ["keys_0", "starts_1", "members_1"])
-def test_damaged_arrays_are_refused(name: Any) -> None:
-    arrays = filled()[0].arrays()
-    arrays[name] = arrays[name][:-1]
-    with pytest.raises(VectorError, match="damaged"):
-        MemoryBuckets.restored(2, arrays)
+def test_a_restored_store_answers_alike() -> None:
+    store = store_of_two_tables()
+    again = MemoryBuckets.restored(header(2), store.arrays())
+    assert answers(again, PROBES) == answers(store, PROBES)
+
+
+def test_answers_do_not_depend_on_how_many_are_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of_two_tables()
+    whole = answers(store, PROBES, 4)
+    monkeypatch.setattr(memory, "GATHERED", 1)
+    assert answers(store, PROBES, 4) == whole
+
+
+def swapped(starts: Any) -> Any:
+    starts = starts.copy()
+    starts[1:3] = starts[2], starts[1]
+    return starts
+
+
+DAMAGES = [
+    ("keys_0", lambda keys: keys[:-1]),
+    ("keys_1", lambda keys: keys[::-1].copy()),
+    ("keys_1", lambda keys: keys.astype(np.int64)),
+    ("starts_1", lambda starts: starts[:-1]),
+    ("starts_1", lambda starts: starts + 1),
+    ("starts_0", swapped),
+    ("starts_0", lambda starts: np.where(np.arange(len(starts)) == 2, 2**62, starts)),
+    ("starts_0", lambda starts: np.where(np.arange(len(starts)) == 2, -(2**62), starts)),
+    ("members_1", lambda members: members[:-1]),
+    ("members_1", lambda members: members.astype(np.float32)),
+    ("members_0", lambda members: members[np.newaxis]),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+def test_damaged_arrays_are_refused(name: str, damage: Any) -> None:
+    arrays = store_of_two_tables().arrays()
+    arrays[name] = damage(arrays[name])
+    with pytest.raises(BucketStoreError, match=r"the buckets of table . are damaged"):
+        MemoryBuckets.restored(header(2), arrays)
+
+
+@pytest.mark.parametrize("member", [-(2**31), -1, 2**31 - 1])
+def test_damaged_members_do_no_harm(member: int) -> None:
+    arrays = store_of_two_tables().arrays()
+    arrays["members_0"][7] = member
+    found = MemoryBuckets.restored(header(2), arrays).candidates(PROBES, limit=50, allow=np.arange(40))
+    assert set(found.ids.tolist()) <= set(range(40))
+
+
+@pytest.mark.parametrize(
+    ("url", "namespace", "timeout", "message"),
+    [
+        ("redish://host", "n", 5.0, "of no known kind; give a URL of memory"),
+        ("", "n", 5.0, "of no known kind"),
+        ("memory:", "", 5.0, "the name of a namespace"),
+        (None, "n", 5.0, "give its URL"),
+        ("memory:", "n", 0.0, "timeout is 0.0"),
+        ("memory:", "n", "soon", "timeout is 'soon'"),
+    ],
+)
+def test_a_store_that_cannot_be_meant_is_refused(
+    url: Any, namespace: Any, timeout: Any, message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        open_bucket_store(url, namespace, timeout=timeout)
+
+
+def test_a_store_of_another_package_is_found_by_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        name = "elsewhere"
+
+        def load(self) -> Any:
+            return lambda url, namespace, *, timeout: (url, namespace, timeout)
+
+    def points(*, group: str, name: str | None = None) -> Any:
+        return (Point(),) if (group, name) == ("lookalike.bucket_stores", "elsewhere") else ()
+
+    monkeypatch.setattr("lookalike.buckets.opening.entry_points", points)
+    assert open_bucket_store("elsewhere://host", "n", timeout=2) == ("elsewhere://host", "n", 2)  # type: ignore[comparison-overlap]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,36 @@ from lookalike.arrays import Int64
 
 UInt64 = npt.NDArray[np.uint64]
 Int32 = npt.NDArray[np.int32]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the buckets were made of. The store keeps it, and reads no more than the number of tables."""
+
+    stamp: int
+    """The state of the data that the buckets reflect: 64 bits, drawn and not counted."""
+    tables: tuple[str, ...]
+    """The UUID of each table's function: keys of others are never mixed in."""
+    properties: Mapping[str, Any]
+    """JSON types: the fitted family, the recall measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Who is in the probed buckets of q queries."""
+
+    offsets: Int64
+    """(q + 1,): the candidates of query i are `ids[offsets[i] : offsets[i + 1]]`."""
+    ids: Int64
+    """(n,), ascending within a query."""
+    hits: Int32
+    """(n,), in how many tables each was met."""
+    met: Int64
+    """(q,), how many different ids the buckets hold, whether or not they are allowed. How many of these a filter
+    leaves tells how dense it is near the query, and so how much farther to look."""
+    cut: Bool
+    """(q,), whether `limit` left some out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +59,83 @@ class BucketStats:
 
 
 class BucketStore(Protocol):
-    """Keeps the ids of each bucket of each table. It sees ids and keys only, never vectors or families."""
+    """Keeps the ids of each bucket of each table, in one namespace of a store.
 
-    def add(self, ids: Int64, keys: UInt64) -> None:
-        """Put ids (n,) into the buckets of their keys (n, tables). Ids that are there already are moved.
+    It sees ids (int64 from 0) and keys only, never vectors or families. Safe for threads; a context manager, which
+    closes it. A reader sees the buckets before or after a write, never amid one.
+
+    Raises:
+        BucketStoreError: any method, where the store refuses or gives what it should not, or was closed.
+        BucketStoreUnavailableError: any method, where it cannot be reached within the timeout.
+    """
+
+    def header(self) -> Header | None:
+        """Return what the buckets were filled with, its stamp that of the last write; None where there are none."""
+        ...
+
+    def fill(self, header: Header, batches: Iterable[tuple[Int64, UInt64]]) -> None:
+        """Replace all buckets by those of `batches`: ids (n,) and their keys (n, tables). No id is there twice.
+
+        Readers see the old buckets until all batches are in; where one fails, the old buckets stay.
 
         Raises:
-            VectorError: not as many keys as ids, or another number of tables than before.
+            VectorError: not as many keys as ids, or another number of tables than the header names.
             DuplicateIdError: an id is there twice.
         """
+        ...
 
-    def remove(self, ids: Int64) -> None:
-        """Take ids out of all buckets; ids that are not there are passed over."""
+    def apply(self, removed: Int64, ids: Int64, keys: UInt64, *, seen: int, stamp: int) -> bool:
+        """Take `removed` out, put `ids` (n,) into the buckets of `keys` (n, tables), and set the stamp, in one step.
 
-    def candidates(self, keys: UInt64, limit: int, allow: Int64 | None = None) -> tuple[Int64, Int64, Int32]:
-        """Return who is in the probed buckets, in one round trip for the whole batch.
+        Ids to take out that are not there are passed over; those to put in that are there are moved.
+
+        Args:
+            seen: the stamp that the change starts from.
+            stamp: the stamp that it leads to.
+
+        Returns:
+            False, with nothing done, where the stamp is not `seen` any more, or there are no buckets.
+
+        Raises:
+            VectorError, DuplicateIdError: see `fill`.
+        """
+        ...
+
+    def candidates(self, keys: UInt64, *, limit: int, allow: Int64 | None = None) -> Candidates:
+        """Return who is in the probed buckets, in one round trip for the whole batch; nobody before `fill`.
 
         Args:
             keys: (q, tables, probes); a key that is repeated within a table counts once.
-            limit: at most so many ids a query.
-            allow: only these ids, if given.
+            limit: the most ids a query: of more, those that most tables have, and of these the lowest.
+            allow: only these ids, where given.
 
-        Returns:
-            offsets (q + 1,), ids and hits: the candidates of query i are `ids[offsets[i] : offsets[i + 1]]`, and
-            hits says in how many tables each was met. Most hits first, then lower ids.
+        Raises:
+            VectorError: keys of another number of tables.
+            OptionError: a limit below 1.
         """
-
-    def generation(self) -> int:
-        """Return the generation of the data that the store was last brought up to; 0 at first."""
-
-    def set_generation(self, generation: int) -> None:
-        """Set what `generation` returns."""
-
-    def clear(self) -> None:
-        """Take out everything; the generation is 0 again."""
+        ...
 
     def stats(self) -> BucketStats:
         """Return counts."""
+        ...
+
+    def drop(self) -> None:
+        """Take out everything, header too."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; what is stored stays."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the store."""
+        ...

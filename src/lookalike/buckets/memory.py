@@ -2,210 +2,264 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Int64, as_ids
-from lookalike.buckets.base import BucketStats, Int32, UInt64
-from lookalike.errors import OptionError, VectorError
+from lookalike.buckets.base import Bool, BucketStats, Candidates, Header, UInt64
+from lookalike.buckets.table import Table
+from lookalike.errors import BucketStoreError, OptionError, VectorError
+
+GATHERED = 1 << 21
+"""Queries are answered a few at a time, so that their buckets hold about so many ids in all."""
+SPREAD = 16
+"""Allowed ids are made a mask where the greatest is less than so many times their number."""
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The buckets of one table: `members[starts[i] : starts[i + 1]]` are in the bucket of `keys[i]`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Buckets:
+    header: Header
+    tables: tuple[Table, ...]
 
-    keys: UInt64
-    """Ascending."""
-    starts: Int64
-    members: npt.NDArray[Any]
-    """Ids, ascending within a bucket."""
 
-    @classmethod
-    def of(cls, ids: npt.NDArray[Any], keys: UInt64) -> Self:
-        order = np.lexsort((ids, keys))
-        ordered = keys[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ids) else ids
-        return cls(ordered[starts], np.append(starts, len(ids)).astype(np.int64), ids[order])
+class _Namespace:
+    """What all handles on one namespace share."""
 
-    def row_keys(self) -> UInt64:
-        """Return the key of each member."""
-        return np.repeat(self.keys, np.diff(self.starts))
-
-    def spans(self, keys: UInt64) -> tuple[Int64, Int64]:
-        """Return start and length of the members of the bucket of each key."""
-        if not len(self.keys):
-            nothing = np.zeros(len(keys), dtype=np.int64)
-            return nothing, nothing
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        start = self.starts[place]
-        return start, np.where(self.keys[place] == keys, self.starts[place + 1] - start, 0)
+    def __init__(self) -> None:
+        self.buckets: _Buckets | None = None
+        self.writing = threading.Lock()
 
 
 class MemoryBuckets:
-    """A `BucketStore` in sorted arrays.
+    """A `BucketStore` in sorted arrays, which never change: a write makes new ones, and swaps them in.
 
-    Each `add` and `remove` rewrites the arrays, so it is meant for batches; the index adds all its rows at once.
+    So `apply` takes time in proportion to what is stored, and is meant for batches.
     """
 
-    def __init__(self) -> None:
-        self._tables: list[_Table] = []
-        self._generation = 0
+    def __init__(self, namespace: _Namespace | None = None) -> None:
+        """Make an empty store, or, as `open_bucket_store` does, a handle on a namespace that others share."""
+        self._namespace = _Namespace() if namespace is None else namespace
+        self._closed = False
 
-    def add(self, ids: Int64, keys: UInt64) -> None:
+    def header(self) -> Header | None:
         """See `BucketStore`."""
-        ids = as_ids(ids)
-        if keys.ndim != 2 or len(keys) != len(ids):
-            raise VectorError(f"keys have shape {keys.shape}; give one row for each of {len(ids)} ids")
-        if self._tables and keys.shape[1] != len(self._tables):
-            raise VectorError(f"keys are of {keys.shape[1]} tables; this store has {len(self._tables)}")
-        self.remove(ids)
-        tables = self._tables or [_Table.of(ids[:0], keys[:0, 0])] * keys.shape[1]
-        joined = []
-        for table, own in enumerate(tables):
-            members = np.concatenate((own.members, ids))
-            joined.append(_Table.of(_narrowed(members), np.concatenate((own.row_keys(), keys[:, table]))))
-        self._tables = joined
+        buckets = self._open().buckets
+        return None if buckets is None else buckets.header
 
-    def remove(self, ids: Int64) -> None:
+    def fill(self, header: Header, batches: Iterable[tuple[Int64, UInt64]]) -> None:
         """See `BucketStore`."""
-        if not self._tables or not np.isin(ids, self._tables[0].members).any():
-            return
-        left = []
-        for table in self._tables:
-            kept = ~np.isin(table.members, ids)
-            left.append(_Table.of(table.members[kept], table.row_keys()[kept]))
-        self._tables = left
+        namespace = self._open()
+        checked = [_checked(ids, keys, header) for ids, keys in batches]
+        ids = as_ids(np.concatenate([ids for ids, _ in checked] or [np.empty(0, dtype=np.int64)]))
+        tables = []
+        for table in range(len(header.tables)):
+            keys = [keys[:, table] for _, keys in checked]
+            tables.append(Table.of(ids, np.concatenate(keys or [np.empty(0, dtype=np.uint64)])))
+        with namespace.writing:
+            namespace.buckets = _Buckets(header, tuple(tables))
 
-    def members(self, keys: UInt64) -> tuple[Int64, Int64]:
-        """Return offsets (q + 1,) and ids of the buckets of `keys` (q, tables, probes), bucket by bucket.
+    def apply(self, removed: Int64, ids: Int64, keys: UInt64, *, seen: int, stamp: int) -> bool:
+        """See `BucketStore`."""
+        namespace = self._open()
+        with namespace.writing:
+            buckets = namespace.buckets
+            if buckets is None or buckets.header.stamp != seen:
+                return False
+            ids, keys = _checked(ids, keys, buckets.header)
+            gone = np.append(np.asarray(removed, dtype=np.int64), as_ids(ids))
+            tables = (table.changed(gone, ids, keys[:, i]) for i, table in enumerate(buckets.tables))
+            namespace.buckets = _Buckets(replace(buckets.header, stamp=stamp), tuple(tables))
+            return True
 
-        An id is there once for each table in which it was met.
-        """
-        queries, tables, probes = keys.shape
-        if tables != len(self._tables):
-            if self._tables:
-                raise VectorError(f"keys are of {tables} tables; this store has {len(self._tables)}")
-            return np.zeros(queries + 1, dtype=np.int64), np.empty(0, dtype=np.int64)
-        starts = np.empty(keys.shape, dtype=np.int64)
-        lengths = np.empty(keys.shape, dtype=np.int64)
-        for table, own in enumerate(self._tables):
-            start, length = own.spans(keys[:, table].reshape(-1))
-            starts[:, table], lengths[:, table] = start.reshape(-1, probes), length.reshape(-1, probes)
-        if lengths.size and lengths.min() < 0:
-            raise VectorError("the store's buckets are damaged; build it again")
-        lengths[_repeated(keys)] = 0
-        offsets = np.concatenate(([0], np.cumsum(lengths.sum(axis=(1, 2)))))
-        ids = np.empty(offsets[-1], dtype=np.int64)
-        flat = lengths.reshape(-1)
-        # Location in `ids` of each span, and from it the place in the table's members of each of its ids.
-        places = np.cumsum(flat) - flat
-        for table, own in enumerate(self._tables):
-            here = np.arange(table * probes, (table + 1) * probes)
-            span = (np.arange(queries)[:, np.newaxis] * tables * probes + here).reshape(-1)
-            length = flat[span]
-            total = int(length.sum())
-            within = np.arange(total) - np.repeat(np.cumsum(length) - length, length)
-            taken = own.members[within + np.repeat(starts.reshape(-1)[span], length)]
-            if tables == 1:
-                return offsets, taken.astype(np.int64, copy=False)
-            ids[within + np.repeat(places[span], length)] = taken
-        return offsets, ids
-
-    def candidates(self, keys: UInt64, limit: int, allow: Int64 | None = None) -> tuple[Int64, Int64, Int32]:
+    def candidates(self, keys: UInt64, *, limit: int, allow: Int64 | None = None) -> Candidates:
         """See `BucketStore`."""
         if limit < 1:
             raise OptionError(f"limit is {limit}; give 1 or more")
-        offsets, ids = self.members(keys)
-        query = np.repeat(np.arange(len(keys)), np.diff(offsets))
-        if allow is not None:
-            allowed = np.isin(ids, allow)
-            query, ids = query[allowed], ids[allowed]
-        order = np.lexsort((ids, query))
-        query, ids = query[order], ids[order]
-        first = np.flatnonzero(
-            np.concatenate((np.ones(min(len(ids), 1), bool), (np.diff(query) != 0) | (np.diff(ids) != 0)))
-        )
-        hits = np.diff(np.append(first, len(ids)))
-        query, ids = query[first], ids[first]
-        order = np.lexsort((ids, -hits, query))
-        query, ids, hits = query[order], ids[order], hits[order]
-        kept = np.arange(len(query)) - np.searchsorted(query, query) < limit
-        query, ids, hits = query[kept], ids[kept], hits[kept]
-        return np.searchsorted(query, np.arange(len(keys) + 1)), ids, hits.astype(np.int32)
-
-    def generation(self) -> int:
-        """See `BucketStore`."""
-        return self._generation
-
-    def set_generation(self, generation: int) -> None:
-        """See `BucketStore`."""
-        self._generation = generation
-
-    def clear(self) -> None:
-        """See `BucketStore`."""
-        self._tables, self._generation = [], 0
+        buckets, queries = self._open().buckets, len(keys)
+        if buckets is None or not queries:
+            return _nobody(queries)
+        _check_tables(keys, buckets.header)
+        spans = [table.spans(keys[:, i]) for i, table in enumerate(buckets.tables)]
+        again = _repeated(keys)
+        for i, (_, lengths) in enumerate(spans):
+            lengths[again[:, i]] = 0
+        ends = np.cumsum(sum(lengths.sum(axis=1) for _, lengths in spans))
+        allowed = None if allow is None else _Allowed(allow)
+        parts, first = [], 0
+        while first < queries:
+            done = ends[first - 1] if first else 0
+            last = max(first + 1, int(np.searchsorted(ends, done + GATHERED, side="right")))
+            here = [(starts[first:last], lengths[first:last]) for starts, lengths in spans]
+            parts.append(_gathered(buckets.tables, here, limit, allowed))
+            first = last
+        return parts[0] if len(parts) == 1 else _joined(parts)
 
     def stats(self) -> BucketStats:
         """See `BucketStore`."""
-        sizes = self.sizes()
+        buckets = self._open().buckets
+        if buckets is None:
+            return BucketStats(ids=0, tables=0, buckets=0, largest_bucket=0, median_bucket=0.0)
+        sizes = np.concatenate([np.diff(table.starts) for table in buckets.tables])
         return BucketStats(
-            ids=len(self._tables[0].members) if self._tables else 0,
-            tables=len(self._tables),
+            ids=len(buckets.tables[0].members),
+            tables=len(buckets.tables),
             buckets=len(sizes),
             largest_bucket=int(sizes.max(initial=0)),
             median_bucket=float(np.median(sizes)) if len(sizes) else 0.0,
         )
 
-    def sizes(self) -> Int64:
-        """Return the number of members of each bucket in use, of all tables."""
-        return np.concatenate([np.diff(table.starts) for table in self._tables] or [np.empty(0, np.int64)])
+    def drop(self) -> None:
+        """See `BucketStore`."""
+        namespace = self._open()
+        with namespace.writing:
+            namespace.buckets = None
+
+    def close(self) -> None:
+        """See `BucketStore`."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        """See `BucketStore`."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See `BucketStore`."""
+        self.close()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what the store holds, for `restored`: `keys_I`, `starts_I` and `members_I` of each table."""
+        buckets = self._open().buckets
         return {
             f"{name}_{i}": getattr(table, name)
-            for i, table in enumerate(self._tables)
+            for i, table in enumerate(() if buckets is None else buckets.tables)
             for name in ("keys", "starts", "members")
         }
 
     @classmethod
-    def restored(cls, tables: int, arrays: Mapping[str, npt.NDArray[Any]], *, verify: bool = False) -> Self:
-        """Return the store that `arrays` was taken of; with `verify`, contents are checked and not lengths only.
+    def restored(cls, header: Header, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return the store that `arrays` was taken of, which is safe to ask whatever its members are.
 
         Raises:
-            VectorError: arrays that make no such store.
+            BucketStoreError: arrays that make no such store.
             KeyError: an array is missing.
         """
+        tables = tuple(
+            Table(arrays[f"keys_{i}"], arrays[f"starts_{i}"], arrays[f"members_{i}"])
+            for i in range(len(header.tables))
+        )
+        for i, table in enumerate(tables):
+            if not table.is_sound() or len(table.members) != len(tables[0].members):
+                raise BucketStoreError(f"the buckets of table {i} are damaged; build them again")
         store = cls()
-        store._tables = [
-            _Table(arrays[f"keys_{i}"], arrays[f"starts_{i}"], arrays[f"members_{i}"]) for i in range(tables)
-        ]
-        for i, table in enumerate(store._tables):
-            if (
-                (table.keys.dtype.str, table.starts.dtype.str) != ("<u8", "<i8")
-                or table.members.dtype not in (np.int32, np.int64)
-                or {table.keys.ndim, table.starts.ndim, table.members.ndim} != {1}
-                or len(table.starts) != len(table.keys) + 1
-                or (table.starts[0], table.starts[-1]) != (0, len(table.members))
-                or (
-                    verify
-                    and (np.any(np.diff(table.starts) <= 0) or np.any(table.keys[1:] <= table.keys[:-1]))
-                )
-            ):
-                raise VectorError(f"the buckets of table {i} are damaged")
+        store._namespace.buckets = _Buckets(header, tables)
         return store
 
+    def _open(self) -> _Namespace:
+        if self._closed:
+            raise BucketStoreError("the bucket store was closed; open it again")
+        return self._namespace
 
-def _narrowed(ids: Int64) -> npt.NDArray[Any]:
-    """Return ids in 32 bits where they fit: a table's members are most of what a store holds."""
-    return ids.astype(np.int32) if len(ids) and ids.max() <= np.iinfo(np.int32).max else ids
+
+_shared: dict[tuple[str, str], _Namespace] = {}
 
 
-def _repeated(keys: UInt64) -> npt.NDArray[np.bool_]:
+def open_memory(url: str, namespace: str, *, timeout: float) -> MemoryBuckets:
+    """Return a handle on a namespace that all handles of this process with the same URL share, until it ends."""
+    return MemoryBuckets(_shared.setdefault((url, namespace), _Namespace()))
+
+
+class _Allowed:
+    """Tells which of some ids are allowed."""
+
+    def __init__(self, ids: Int64) -> None:
+        self._ids = ids
+        self._mask: Bool | None = None
+        if len(ids) and ids.min() >= 0 and ids.max() < SPREAD * len(ids):
+            self._mask = np.zeros(int(ids.max()) + 1, dtype=np.bool_)
+            self._mask[ids] = True
+
+    def among(self, ids: Int64) -> Bool:
+        if self._mask is None:
+            return np.isin(ids, self._ids)
+        return self._mask.take(ids, mode="clip") & (ids >= 0) & (ids < len(self._mask))
+
+
+def _gathered(
+    tables: tuple[Table, ...], spans: list[tuple[Int64, Int64]], limit: int, allowed: _Allowed | None
+) -> Candidates:
+    """Return the candidates of a few queries, whose spans of each table are starts and lengths (q, probes)."""
+    queries = len(spans[0][0])
+    found, owner = [], []
+    for table, (starts, lengths) in zip(tables, spans, strict=True):
+        found.append(table.taken(starts.reshape(-1), lengths.reshape(-1)))
+        owner.append(np.repeat(np.arange(queries), lengths.sum(axis=1)))
+    ids, query = np.concatenate(found).astype(np.int64), np.concatenate(owner)
+    width = int(ids.max(initial=0)) + 1
+    if (
+        ids.min(initial=0) >= 0 and width < 2**63 // queries
+    ):  # one sort of numbers is quicker than one of pairs
+        both = np.sort(query * width + ids)
+        query, ids = both // width, both % width
+    else:
+        order = np.lexsort((ids, query))
+        query, ids = query[order], ids[order]
+    first = np.flatnonzero(np.append(True, (np.diff(query) != 0) | (np.diff(ids) != 0))[: len(ids)])
+    hits = np.diff(np.append(first, len(ids)))
+    query, ids = query[first], ids[first]
+    met = np.bincount(query, minlength=queries)
+    if allowed is not None:
+        kept = allowed.among(ids)
+        query, ids, hits = query[kept], ids[kept], hits[kept]
+    counts = np.bincount(query, minlength=queries)
+    cut = counts > limit
+    if cut.any():
+        kept = np.ones(len(ids), dtype=np.bool_)
+        for i in np.flatnonzero(cut):
+            start = int(counts[:i].sum())
+            kept[start + np.argsort(-hits[start : start + counts[i]], kind="stable")[limit:]] = False
+        query, ids, hits = query[kept], ids[kept], hits[kept]
+    offsets = np.append(0, np.cumsum(np.minimum(counts, limit)))
+    return Candidates(offsets, ids, hits.astype(np.int32), met, cut)
+
+
+def _joined(parts: list[Candidates]) -> Candidates:
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    ids, hits, met, cut = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "hits", "met", "cut")
+    )
+    return Candidates(np.append(0, np.cumsum(counts)), ids, hits, met, cut)
+
+
+def _nobody(queries: int) -> Candidates:
+    zeros = np.zeros(queries + 1, dtype=np.int64)
+    return Candidates(zeros, zeros[:0], zeros[:0].astype(np.int32), zeros[1:], zeros[1:] > 0)
+
+
+def _checked(ids: Int64, keys: UInt64, header: Header) -> tuple[Int64, UInt64]:
+    ids, keys = np.asarray(ids, dtype=np.int64), np.asarray(keys, dtype=np.uint64)
+    if keys.ndim != 2 or len(keys) != len(ids):
+        raise VectorError(f"keys have shape {keys.shape}; give one row for each of {len(ids)} ids")
+    _check_tables(keys, header)
+    return ids, keys
+
+
+def _check_tables(keys: UInt64, header: Header) -> None:
+    if keys.shape[1] != len(header.tables):
+        raise VectorError(f"keys are of {keys.shape[1]} tables; the store has {len(header.tables)}")
+
+
+def _repeated(keys: UInt64) -> Bool:
     """Return which keys (q, tables, probes) are there before within their table."""
     order = np.argsort(keys, axis=2, kind="stable")
     ordered = np.take_along_axis(keys, order, axis=2)

@@ -88,6 +88,10 @@ class FamilySpec:
         }
         return kind(**{**needed, **defaults, **self.parameters})
 
+    def is_met_by(self, family: Family) -> bool:
+        """Whether `family` is of the kind and has the parameters that are asked for."""
+        return family.name == self.name and family.parameters().items() >= self.parameters.items()
+
     def to_json(self) -> dict[str, Any]:
         """Return what was asked for, as JSON types."""
         return {"family": self.name, "parameters": dict(self.parameters)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
+from lookalike.buckets import BucketStats
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.sketches.error_bound import estimate
 from lookalike.index.sketches.sketched_rows import SketchedRows
@@ -90,8 +92,8 @@ class ApproximateSearch(ABC):
         return estimate(self.sketched, query, row)
 
     @abstractmethod
-    def sizes(self) -> tuple[str, int, Int64]:
-        """Return the name of the family, the number of tables, and the rows of each bucket of all of them."""
+    def buckets(self) -> tuple[str, Mapping[str, Any], BucketStats]:
+        """Return the name of the family, its parameters, and counts of its buckets."""
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays of the sketches by name; the rows and their ids are the base's own."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from lookalike.arrays import Float32, Metric
+from lookalike.buckets import BucketStats
 from lookalike.index.options import Options
 from lookalike.index.reports import Explanation, IndexStats, Path, RecallMeasurement, TableExplanation
 from lookalike.index.row_forms import comparable
@@ -13,6 +17,7 @@ from lookalike.index.snapshot import Snapshot, block_rows
 
 MEASURED_AT = 10
 """The k at which `explain` and `stats` tell of probes."""
+NO_BUCKETS: tuple[None, Mapping[str, Any], BucketStats] = None, {}, BucketStats(0, 0, 0, 0, 0.0)
 
 
 def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: int) -> Explanation:  # noqa: A002
@@ -43,7 +48,7 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
     """Return the stats of an index in `state`."""
     base = state.base
     chosen = _chosen(state, settings)
-    family, tables, sizes = (None, 0, np.empty(0)) if base.buckets is None else base.buckets.sizes()
+    family, parameters, buckets = NO_BUCKETS if base.buckets is None else base.buckets.buckets()
     if settings.recall == 1:
         reason = "a recall of 1 is asked for"
     elif base.buckets is None:
@@ -52,7 +57,6 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
         reason = "no number of probes that was measured reaches this recall with less than a scan"
     else:
         reason = f"there are {settings.scan_below} rows or more"
-    used = sizes[sizes > 0]
     vectors = base.vectors.nbytes + state.tail_vectors.nbytes
     arrays = [base.ids, base.order, state.tail_ids, state.alive]
     if base.buckets is not None:
@@ -74,10 +78,11 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
         measured_recall=None if chosen is None else chosen.recall,
         measurements=() if base.buckets is None else base.buckets.measurements(),
         family=family,
-        tables=tables,
-        buckets=len(used),
-        largest_bucket=int(used.max(initial=0)),
-        median_bucket=float(np.median(used)) if len(used) else 0.0,
+        parameters=parameters,
+        tables=buckets.tables,
+        buckets=buckets.buckets,
+        largest_bucket=buckets.largest_bucket,
+        median_bucket=buckets.median_bucket,
         vector_bytes=vectors,
         index_bytes=sum(array.nbytes for array in arrays),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
@@ -101,6 +101,8 @@ class IndexStats:
     """Recall@10 at that number of probes, measured when the family was fitted."""
     measurements: tuple[RecallMeasurement, ...]
     family: str | None
+    parameters: Mapping[str, Any]
+    """Of the family, as it was fitted; empty where it is not one that was asked for."""
     tables: int
     buckets: int
     """Buckets in use over all tables."""

@@ -197,10 +197,7 @@ def _base(path: Path, settings: Options, properties: Any, arrays: dict[str, Arra
     if asked is None:
         return replace(base, buckets=InvertedFileSearch.restored(sketched, properties))
     buckets = LshSearch.restored(sketched, properties, arrays, verify=verify)
-    own = buckets.family.parameters()
-    if buckets.family.name != asked.name or any(
-        own[name] != asked.parameters[name] for name in asked.parameters
-    ):
+    if not asked.is_met_by(buckets.family):
         raise OptionError("a family of buckets that is not the one that was asked for")
     return replace(base, buckets=buckets)
 

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Float32
+from lookalike.buckets import BucketStats
 from lookalike.hashing import token
 from lookalike.hashing.base import TABLE_NAMESPACE
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
@@ -157,9 +158,12 @@ class InvertedFileSearch(ApproximateSearch):
             ),
         )
 
-    def sizes(self) -> tuple[str, int, Int64]:
+    def buckets(self) -> tuple[str, Mapping[str, Any], BucketStats]:
         """See `ApproximateSearch`."""
-        return "clusters", 1, np.diff(self.sketched.offsets)
+        sizes = np.diff(self.sketched.offsets)
+        used = sizes[sizes > 0]
+        largest, median = int(used.max(initial=0)), float(np.median(used)) if len(used) else 0.0
+        return "clusters", {}, BucketStats(len(self.sketched), 1, len(used), largest, median)
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """See `ApproximateSearch`."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import numpy.typing as npt
 
 from lookalike.arrays import Int64
 from lookalike.buckets import MemoryBuckets
 from lookalike.errors import OptionError
-from lookalike.hashing import Clusters, Family, FamilySpec
-from lookalike.index.build_steps import SAMPLE_ROWS_A_BUCKET, copy_rows, sample_of, sketched
+from lookalike.hashing import Family, FamilySpec
+from lookalike.index.build_steps import copy_rows, sample_of, sketched
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
-from lookalike.index.lsh.search import LshSearch, lifted
+from lookalike.index.lsh.defaults import fitted_family, sample_rows
+from lookalike.index.lsh.lift import Lift
+from lookalike.index.lsh.search import LshSearch, header_of
 from lookalike.index.options import Options
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.snapshot import Base
@@ -27,29 +32,26 @@ def build_lsh(
     threads: int,
 ) -> Base:
     """Return the base of all rows of `source`, whose ids are `ids` (n,), in the buckets of the family asked for."""
+    asked = FamilySpec.of(settings.family)
+    if asked is None:
+        raise OptionError("no hash family is asked for; give one")
     random = np.random.default_rng([settings.seed, source.count])
     longest = copy_rows(source, vectors)
-    radius = longest if settings.metric == "dot" else 0.0
-    family = _family(settings)
-    wanted = SAMPLE_ROWS_A_BUCKET * (family.clusters if isinstance(family, Clusters) else 250)
-    sample = sample_of(source, settings, max(10_000, wanted), random)
-    family.fit(lifted(sample, radius, settings.metric))
+    lift = Lift(settings.metric, longest if settings.metric == "dot" else 0.0)
+    sample = sample_of(source, settings, sample_rows(asked, source.count), random)
+    family = fitted_family(asked, lift.rows(sample), source.count, settings.recall, settings.seed)
     rotation = Rotation.fitted(sample, settings.seed)
     del sample
-    keys = np.empty((source.count, family.tables), dtype=np.uint64)
-    for start, block in blocks(source):
-        keys[start : start + len(block)] = family.keys(lifted(block, radius, settings.metric))
     store = MemoryBuckets()
-    store.add(np.arange(source.count), keys)
+    store.fill(header_of(family), _hashed(source, family, lift))
     mean, whole = rotation.mean[np.newaxis], np.array([0, source.count])
     rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
-    buckets = LshSearch(family, store, rows, radius).tuned(settings.seed, threads)
+    buckets = LshSearch(family, store, rows, lift).tuned(settings.seed, threads)
     release(rows.vectors)
     return Base(rows.vectors, ids, np.argsort(ids), buckets)
 
 
-def _family(settings: Options) -> Family:
-    asked = FamilySpec.of(settings.family)
-    if asked is None:
-        raise OptionError("no hash family is asked for; give one")
-    return asked.family({})
+def _hashed(source: RowSource, family: Family, lift: Lift) -> Iterator[tuple[Int64, npt.NDArray[np.uint64]]]:
+    """Yield positions of rows, and their keys."""
+    for start, block in blocks(source):
+        yield np.arange(start, start + len(block)), family.keys(lift.rows(block))

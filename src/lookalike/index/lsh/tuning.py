@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
-from lookalike.index.options import LARGEST_SHARE
+from lookalike.buckets import Candidates
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import scan
@@ -25,6 +24,9 @@ ENOUGH = 0.997
 """More probes are not tried after this recall; a higher one is left to the scan."""
 MOST_PROBES = 4096
 """Buckets that hold so little, or of which there are so few, that more are asked for, are left to the scan too."""
+MET_SHARE = 0.75
+"""And those of which a query meets more than this share of all rows, in one table or another."""
+GROWTH = 1.35
 
 
 class Trial(Protocol):
@@ -35,44 +37,55 @@ class Trial(Protocol):
         """The rows."""
         ...
 
-    def trial(self, queries: Float32, ks: Sequence[int], probes: int) -> tuple[list[Int64], float]:
-        """Return the ids (q, k) that so many probes find, for each k, and the mean number of candidates a query."""
+    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
+        """Return the candidates of each query (q, d)."""
+        ...
+
+    def answered(
+        self, queries: Float32, found: Candidates, k: int, threads: int = 1
+    ) -> tuple[Int64, Float32]:
+        """Return the k nearest of each query's candidates, ids and distances (q, k)."""
         ...
 
 
-def measured(hashed: Trial, drawn: Int64) -> tuple[RecallMeasurement, ...]:
-    """Return the recall of `hashed` over growing numbers of probes.
+def measured(buckets: Trial, drawn: Int64, threads: int) -> tuple[RecallMeasurement, ...]:
+    """Return the recall of `buckets` over growing numbers of probes.
 
-    Queries are the rows `drawn`; each leaves itself out.
+    Queries are the rows `drawn`; each leaves itself out. What is as near as the k-th nearest is as good, so that
+    rows that are alike do not make it seem that one was missed.
     """
-    sketched = hashed.sketched
+    sketched = buckets.sketched
     rows, metric = len(sketched), sketched.metric
     queries, own = comparable(sketched.vectors[drawn], metric), sketched.ids[drawn]
     most = min(max(NEIGHBOURS), rows - 1)
-    truth = _without(scan(queries, sketched.vectors, sketched.ids, most + 1, metric)[0], own)
+    truth = _without(own, *scan(queries, sketched.vectors, sketched.ids, most + 1, metric))
     measurements = []
-    ks, probes, candidates = sorted({min(k, most) for k in NEIGHBOURS if most}), 1, 0.0
-    while ks and candidates <= LARGEST_SHARE * rows and probes <= MOST_PROBES:
-        answers, candidates = hashed.trial(queries, [k + 1 for k in ks], probes)
-        for k, found in zip(tuple(ks), answers, strict=True):
-            shares = _recall(_without(found, own), truth[:, :k])
-            error = float(shares.std()) / math.sqrt(len(shares))
-            rerank = max(RERANKED, RERANKED_SHARE * k)
-            measurements.append(RecallMeasurement(k, probes, rerank, float(shares.mean()), error, candidates))
+    ks, probes, met = sorted({min(k, most) for k in NEIGHBOURS if most > 0}), 1, 0.0
+    while ks and met <= MET_SHARE * rows and probes <= MOST_PROBES:
+        found = buckets.candidates(queries, probes, max(ks) + 1, None)
+        met = float(found.met.mean())
+        for k in tuple(ks):
+            nearest = _without(own, *buckets.answered(queries, found, k + 1, threads))
+            shares = (nearest <= truth[:, k - 1 : k]).mean(axis=1)
+            measurements.append(
+                RecallMeasurement(
+                    k,
+                    probes,
+                    max(RERANKED, RERANKED_SHARE * k),
+                    recall=float(shares.mean()),
+                    error=float(shares.std()) / math.sqrt(len(shares)),
+                    candidates=len(found.ids) / len(queries),
+                )
+            )
             if shares.mean() >= ENOUGH:
                 ks.remove(k)
-        probes = max(probes + 1, math.ceil(probes * 1.25))
+        probes = max(probes + 1, math.ceil(probes * GROWTH))
     return tuple(sorted(measurements, key=lambda measurement: (measurement.k, measurement.probes)))
 
 
-def _without(found: Int64, own: Int64) -> Int64:
-    """Return found ids (q, k + 1) less each query's own, or less the last where that is not there, (q, k)."""
-    dropped = found == own[:, np.newaxis]
+def _without(own: Int64, ids: Int64, distances: Float32) -> npt.NDArray[np.float32]:
+    """Return `distances` (q, k + 1) less that of each query's own id, or the last where it is not there, (q, k)."""
+    dropped = ids == own[:, np.newaxis]
     dropped[:, -1] |= ~dropped.any(axis=1)
-    kept: Int64 = found[~dropped].reshape(len(found), -1)
+    kept: Float32 = distances[~dropped].reshape(len(ids), -1)
     return kept
-
-
-def _recall(found: Int64, truth: Int64) -> npt.NDArray[np.float64]:
-    """Return the share of `truth` (q, k) among `found` (q, k), of each query."""
-    return np.array([np.isin(wanted, row).mean() for row, wanted in zip(found, truth, strict=True)])

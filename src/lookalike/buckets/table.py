@@ -1,0 +1,69 @@
+"""The buckets of one table, in sorted arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Int64
+from lookalike.buckets.base import UInt64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The ids `members[starts[i] : starts[i + 1]]` are in the bucket of `keys[i]`. Arrays may be memory-mapped."""
+
+    keys: UInt64
+    """(b,), ascending."""
+    starts: Int64
+    """(b + 1,), ascending, from 0 to n."""
+    members: npt.NDArray[Any]
+    """(n,) int32 or int64, ascending within a bucket."""
+
+    @classmethod
+    def of(cls, ids: npt.NDArray[Any], keys: UInt64) -> Self:
+        """Return the table of ids (n,) in the buckets of `keys` (n,); ids of 32 bits take half the room."""
+        order = np.lexsort((ids, keys))
+        ordered = keys[order]
+        first = np.append(True, ordered[1:] != ordered[:-1])[: len(ids)]
+        starts = np.append(np.flatnonzero(first), len(ids)).astype(np.int64)
+        narrow = len(ids) > 0 and ids.max() <= np.iinfo(np.int32).max
+        return cls(ordered[first], starts, ids[order].astype(np.int32 if narrow else np.int64))
+
+    def changed(self, removed: Int64, ids: Int64, keys: UInt64) -> Self:
+        """Return the table without `removed`, and with `ids` (n,) in the buckets of `keys` (n,)."""
+        kept = ~np.isin(self.members, removed)
+        own = np.repeat(self.keys, np.diff(self.starts))
+        return self.of(np.append(self.members[kept], ids), np.append(own[kept], keys))
+
+    def spans(self, keys: UInt64) -> tuple[Int64, Int64]:
+        """Return the start and the number of the members of the bucket of each key."""
+        if not len(self.keys):
+            nothing = np.zeros(keys.shape, dtype=np.int64)
+            return nothing, nothing
+        bucket = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        start = self.starts[bucket]
+        return start, np.where(self.keys[bucket] == keys, self.starts[bucket + 1] - start, 0)
+
+    def taken(self, starts: Int64, lengths: Int64) -> npt.NDArray[Any]:
+        """Return the members of spans, one after another."""
+        before = np.cumsum(lengths) - lengths
+        members: npt.NDArray[Any] = self.members[
+            np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+        ]
+        return members
+
+    def is_sound(self) -> bool:
+        """Whether types and lengths fit, and spans lie within the members one after another."""
+        return (
+            (self.keys.dtype.str, self.starts.dtype.str) == ("<u8", "<i8")
+            and self.members.dtype in (np.int32, np.int64)
+            and {self.keys.ndim, self.starts.ndim, self.members.ndim} == {1}
+            and len(self.starts) == len(self.keys) + 1
+            and (self.starts[0], self.starts[-1]) == (0, len(self.members))
+            and bool((self.starts[1:] > self.starts[:-1]).all())
+            and bool((self.keys[1:] > self.keys[:-1]).all())
+        )
