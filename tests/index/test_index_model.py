@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
             self.reached.add("tail over buckets" if stats.path == "buckets" else "tail over a scan")
         elif added and stats.path == "buckets":
             self.reached.add("folded in")
-            if max(self.buckets, 1) * 1.2 < stats.buckets:
+            if max(self.buckets, 1) * 1.1 < stats.buckets:
                 self.reached.add("trained anew" if self.buckets else "trained at first")
         self.buckets = stats.buckets if stats.path == "buckets" else 0
 

@@ -130,10 +130,8 @@ class FolderBackend:
         if not (folder / MANIFEST).exists():  # none was finished yet
             return None
         index = Index.open(folder, verify=verify)
-        asked, has = _family(feature), index.family
-        if (index.dimension, index.metric) != (feature.dimension, feature.metric) or (
-            None if asked is None else asked.name
-        ) != (None if has is None else has.name):
+        asked = FamilySpec.of(feature.index)
+        if (index.dimension, index.metric, index.family) != (feature.dimension, feature.metric, asked):
             raise IndexFormatError(f"{folder}: is of another kind than feature {feature.name}; rebuild it")
         return index
 
@@ -181,19 +179,14 @@ class FolderBackend:
         return self.folder / INDEXES / feature
 
 
-def _family(feature: FeatureRecord) -> FamilySpec | None:
-    """Return the hash family that was chosen for a feature; None for the learned buckets."""
-    return FamilySpec.of(feature.index)
-
-
 def _build(feature: FeatureRecord, blocks: Blocks, folder: Path, stamp: int) -> Index:
-    family = _family(feature)
+    family = FamilySpec.of(feature.index)
     return Index.build_from_blocks(
         blocks,
         folder,
         dimension=feature.dimension,
         metric=feature.metric,
         scan_below=SCAN_BELOW if family is None else 0,
-        family=None if family is None else family.family({}),
+        family=family,
         stamp=stamp,
     )
