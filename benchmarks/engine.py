@@ -19,6 +19,7 @@ from lookalike.hashing.k_means import many_means, nearest_centroid
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.tuning import measured
 from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.kernels.compiled import probe
 
 ROWS, DIMENSION, QUERIES = 100_000, 128, 1_000
@@ -75,21 +76,28 @@ def made(vectors: Any) -> InvertedFile:
     labels = nearest_centroid(vectors, centroids)
     order = np.argsort(labels, kind="stable")
     offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
-    projection = Rotation.fitted(sample, 0)
-    return InvertedFile.encoded("euclidean", centroids, offsets, vectors[order], order, projection)
+    rotation = Rotation.fitted(sample, 0)
+    return InvertedFile(
+        SketchedRows.encoded("euclidean", vectors[order], order, rotation, centroids, offsets)
+    )
 
 
 def parts(partition: InvertedFile, queries: Any) -> dict[str, float]:
     """Return microseconds a query of what every search does, and of buckets and rows one more."""
-    begin, choose, scratch = probe.begin, probe.choose, probe.scratch
-    groups = -(-len(partition.centroids) // 16)
+    rotate, compare, choose = probe.rotate, probe.compare_centroids, probe.choose
+    query_scratch, bucket_scratch = probe.query_scratch, probe.bucket_scratch
+    count = len(partition.sketched.centroids)
+    groups = -(-count // 16)
 
     @njit
     def beginnings(plan: Any, steps: Any, queries: Any, probes: Any) -> Any:
-        moved, turned, tables, nearness, lowest, told, chosen, buckets = scratch(plan)
+        moved, rotated, tables, told = query_scratch(plan)
+        nearness, lowest, chosen, buckets = bucket_scratch(plan)
         total = np.int64(0)
         for q in range(len(queries)):
-            begin(plan, steps, queries[q].ctypes.data, 1, moved, turned, tables, nearness, lowest, told)
+            query = queries[q].ctypes.data
+            rotate(plan, steps, query, 1, moved, rotated, tables, told)
+            compare(plan, steps, query, 1, tables, nearness, lowest, told)
             if probes:
                 reach = np.float32(0)
                 total += choose(nearness[0], lowest[0], groups, probes, probes, reach, chosen, buckets)
@@ -102,10 +110,10 @@ def parts(partition: InvertedFile, queries: Any) -> dict[str, float]:
         return least(lambda: partition.search(queries, 10, probes, rerank)) / len(queries)
 
     beginning = timed(0)
-    probes = min(64, len(partition.centroids))
+    probes = min(64, count)
     few, many = whole(1, 10), whole(probes, 10)
     return {
-        "turn, tables and centroids": beginning,
+        "rotation, tables and centroids": beginning,
         f"choosing {probes} buckets": timed(probes) - beginning,
         "a bucket estimated": (many - few) / max(1, probes - 1),
         "a row compared": (whole(probes, 210) - many) / 200,
