@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
 from lookalike.buckets import Candidates
+from lookalike.hashing import Family
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import scan
@@ -23,7 +24,9 @@ NEIGHBOURS = (1, 10, 100)
 ENOUGH = 0.997
 """More probes are not tried after this recall; a higher one is left to the scan."""
 MOST_PROBES = 4096
-"""Buckets that hold so little, or of which there are so few, that more are asked for, are left to the scan too."""
+"""Buckets that hold so little, or of which there are so few, that more are asked for, are left to the scan too; and so
+are those of which a query would probe more than there are rows, since each takes about as long as a row."""
+FEWEST_PROBED = 256
 MET_SHARE = 0.75
 """And those of which a query meets more than this share of all rows, in one table or another."""
 GROWTH = 1.35
@@ -35,6 +38,11 @@ class Trial(Protocol):
     @property
     def sketched(self) -> SketchedRows:
         """The rows."""
+        ...
+
+    @property
+    def family(self) -> Family:
+        """The functions."""
         ...
 
     def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
@@ -61,7 +69,8 @@ def measured(buckets: Trial, drawn: Int64, threads: int) -> tuple[RecallMeasurem
     truth = _without(own, *scan(queries, sketched.vectors, sketched.ids, most + 1, metric))
     measurements = []
     ks, probes, met = sorted({min(k, most) for k in NEIGHBOURS if most > 0}), 1, 0.0
-    while ks and met <= MET_SHARE * rows and probes <= MOST_PROBES:
+    affordable = min(MOST_PROBES, max(rows, FEWEST_PROBED) // buckets.family.tables)
+    while ks and met <= MET_SHARE * rows and probes <= max(1, affordable):
         found = buckets.candidates(queries, probes, max(ks) + 1, None)
         met = float(found.met.mean())
         for k in tuple(ks):
