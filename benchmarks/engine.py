@@ -38,17 +38,17 @@ def main(paths: list[str]) -> None:
         rows += random.standard_normal(rows.shape)
         vectors, queries = np.split(rows.astype(np.float32), [ROWS])
     queries = np.ascontiguousarray(queries, dtype=np.float32)
-    partition = made(vectors)
-    for name, microseconds in parts(partition, queries).items():
+    inverted_file = made(vectors)
+    for name, microseconds in parts(inverted_file, queries).items():
         print(f"{name:34} {microseconds:8.2f} us")
-    tuning = measured(partition, 0)
+    tuning = measured(inverted_file, 0)
     for recall in RECALLS:
         setting = tuning.choose(10, recall)
         if setting is None:
             print(f"recall {recall}: no setting serves")
             continue
         search = partial(
-            partition.search,
+            inverted_file.search,
             k=10,
             probes=setting.probes,
             rerank=setting.rerank,
@@ -68,7 +68,7 @@ def main(paths: list[str]) -> None:
 
 
 def made(vectors: Any) -> InvertedFile:
-    """Return the partition of `vectors` by 4 * sqrt(n) centroids."""
+    """Return the inverted file of `vectors` by 4 * sqrt(n) centroids."""
     random = np.random.default_rng(0)
     count = len(vectors)
     sample = vectors[np.sort(random.choice(count, min(count, 60_000), replace=False))].astype(np.float32)
@@ -82,35 +82,34 @@ def made(vectors: Any) -> InvertedFile:
     )
 
 
-def parts(partition: InvertedFile, queries: Any) -> dict[str, float]:
+def parts(inverted_file: InvertedFile, queries: Any) -> dict[str, float]:
     """Return microseconds a query of what every search does, and of buckets and rows one more."""
-    rotate, compare, choose = probe.rotate, probe.compare_centroids, probe.choose
+    rotate, compare_centroids, choose = probe.rotate, probe.compare_centroids, probe.choose
     query_scratch, bucket_scratch = probe.query_scratch, probe.bucket_scratch
-    count = len(partition.sketched.centroids)
-    groups = -(-count // 16)
+    groups = -(-len(inverted_file.sketched.centroids) // 16)
 
     @njit
-    def beginnings(plan: Any, steps: Any, queries: Any, probes: Any) -> Any:
+    def beginnings(plan: Any, queries: Any, probes: Any) -> Any:
         moved, rotated, tables, told = query_scratch(plan)
         nearness, lowest, chosen, buckets = bucket_scratch(plan)
         total = np.int64(0)
         for q in range(len(queries)):
             query = queries[q].ctypes.data
-            rotate(plan, steps, query, 1, moved, rotated, tables, told)
-            compare(plan, steps, query, 1, tables, nearness, lowest, told)
+            rotate(plan, query, 1, moved, rotated, tables, told)
+            compare_centroids(plan, query, 1, tables, nearness, lowest, told)
             if probes:
                 reach = np.float32(0)
                 total += choose(nearness[0], lowest[0], groups, probes, probes, reach, chosen, buckets)
         return total
 
     def timed(probes: int) -> float:
-        return least(lambda: beginnings(partition.plan, partition.steps, queries, probes)) / len(queries)
+        return least(lambda: beginnings(inverted_file.plan, queries, probes)) / len(queries)
 
     def whole(probes: int, rerank: int) -> float:
-        return least(lambda: partition.search(queries, 10, probes, rerank)) / len(queries)
+        return least(lambda: inverted_file.search(queries, 10, probes, rerank)) / len(queries)
 
     beginning = timed(0)
-    probes = min(64, count)
+    probes = min(64, len(inverted_file.sketched.centroids))
     few, many = whole(1, 10), whole(probes, 10)
     return {
         "rotation, tables and centroids": beginning,

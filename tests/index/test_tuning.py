@@ -11,7 +11,8 @@ from inverted_files import clustered, inverted_file_of  # type: ignore[import-no
 from lookalike import Index
 from lookalike.errors import OptionError
 from lookalike.index.ivf import build
-from lookalike.index.ivf.tuning import Tuning, _margins, measured
+from lookalike.index.ivf.operating_points import Tuning
+from lookalike.index.ivf.tuning import _margins, measured
 from lookalike.kernels.reference import METRICS
 
 

@@ -16,19 +16,20 @@ from lookalike.hashing import token
 from lookalike.hashing.base import TABLE_NAMESPACE
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
 from lookalike.index.ivf.inverted_file import InvertedFile
-from lookalike.index.ivf.tuning import NEIGHBOURS, OperatingPoint, Tuning, measured
+from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
+from lookalike.index.ivf.tuning import NEIGHBOURS, measured
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.scan import scan
 from lookalike.index.sketches.sketched_rows import SketchedRows
 
 DEVIATIONS = 3
-"""The k nearest visible rows are looked for among so many nearest ones as are expected to hold them, and so many
-standard deviations of that more."""
+"""The k nearest visible rows are looked for among the number of nearest ones that is expected to hold them, and this
+many standard deviations of it more."""
 MOST_HIDDEN = 512
 """Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
 MOSTLY = 0.9
-"""Where more than this share is visible, as after rows were removed, no more buckets are looked into for it."""
+"""Where more than this share is visible, as after rows were removed, no more buckets are probed for it."""
 
 
 class InvertedFileSearch(ApproximateSearch):

@@ -1,4 +1,4 @@
-"""How many buckets to look into and how many rows to compare, for a recall that is asked.
+"""Measures how many buckets to probe and how many rows to compare, for a recall that is asked.
 
 An inverted file measures itself: rows drawn from it are asked for, each left out of its own answer, and their exact
 neighbours looked for. One pass over the buckets of each query, nearest first, notes where each neighbour's bucket
@@ -9,18 +9,16 @@ that no cheaper one surpasses are kept, so that any recall is a look-up when it 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
-from lookalike.errors import OptionError
 from lookalike.index.io.mapping import release
 from lookalike.index.ivf.inverted_file import InvertedFile
-from lookalike.index.reports import restored
+from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
 from lookalike.index.sketches.sketched_rows import Bool, SketchedRows
 
 SAMPLED_QUERIES = 512
@@ -31,95 +29,15 @@ NEIGHBOURS = (10, 30, 100)
 MOST_SHARE = 0.5
 """Options that look at more than this share of the rows are not measured: a scan is as good."""
 ENOUGH = 0.999
-"""Buckets beyond those that hold this share of the neighbours are not looked into."""
+"""Buckets beyond those that hold this share of the neighbours are not probed."""
 GROWTH = 2 ** (1 / 3)
 BLOCK_BYTES = 8 << 20
-KEPT_CHOICES = 1024
 LARGEST_REACH = 1e30
 LEAST_DEPTH = 2
-"""At least so many times k rows are compared: how near ones differ, sketches can hardly tell."""
+"""At least this many times k rows are compared: how near ones differ, sketches can hardly tell."""
 
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """One way to search, and what was measured of it."""
-
-    k: int
-    probes: int
-    reach: float
-    """How much farther than its nearest bucket a query looks; see `InvertedFile.search`."""
-    rerank: int
-    margin: float
-    """How much farther than the k-th estimate rows are compared."""
-    recall: float
-    """Mean recall@k over the sampled queries."""
-    error: float
-    """Standard error of that mean."""
-    floor: float
-    """The recall of the farther half of the neighbours, less its standard error. The nearer ones may be copies of one
-    picture, which queries that are not among the rows have none of."""
-    rows: float
-    """Mean rows whose distance is estimated for a query."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What an inverted file measured: for each k of a few, settings of growing cost and recall."""
-
-    queries: int
-    settings: tuple[OperatingPoint, ...]
-    _chosen: dict[tuple[int, float], OperatingPoint | None] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    def choose(self, k: int, recall: float) -> OperatingPoint | None:
-        """Return the cheapest setting that should reach `recall` at `k`; None where none does, and a scan is due.
-
-        It is what was measured for the next larger k, which it says. Beyond the largest, probes and rows grow with k.
-        """
-        asked = (k, recall)
-        try:
-            return self._chosen[asked]  # looking through the settings would take as long as a quick search
-        except KeyError:
-            if len(self._chosen) >= KEPT_CHOICES:
-                self._chosen.clear()
-            chosen = self._chosen[asked] = self._choose(k, recall)
-            return chosen
-
-    def _choose(self, k: int, recall: float) -> OperatingPoint | None:
-        measured = sorted({setting.k for setting in self.settings})
-        if not measured:
-            return None
-        at = next((known for known in measured if known >= k), measured[-1])
-        growth = max(1.0, k / at)
-        for setting in self.settings:
-            if setting.k == at and setting.floor >= recall:
-                return replace(
-                    setting,
-                    k=max(k, at),
-                    probes=math.ceil(setting.probes * growth),
-                    rerank=math.ceil(setting.rerank * growth),
-                    rows=setting.rows * growth,
-                )
-        return None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return types that JSON has."""
-        return {
-            "queries": self.queries,
-            "settings": [list(astuple(setting)) for setting in self.settings],
-        }
-
-    @classmethod
-    def from_json(cls, parts: Mapping[str, Any]) -> Self:
-        """Return what `to_json` was taken of. Raises OptionError where it is something else."""
-        queries = parts.get("queries")
-        if type(queries) is not int or queries < 0:
-            raise OptionError("measurements are damaged; build the index again")
-        return cls(queries, restored(OperatingPoint, parts.get("settings")))
 
 
 def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
@@ -188,7 +106,7 @@ class _Trace:
 
 
 def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
-    """Return growing numbers of probes, and the reach within which the queries have as many buckets.
+    """Return growing numbers of probes, and the reach within which the queries have that number of buckets.
 
     The last is enough to have all but few of the `wanted` buckets (q, w), or `MOST_SHARE` of all.
     """
@@ -311,7 +229,7 @@ def _beyond(seen: _Trace, level: int, number: int, *, own_unit: bool) -> Float64
 
 
 def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float]:
-    """Return for each depth how much farther than the k-th estimate the queries have as many, by their median.
+    """Return for each depth how much farther than the k-th estimate the queries have that number of rows: the median.
 
     What is known of a query are its wanted rows: how many rows are estimated nearer than each, (q, w), and how much
     farther each is.
@@ -336,7 +254,7 @@ def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float
 
 
 def _cost(sketched: SketchedRows, setting: OperatingPoint) -> float:
-    """Return about how many nanoseconds more a query takes for a setting than for none.
+    """Return about the nanoseconds that a setting adds to a query.
 
     Measured on one core of a server: only the proportions matter, and they are of memory's speed.
     """

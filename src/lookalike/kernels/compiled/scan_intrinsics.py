@@ -206,7 +206,7 @@ def extreme(builder: Any, sign: str, value: Any) -> Any:
 
 @intrinsic
 def minimum_of(typing: Any, values: Any, vectors: Any, out: Any) -> Any:
-    """Store at `out` the least of each lane over so many vectors of 16 floats."""
+    """Store at `out` the least of each lane over `vectors` vectors of 16 floats."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         values, vectors, out = arguments

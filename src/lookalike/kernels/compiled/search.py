@@ -155,7 +155,7 @@ def search(
                                 other_size, other_limit = select(
                                     others, other_places, other_size, most_hidden + 1, most_hidden >> 1
                                 )
-                                if other_size >= hidden_room:  # as many estimates are equal
+                                if other_size >= hidden_room:  # estimates are equal
                                     other_size = most_hidden + 1
                     if bits != 0:
                         size += parts.scan_block(
@@ -175,9 +175,7 @@ def search(
                             size, limit = keep_near(
                                 estimates, places, size, k, shallow, deep, margin, far_unit
                             )
-                            if (
-                                size >= room
-                            ):  # as many estimates are equal, or an outlier hides how they differ
+                            if size >= room:  # estimates are equal, or an outlier hides how they differ
                                 size = deep
                     position += 16
                 buckets_seen += rows_seen > seen_before
