@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from lookalike.arrays import Bool, Int64, Rows
+from lookalike.errors import IndexFormatError
 from lookalike.index.approximate import ApproximateSearch, RowMask
 from lookalike.index.squares import Squares
 
@@ -38,12 +39,19 @@ class Base:
         return cls(vectors, ids, np.argsort(ids))
 
     def find(self, ids: Int64) -> Int64:
-        """Return the row of each id; -1 where there is none."""
+        """Return the row of each id; -1 where there is none.
+
+        Raises:
+            IndexFormatError: the order, which may lie in a file, is damaged where it was looked at.
+        """
         if not len(self.ids) or not len(ids):
             return np.full(len(ids), -1, dtype=np.int64)
-        place = np.searchsorted(self.ids, ids, sorter=self.order)
-        row = self.order[np.minimum(place, len(self.order) - 1)]
-        return np.where(self.ids[row] == ids, row, -1)
+        try:
+            place = np.searchsorted(self.ids, ids, sorter=self.order)
+            row = self.order[np.minimum(place, len(self.order) - 1)]
+            return np.where(self.ids[row] == ids, row, -1)
+        except (IndexError, ValueError) as error:
+            raise IndexFormatError("array order names rows that are not there; rebuild the index") from error
 
 
 @dataclass(frozen=True, eq=False)
