@@ -58,6 +58,7 @@ class ApproximateSearch(ABC):
         Args:
             queries: (q, d), of length one under cosine.
             visible: the rows that may be found; None for all.
+            max_distance: farther rows need not be found; `SearchPlan` leaves them out.
         """
 
     def visible(self, rows: Bool) -> RowMask:

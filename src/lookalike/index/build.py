@@ -9,6 +9,7 @@ from lookalike.index.io.sources import RowSource
 from lookalike.index.ivf.build import build_inverted_file
 from lookalike.index.lsh.build import build_lsh
 from lookalike.index.options import Options
+from lookalike.index.plan import wants_buckets
 from lookalike.index.snapshot import Base
 
 
@@ -22,7 +23,7 @@ def build_base(
     """Return the base of all rows of `source`, whose ids are `ids` (n,), with buckets where it is large enough."""
     rows = source.count
     vectors = place.array("vectors", source.dtype, (rows, source.dimension))
-    if rows < max(1, settings.scan_below) or settings.recall == 1:
+    if not wants_buckets(rows, settings):
         copy_rows(source, vectors)
         return Base.of(vectors.finish(), ids)
     build = build_inverted_file if settings.family is None else build_lsh

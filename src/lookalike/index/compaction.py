@@ -12,20 +12,8 @@ from lookalike.index.io.sources import ArrayRows, SnapshotRows
 from lookalike.index.options import Options
 from lookalike.index.snapshot import Snapshot
 
-FOLD_SHARE = 0.1
-"""When tail and removed rows are more than this share of the base, they are folded into a new base."""
-
 SPILL_BYTES = 256 << 20
 """Rows that come from files, and are more than this, are built into files too."""
-
-
-def is_due(state: Snapshot, settings: Options) -> bool:
-    """Whether `state` should be folded."""
-    if not state.count or settings.recall == 1:
-        return False
-    if state.base.buckets is None:
-        return state.count >= settings.scan_below
-    return state.loose_share > FOLD_SHARE
 
 
 def folded(state: Snapshot, settings: Options, threads: int) -> Snapshot:

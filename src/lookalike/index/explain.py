@@ -10,7 +10,8 @@ import numpy as np
 from lookalike.arrays import Float32, Metric
 from lookalike.buckets import BucketStats
 from lookalike.index.options import Options
-from lookalike.index.reports import Explanation, IndexStats, Path, RecallMeasurement, TableExplanation
+from lookalike.index.plan import SearchPlan
+from lookalike.index.reports import Explanation, IndexStats, Path, TableExplanation
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import DISTANCES, pair_distances
 from lookalike.index.snapshot import Snapshot, block_rows
@@ -25,8 +26,8 @@ def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: in
     base = state.base
     vector = comparable(state.gather(np.array([row])), settings.metric)
     distance = pair_distances(query, vector, np.array([0]), np.array([0]), settings.metric)[0]
-    chosen = _chosen(state, settings)
-    path: Path = "tail" if row >= len(base.ids) else "scan" if chosen is None else "buckets"
+    plan = SearchPlan.of(state, settings, MEASURED_AT, settings.recall)
+    path: Path = "tail" if row >= len(base.ids) else "scan" if plan.buckets is None else "buckets"
     tables: tuple[TableExplanation, ...] = ()
     estimated: tuple[float, float] | None = None
     if base.buckets is not None and row < len(base.ids):
@@ -47,16 +48,9 @@ def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: in
 def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
     """Return the stats of an index in `state`."""
     base = state.base
-    chosen = _chosen(state, settings)
+    plan = SearchPlan.of(state, settings, MEASURED_AT, settings.recall)
+    chosen = plan.chosen
     family, parameters, buckets = NO_BUCKETS if base.buckets is None else base.buckets.buckets()
-    if settings.recall == 1:
-        reason = "a recall of 1 is asked for"
-    elif base.buckets is None:
-        reason = f"there are fewer than {settings.scan_below} rows"
-    elif chosen is None:
-        reason = "no number of probes that was measured reaches this recall with less than a scan"
-    else:
-        reason = f"there are {settings.scan_below} rows or more"
     vectors = base.vectors.nbytes + state.tail_vectors.nbytes
     arrays = [base.ids, base.order, state.tail_ids, state.alive]
     if base.buckets is not None:
@@ -68,7 +62,7 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
         dtype=settings.dtype,
         stamp=stamp,
         path="scan" if chosen is None else "buckets",
-        reason=reason,
+        reason=plan.reason,
         base_rows=len(base.ids),
         tail_rows=len(state.tail_ids),
         removed_rows=state.removed_rows,
@@ -86,14 +80,6 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
         vector_bytes=vectors,
         index_bytes=sum(array.nbytes for array in arrays),
     )
-
-
-def _chosen(state: Snapshot, settings: Options) -> RecallMeasurement | None:
-    """Return what a search goes by, None where it compares every row."""
-    buckets = state.base.buckets
-    if buckets is None or settings.recall == 1:
-        return None
-    return buckets.measurement(MEASURED_AT, settings.recall)
 
 
 def _rank(state: Snapshot, metric: Metric, query: Float32, distance: float, id: int) -> int:  # noqa: A002

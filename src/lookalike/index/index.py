@@ -17,10 +17,11 @@ from lookalike.errors import DuplicateIdError, InputError
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
 from lookalike.index.build import build_base
-from lookalike.index.compaction import folded, is_due, sinks_for
+from lookalike.index.compaction import folded, sinks_for
 from lookalike.index.io import storage
 from lookalike.index.io.sources import ArrayRows
 from lookalike.index.options import Options
+from lookalike.index.plan import is_fold_due
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.row_forms import prepared
 from lookalike.index.snapshot import Snapshot, Tail
@@ -364,7 +365,7 @@ class Index:
                 if self._home is not None:
                     self._home = self._home.moved(state.base, base)
                 state = replace(state, base=base)
-            elif is_due(state, settings):
+            elif is_fold_due(state, settings):
                 state = folded(state, settings, threads)
                 self._tail = Tail()
             self._view = SnapshotView(settings, state, view.stamp)
@@ -397,7 +398,7 @@ class Index:
     def _settle(self, state: Snapshot, stamp: int | None = None) -> None:
         """Make `state` the current one, folded where it has grown loose. For writers that hold the lock."""
         view = self._view
-        if is_due(state, view.options):
+        if is_fold_due(state, view.options):
             state = folded(state, view.options, usable_cores())
             self._tail = Tail()
         self._view = SnapshotView(view.options, state, view.stamp if stamp is None else stamp)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Bool, Float32, Int64, as_array, as_ids
+from lookalike.arrays import Bool, Float32, Int64, Rows, as_array, as_ids
 from lookalike.index.approximate import Answer, RowMask
 from lookalike.index.io.mapping import is_mapped, release
 from lookalike.index.options import Options
+from lookalike.index.plan import SearchPlan
 from lookalike.index.scan import merge, scan
 from lookalike.index.snapshot import Snapshot
 
@@ -26,8 +27,8 @@ SPREAD = 16
 
 
 def answer(
-    state: Snapshot,
-    settings: Options,
+    snapshot: Snapshot,
+    options: Options,
     queries: Float32,
     k: int,
     recall: float,
@@ -41,61 +42,48 @@ def answer(
         queries: (q, d), of length one under cosine.
         limit: rows farther than this are left out.
     """
-    shown = None if allow is None else _shown(state, allow)
-    base, split = state.base, len(state.base.ids)
+    shown = None if allow is None else _shown(snapshot, allow)
+    count = None if shown is None else int(np.count_nonzero(shown))
+    plan = SearchPlan.of(snapshot, options, k, recall, limit=limit, shown=count)
+    base, split = snapshot.base, len(snapshot.base.ids)
     found: Answer | None = None
-    few = shown is not None and np.count_nonzero(shown) < settings.scan_below
-    if base.buckets is not None and not few and recall < 1:
-        visible = state.visible if shown is None else base.buckets.visible(shown[:split])
-        found = _from_buckets(state, queries, k, recall, visible, limit, threads)
+    if plan.buckets is not None:
+        visible = snapshot.visible if shown is None else plan.buckets.visible(shown[:split])
+        found = _from_buckets(plan, base.vectors, queries, visible, threads)
     if found is None:
-        if shown is None and state.removed_rows:
-            shown = state.alive
+        if shown is None and snapshot.removed_rows:
+            shown = snapshot.alive
         rows = None if shown is None else np.flatnonzero(shown[:split])
-        found = scan(queries, base.vectors, base.ids, k, settings.metric, rows, base.squares)
+        found = scan(queries, base.vectors, base.ids, k, options.metric, rows, base.squares)
         release(base.vectors)
-    elif len(state.tail_ids) == 0:
-        return found
-    if len(state.tail_ids):
-        here = (state.alive if shown is None else shown)[split:]
+    if len(snapshot.tail_ids):
+        here = (snapshot.alive if shown is None else shown)[split:]
         rows = None if here.all() else np.flatnonzero(here)
-        vectors, ids, squares = state.tail_vectors, state.tail_ids, state.tail_squares
-        found = merge(found, scan(queries, vectors, ids, k, settings.metric, rows, squares))
-    if limit < np.inf:
-        far = ~(found[1] <= limit)
-        found[0][far], found[1][far] = -1, np.inf
-    return found
+        vectors, ids, squares = snapshot.tail_vectors, snapshot.tail_ids, snapshot.tail_squares
+        found = merge(found, scan(queries, vectors, ids, k, options.metric, rows, squares))
+    return plan.within_limit(found)
 
 
 def _from_buckets(
-    state: Snapshot,
-    queries: Float32,
-    k: int,
-    recall: float,
-    visible: RowMask | None,
-    limit: float,
-    threads: int,
+    plan: SearchPlan, vectors: Rows, queries: Float32, visible: RowMask | None, threads: int
 ) -> Answer | None:
-    """Ask the base's buckets, a few queries at a time where the rows lie in a large file."""
-    buckets, vectors = state.base.buckets, state.base.vectors
-    if buckets is None:
+    """Probe the base's buckets, a few queries at a time where the rows, `vectors`, lie in a large file."""
+    if plan.buckets is None or plan.chosen is None:
         return None
+    search, asked = plan.buckets.search, (plan.k, plan.recall, visible, plan.limit, threads)
     if vectors.nbytes < 2 * RELEASED_BYTES or not is_mapped(vectors):
-        return buckets.search(queries, k, recall, visible, limit, threads)
-    chosen = buckets.measurement(k, recall)
-    if chosen is None:
-        return None
+        return search(queries, *asked)
     row_bytes = vectors.itemsize * vectors.shape[1] + PAGES_BYTES
-    step = max(1, RELEASED_BYTES // (row_bytes * max(2 * chosen.rerank, k)))
+    step = max(1, RELEASED_BYTES // (row_bytes * max(2 * plan.chosen.rerank, plan.k)))
     parts = []
     for start in range(0, len(queries), step):
-        part = buckets.search(queries[start : start + step], k, recall, visible, limit, threads)
+        part = search(queries[start : start + step], *asked)
         release(vectors)
         if part is None:
             return None
         parts.append(part)
     if not parts:
-        return np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32)
+        return np.empty((0, plan.k), dtype=np.int64), np.empty((0, plan.k), dtype=np.float32)
     return np.concatenate([ids for ids, _ in parts]), np.concatenate([distances for _, distances in parts])
 
 

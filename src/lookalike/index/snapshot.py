@@ -105,6 +105,8 @@ class Snapshot:
 
     def gather(self, rows: Int64) -> Rows:
         """Return the vectors of these rows, as they are kept."""
+        if not len(self.tail_ids):
+            return self.base.vectors[rows]
         gathered = np.empty((len(rows), self.base.vectors.shape[1]), dtype=self.base.vectors.dtype)
         base = rows < len(self.base.ids)
         gathered[base] = self.base.vectors[rows[base]]

@@ -120,8 +120,6 @@ class InvertedFileSearch(ApproximateSearch):
         if len(left):
             sketched, rows = self.sketched, np.flatnonzero(visible.rows)
             exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric, rows)
-            far = ~(exact[1] <= max_distance)
-            exact[0][far], exact[1][far] = -1, np.inf
             ids[left], distances[left] = exact
         return ids, distances
 

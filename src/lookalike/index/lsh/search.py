@@ -74,8 +74,6 @@ class LshSearch(ApproximateSearch):
                     _put(answer, everything, self._scanned(queries[everything], k, allow))
                 for needed in np.unique(more[more > probes]).tolist():
                     waiting[needed] = np.append(waiting.get(needed, these[:0]), these[more == needed])
-        far = answer[1] > max_distance
-        answer[0][far], answer[1][far] = -1, np.inf
         return answer
 
     def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
