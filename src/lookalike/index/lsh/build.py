@@ -39,7 +39,9 @@ def build_lsh(
     longest = copy_rows(source, vectors)
     lift = Lift(settings.metric, longest if settings.metric == "dot" else 0.0)
     sample = sample_of(source, settings, sample_rows(asked, source.count), random)
-    family = fitted_family(asked, lift.rows(sample), source.count, settings.recall, settings.seed)
+    family = fitted_family(
+        asked, lift.rows(sample), lift.queries(sample), source.count, settings.recall, settings.seed
+    )
     rotation = Rotation.fitted(sample, settings.seed)
     del sample
     store = MemoryBuckets()

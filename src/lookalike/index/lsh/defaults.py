@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ NEAR = 10
 """Neighbours up to this one should share buckets."""
 SLOTS_A_NEIGHBOUR = 4.0
 """Width of a slot of p-stable projections, in distances of near rows."""
+SHARED_BY_NEAR = 0.02
+"""Near rows should share a bucket with no less a chance, before any more probes."""
 FEWEST_SLOTS = 1 / 32
 """And no less than this share of a typical distance: rows that are nearly equal say nothing of the others."""
 
@@ -36,42 +38,47 @@ def sample_rows(asked: FamilySpec, rows: int) -> int:
     return max(SAMPLE_ROWS, ROWS_A_CLUSTER * int(asked.parameters.get("clusters", _cluster_count(rows))))
 
 
-def fitted_family(asked: FamilySpec, sample: Float32, rows: int, recall: float, seed: int) -> Family:
+def fitted_family(
+    asked: FamilySpec, sample: Float32, queries: Float32, rows: int, recall: float, seed: int
+) -> Family:
     """Return the family that is asked for, fitted to `sample` (s, d) of `rows` rows, s >= 1.
 
     What is left out is chosen so that a bucket holds a few of the rows, however they lie:
 
     - clusters: twice the square root of the rows; sections, where there are several, of principal components.
     - hyperplane and cross-polytope: about the mean; bits until rows of the sample seldom share a bucket.
-    - p-stable: slots four times as wide as near rows are apart; floors as bits.
+    - p-stable: slots four times as wide as near rows are apart; floors as bits, as long as near rows share buckets.
     - tables: more for a higher recall, and no more than the rows themselves take memory.
+
+    Args:
+        queries: (s, d), the sample as queries are given to the family.
     """
+    given = asked.parameters
     chosen: dict[str, Any] = {"seed": seed}
     if asked.name == "clusters":
-        chosen |= {
-            "clusters": _cluster_count(rows),
-            "rotation": asked.parameters.get("sections", 1) > 1,
-        }
+        chosen |= {"clusters": _cluster_count(rows), "rotation": given.get("sections", 1) > 1}
         return asked.family(chosen).fit(sample)
     chosen["tables"] = _table_count(recall, 4 * sample.shape[1])
-    most = min(63, max(1, 2 * math.ceil(math.log2(max(2, rows)))))
+    most = max(1, 2 * math.ceil(math.log2(max(2, rows))))
     if asked.name == "p-stable":
-        most = min(most, 31)
-        if "bucket_size" not in asked.parameters:
-            chosen["bucket_size"] = _slot_width(sample, rows, asked.parameters.get("distance", "euclidean"))
         longer = "floors"
+        near, typical = _distances(sample, queries, rows, given.get("distance", "euclidean"))
+        width = max(SLOTS_A_NEIGHBOUR * near, FEWEST_SLOTS * typical)
+        chosen["bucket_size"] = width if width > 0 else 1.0
+        one = asked.family({**chosen, "floors": 1}).collision_probability(near)
+        if longer not in given and one is not None and 0 < one < 1:
+            most = min(most, math.ceil(math.log(SHARED_BY_NEAR) / math.log(one)))
+        most = min(most, 31)
     else:
-        chosen["centred"] = True
         longer = "bits"
-    if longer not in asked.parameters:
-        shared = _wanted_in_a_bucket(rows) / max(1, rows)
-        tried = sample[:TRIED_ROWS]
+        chosen["centred"] = True
+    if longer not in given:
+        wanted = _wanted_in_a_bucket(rows) / max(1, rows)
+        tried = np.unique(sample[:TRIED_ROWS], axis=0)  # equal ones are in one bucket whatever it is
 
         def even(length: int) -> bool:
-            family = FamilySpec(
-                asked.name, {**chosen, **asked.parameters, "tables": TRIED_TABLES, longer: length}
-            ).family({})
-            return _chance_shared(family.fit(sample), tried) <= shared
+            parameters = {**chosen, **given, "tables": TRIED_TABLES, longer: length}
+            return _chance_shared(FamilySpec(asked.name, parameters).family({}).fit(sample), tried) <= wanted
 
         chosen[longer] = _least(range(1, most + 1), even)
     return asked.family(chosen).fit(sample)
@@ -113,20 +120,14 @@ def _least(values: range, fits: Callable[[int], bool]) -> int:
     return values[low]
 
 
-def _slot_width(sample: Float32, rows: int, distance: str) -> float:
-    """Return a width of slots from distances in `sample`: of near rows, as far as it tells them, and of any two."""
+def _distances(sample: Float32, queries: Float32, rows: int, distance: str) -> tuple[float, float]:
+    """Return the distances of queries to near rows and to any, medians: `sample` is of `rows` rows."""
     order = 1 if distance == "l1" else 2
-    some = sample[:: max(1, len(sample) // NEAR_ROWS)][:NEAR_ROWS].astype(np.float64)
-    # A row's NEAR-th neighbour of all is about its first few in the sample.
-    place = max(1, round(NEAR * len(sample) / max(1, rows)))
+    # A query's NEAR-th nearest of all rows is about its first few in the sample; the very first may be itself.
+    place = min(max(1, round(NEAR * len(sample) / max(1, rows))), len(sample) - 1)
     near, typical = [], []
-    for row in some:
-        distances = np.linalg.norm(sample - row, ord=order, axis=1)
-        near.append(np.partition(distances, min(place, len(distances) - 1))[min(place, len(distances) - 1)])
+    for query in queries[:: max(1, len(queries) // NEAR_ROWS)][:NEAR_ROWS].astype(np.float64):
+        distances = np.linalg.norm(sample - query, ord=order, axis=1)
+        near.append(np.partition(distances, place)[place])
         typical.append(np.median(distances))
-    width = max(SLOTS_A_NEIGHBOUR * _median(near), FEWEST_SLOTS * _median(typical))
-    return width if width > 0 else 1.0
-
-
-def _median(values: Iterable[Any]) -> float:
-    return float(np.median(np.fromiter(values, dtype=np.float64)))
+    return float(np.median(near)), float(np.median(typical))

@@ -15,7 +15,14 @@ from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts, token
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
 from lookalike.index.lsh.lift import Lift
-from lookalike.index.lsh.tuning import MOST_PROBES, RERANKED, RERANKED_SHARE, SAMPLED_QUERIES, measured
+from lookalike.index.lsh.tuning import (
+    MOST_PROBES,
+    NEIGHBOURS,
+    RERANKED,
+    RERANKED_SHARE,
+    SAMPLED_QUERIES,
+    measured,
+)
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.reports import RecallMeasurement, TableExplanation, restored
 from lookalike.index.scan import scan
@@ -55,7 +62,7 @@ class LshSearch(ApproximateSearch):
         with the query. Where that takes too many probes, all visible rows are compared.
         """
         share = 1.0 if visible is None else visible.share
-        first = self.probes_for(math.ceil(k / max(share, 1e-9)), recall)
+        first = self._probes_among(k, share, share, recall)
         if first is None:
             return None
         allow = None if visible is None else np.flatnonzero(visible.rows)
@@ -66,7 +73,7 @@ class LshSearch(ApproximateSearch):
                 probes = min(waiting)
                 these = waiting.pop(probes)
                 found = self.candidates(queries[these], probes, k, allow)
-                more = self._more_probes(found, k, recall, probes)
+                more = self._more_probes(found, k, share, recall, probes)
                 enough = more == probes
                 _put(answer, these[enough], self._nearest(queries[these], found, enough, k, threads))
                 everything = these[more == _SCAN]
@@ -199,7 +206,18 @@ class LshSearch(ApproximateSearch):
                 raise OptionError(f"the buckets of table {table} do not hold each row once")
         return cls(family, store, sketched, lift, found)
 
-    def _more_probes(self, found: Candidates, k: int, recall: float, probes: int) -> Int64:
+    def _probes_among(self, k: int, density: float, share: float, recall: float) -> int | None:
+        """Return the probes for `k` visible rows, where a share `density` of those near the query are visible.
+
+        None where comparing the visible ones, a `share` of all rows, is better: so it is where these are few, and
+        more of all rows are wanted than was measured, since rows may lie in groups that are smaller.
+        """
+        wanted = math.ceil(k / max(density, 1e-9))
+        if share <= LARGEST_SHARE and wanted > max(NEIGHBOURS):
+            return None
+        return self.probes_for(wanted, recall)
+
+    def _more_probes(self, found: Candidates, k: int, share: float, recall: float, probes: int) -> Int64:
         """Return how many probes each query needs, given what it was: `probes` if these do, or `_SCAN`."""
         needed = np.full(len(found.met), probes)
         seen = np.diff(found.offsets)
@@ -207,7 +225,7 @@ class LshSearch(ApproximateSearch):
             if seen[query] < k:
                 needed[query] = _SCAN
                 continue
-            wanted = self.probes_for(math.ceil(k * found.met[query] / seen[query]), recall)
+            wanted = self._probes_among(k, seen[query] / found.met[query], share, recall)
             needed[query] = _SCAN if wanted is None else max(probes, wanted)
         return needed
 
