@@ -159,3 +159,11 @@ def test_a_zeroed_sector(sound: Path, tmp_path: Path, seed: int) -> None:
     data[start : start + 512] = bytes(512)
     changed, is_told = damaged(sound, tmp_path, bytes(data))
     assert is_told or not changed, start
+
+
+@pytest.mark.parametrize("word", [b"CREATE TABLE", b"CREATE INDEX", b"number", b"generation", b"places"])
+def test_a_definition_that_is_no_unicode(sound: Path, tmp_path: Path, word: bytes) -> None:
+    data = sound.read_bytes()
+    damaged_data = data.replace(word, bytes([word[0] | 0x80]) + word[1:])
+    changed, is_told = damaged(sound, tmp_path, damaged_data)
+    assert changed and is_told

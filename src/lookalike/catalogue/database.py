@@ -37,8 +37,8 @@ class Database(Protocol):
     """One database that holds, or will hold, one catalogue."""
 
     @property
-    def errors(self) -> type[Exception]:
-        """The base of the driver's errors."""
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What the driver raises."""
         ...
 
     @property

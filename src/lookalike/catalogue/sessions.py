@@ -61,17 +61,16 @@ class Session:
     def end(self) -> bool:
         """End the transaction, rolling back what was not committed; return whether another may begin."""
         self.active = False
-        try:
+        with suppress(*self._database.errors, CollectionError):
             if self._core is not None:
                 self._core.rollback()
             self.driver.rollback()
-        except (self._database.errors, CollectionError):
-            return False
-        return self._database.reusable(self.driver)
+            return self._database.reusable(self.driver)
+        return False
 
     def close(self) -> None:
         """Close the connection."""
-        with suppress(self._database.errors, CollectionError):
+        with suppress(*self._database.errors, CollectionError):
             if self._core is not None:
                 self._core.close()
             self.driver.close()

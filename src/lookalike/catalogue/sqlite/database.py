@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.sqlite import connections
-from lookalike.catalogue.sqlite.errors import translated
+from lookalike.catalogue.sqlite.errors import DRIVER_ERRORS, translated
 from lookalike.errors import CollectionError, CollectionMissingError
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ class SqliteFile:
         self._path = path
 
     @property
-    def errors(self) -> type[sqlite3.Error]:
-        return sqlite3.Error
+    def errors(self) -> tuple[type[Exception], ...]:
+        return DRIVER_ERRORS
 
     @property
     def name(self) -> str:
@@ -46,7 +45,7 @@ class SqliteFile:
             raise CollectionMissingError(f"{self._path} is not there; create a collection first")
         try:
             return connections.connect(self._path)
-        except sqlite3.Error as error:
+        except DRIVER_ERRORS as error:
             raise self.translated(error) from error
 
     def reusable(self, connection: DriverConnection) -> bool:
@@ -57,7 +56,7 @@ class SqliteFile:
         cursor = connection.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-        except sqlite3.Error as error:
+        except DRIVER_ERRORS as error:
             raise self.translated(error) from error
         finally:
             cursor.close()

@@ -11,7 +11,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from lookalike.catalogue.sqlite.connections import connect
-from lookalike.catalogue.sqlite.errors import translated
+from lookalike.catalogue.sqlite.errors import DRIVER_ERRORS, translated
 
 
 class Cores:
@@ -47,5 +47,5 @@ def translate_errors(engine: Engine, path: Path) -> None:
 
     @event.listens_for(engine, "handle_error")
     def handle_error(context: ExceptionContext) -> None:
-        if isinstance(context.original_exception, sqlite3.Error):
+        if isinstance(context.original_exception, DRIVER_ERRORS):
             raise translated(context.original_exception, path) from context.original_exception

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from lookalike.errors import (
     CollectionLockedError,
     CollectionReadOnlyError,
 )
+
+DRIVER_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What the driver raises; the second for an error of SQLite's that quotes damaged text."""
 
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_CONSTRAINT")
 SIGNS_OF_DAMAGE = (
@@ -55,6 +59,8 @@ def translated(error: Exception, path: Path) -> CollectionError:
         )
     if busy:
         return CollectionLockedError(f"{path}: another process is writing; try again when it is done")
+    if isinstance(error, UnicodeDecodeError):
+        return CollectionDamagedError(f"{path} is damaged (a text is not UTF-8); restore it from a copy")
     if code.startswith(DAMAGED) or any(sign in said for sign in SIGNS_OF_DAMAGE):
         return CollectionDamagedError(f"{path} is damaged ({said}); restore it from a copy")
     if code.startswith(
