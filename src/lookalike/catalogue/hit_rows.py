@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from lookalike.catalogue.metadata import decoded
@@ -32,6 +33,10 @@ class HitRows:
 
     def __contains__(self, number: int) -> bool:
         return number in self._rows
+
+    def pictures(self, numbers: Iterable[int]) -> list[int]:
+        """Return those of `numbers` that are pictures, which alone have a width; none is taken apart for it."""
+        return [number for number in numbers if self._rows[number][2]]
 
     def __getitem__(self, number: int) -> HitRow:
         """What is told of a source. Raises CollectionDamagedError."""

@@ -84,8 +84,8 @@ def gone_of(sources: HitRows, numbers: Iterable[int]) -> list[int]:
     is_gone = Gone()
     return [
         number
-        for number in numbers
-        if sources[number].pixels and sources[number].paths and all(map(is_gone, sources[number].paths))
+        for number in sources.pictures(numbers)
+        if (paths := sources[number].paths) and all(map(is_gone, paths))
     ]
 
 
