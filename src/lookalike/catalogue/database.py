@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from lookalike.catalogue.dialect import Dialect
 
 
-class Cursor(Protocol):
-    """A cursor of a driver, as PEP 249 has it."""
-
-    def execute(self, sql: str, parameters: Any, /) -> Any: ...
-    def fetchall(self) -> list[Any]: ...
-    def fetchmany(self, size: int, /) -> list[Any]: ...
-    def close(self) -> None: ...
-
-
 class DriverConnection(Protocol):
     """A connection of a driver, as PEP 249 has it."""
 

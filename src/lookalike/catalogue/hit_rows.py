@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lookalike.catalogue.metadata import decoded
@@ -34,25 +34,38 @@ class HitRows:
     def __contains__(self, number: int) -> bool:
         return number in self._rows
 
-    def pictures(self, numbers: Iterable[int]) -> list[int]:
-        """Return those of `numbers` that are pictures, which alone have a width; none is taken apart for it."""
-        return [number for number in numbers if self._rows[number][2]]
+    def places(self, numbers: Iterable[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield each of `numbers` that is a picture, which alone has a width, with its paths.
+
+        Raises CollectionDamagedError.
+        """
+        for number in numbers:
+            row = self._rows[number]
+            if row[2]:
+                yield number, _paths(row)
 
     def __getitem__(self, number: int) -> HitRow:
         """What is told of a source. Raises CollectionDamagedError."""
-        _, id_, width, height, metadata, *paths = self._rows[number]
+        row = self._rows[number]
+        _, id_, width, height, metadata, *_ = row
         sizes = width or 0, height or 0
-        if (
-            not isinstance(id_, str)
-            or not all(isinstance(size, int) for size in sizes)
-            or not all(isinstance(path, str) for path in paths if path is not None)
-        ):
-            raise CollectionDamagedError(
-                f"the row {number} of the table sources holds a value of the wrong type; run lookalike verify"
-            )
-        placed = tuple(sorted(path for path in paths if path is not None))
-        return HitRow(id_, sizes[0] * sizes[1], decoded(metadata, f"source {id_!r}"), placed)
+        if not isinstance(id_, str) or not all(isinstance(size, int) for size in sizes):
+            raise _damaged(number)
+        return HitRow(id_, sizes[0] * sizes[1], decoded(metadata, f"source {id_!r}"), _paths(row))
 
     def add(self, other: HitRows) -> None:
         """Take in the rows of another."""
         self._rows.update(other._rows)
+
+
+def _paths(row: tuple[Any, ...]) -> tuple[str, ...]:
+    paths = [path for path in row[5:] if path is not None]
+    if not all(isinstance(path, str) for path in paths):
+        raise _damaged(row[0])
+    return tuple(sorted(paths))
+
+
+def _damaged(number: int) -> CollectionDamagedError:
+    return CollectionDamagedError(
+        f"the row {number} of the table sources holds a value of the wrong type; run lookalike verify"
+    )

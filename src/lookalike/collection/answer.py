@@ -82,11 +82,7 @@ def numbers_of(queries: ResolvedQueries, rankings: Rankings) -> list[int]:
 def gone_of(sources: HitRows, numbers: Iterable[int]) -> list[int]:
     """Return those of `numbers` that are pictures all of whose files are gone, and not only out of reach."""
     is_gone = Gone()
-    return [
-        number
-        for number in sources.pictures(numbers)
-        if (paths := sources[number].paths) and all(map(is_gone, paths))
-    ]
+    return [number for number, paths in sources.places(numbers) if paths and all(map(is_gone, paths))]
 
 
 class FetchedHits(Sequence[Hit]):

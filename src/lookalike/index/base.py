@@ -14,14 +14,6 @@ Ids = Sequence[int] | npt.NDArray[Any]
 """Whole numbers from 0 to 2**63 - 1, (n,), each there once."""
 
 
-class VectorReader(Protocol):
-    """Gives vectors by id: where an index that keeps none itself gets them to compare them exactly."""
-
-    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
-        """Return those of `ids` (n,) that exist, (m,) ascending, and the vector of each, (m, d)."""
-        ...
-
-
 class IndexView(Protocol):
     """What an index holds at one moment. It never changes, and threads may share it.
 

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arguments import LARGEST_COUNT, as_count, as_path, as_share, usable_cores
-from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_metric, as_rows
+from lookalike.arguments import as_count, as_path, as_share, usable_cores
+from lookalike.arrays import Int64, Rows, as_ids, as_metric, as_rows
 from lookalike.errors import DuplicateIdError, InputError
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
@@ -22,14 +22,14 @@ from lookalike.index.io import storage
 from lookalike.index.io.sources import ArrayRows
 from lookalike.index.options import Options
 from lookalike.index.plan import is_fold_due
-from lookalike.index.reports import Explanation, IndexStats
+from lookalike.index.reader import IndexReader
 from lookalike.index.row_forms import prepared
 from lookalike.index.snapshot import Snapshot, Tail
 from lookalike.index.threads import limited
 from lookalike.index.view import Closed, SnapshotView
 
 
-class Index:
+class Index(IndexReader):
     """Finds the nearest of many vectors.
 
     Metrics: "euclidean" (the distance, not squared), "cosine" (1 - cosine similarity, 0..2) and "dot" (the negated
@@ -47,7 +47,7 @@ class Index:
 
     def __init__(self, view: SnapshotView, home: storage.Home | None = None) -> None:
         """Use `build`, `build_from_blocks` or `open` instead."""
-        self._view = view  # the whole state: a writer makes another, and puts it here
+        self._view = view
         self._home = home
         self._tail = Tail()
         self._writing = threading.RLock()
@@ -194,61 +194,6 @@ class Index:
         with self._writing:
             self._view, self._tail = cast(SnapshotView, Closed()), Tail()
 
-    def view(self) -> SnapshotView:
-        """Return what the index holds now, with the methods that read; later changes leave it as it is."""
-        return self._view
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return self._view.snapshot.count
-
-    def __contains__(self, id: object) -> bool:  # noqa: A002
-        """Whether there is a row of that id."""
-        if not isinstance(id, int | np.integer) or not 0 <= id <= LARGEST_COUNT:
-            return False
-        return bool(self._view.snapshot.find(np.array([id], dtype=np.int64))[0] >= 0)
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self._view.dimension
-
-    @property
-    def metric(self) -> Metric:
-        """How vectors are compared."""
-        return self._view.metric
-
-    @property
-    def family(self) -> FamilySpec | None:
-        """The hash family that was asked for; None for learned buckets."""
-        return FamilySpec.of(self._view.options.family)
-
-    @property
-    def stamp(self) -> int:
-        """The number of the state that the rows came from, saved with them; 0 at first."""
-        return self._view.stamp
-
-    def ids(self) -> Int64:
-        """Return the ids of all rows, ascending."""
-        return self._view.snapshot.ids()
-
-    def vectors(self, ids: Ids) -> Rows:
-        """Return the rows of these ids as they are kept, shape (n, d).
-
-        Raises:
-            VectorError: not whole numbers from 0.
-            UnknownIdError: an id is not in the index.
-        """
-        return self._view.vectors(ids)
-
-    def contains(self, ids: Ids) -> Bool:
-        """Return of each id whether there is a row of it, (n,).
-
-        Raises:
-            VectorError: not whole numbers from 0.
-        """
-        return self._view.contains(ids)
-
     def add(self, ids: Ids, vectors: npt.ArrayLike) -> None:
         """Add rows, all or none; they are cast to the type that the index keeps.
 
@@ -307,49 +252,6 @@ class Index:
                 state = self._tail.added(state, numbers, new)
             self._settle(state, stamp)
 
-    def search(
-        self,
-        queries: npt.ArrayLike,
-        k: int,
-        *,
-        allow: npt.NDArray[Any] | Sequence[int] | None = None,
-        max_distance: float | None = None,
-        recall: float | None = None,
-        n_jobs: int = 1,
-    ) -> tuple[Int64, Float32]:
-        """Return the ids (q, k) int64 and distances (q, k) float32 of the nearest rows, nearest first.
-
-        Where there are fewer than k rows to find, ids are padded with -1 and distances with infinity.
-
-        Args:
-            queries: (q, d), or one of shape (d,), which gives q = 1.
-            k: from 1; above the number of rows, q * k is at most ten million.
-            allow: the ids that may be found, or a mask: booleans of which number i says whether id i may be,
-                and ids beyond its end may not. Ids that are not in the index are passed over. A filter costs no
-                recall.
-            max_distance: rows farther than this are left out.
-            recall: the recall to aim at for this search in place of the index's own; 1 compares every row. It is a
-                mean over queries like the rows, measured up to k = 100; beyond, more is looked at in proportion
-                to k, which may fall short where rows lie in small groups.
-            n_jobs: threads over the queries; -1 for all cores.
-
-        Raises:
-            VectorError: queries or `allow` of a wrong shape, type or content.
-            OptionError: `k`, `max_distance`, `recall` or `n_jobs` has no such value.
-            DuplicateIdError: an id is twice in `allow`.
-        """
-        return self._view.search(
-            queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
-        )
-
-    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
-        """Return the exact distance of `query` (d,) to the row of each id, (n,) float32; NaN where there is none.
-
-        Raises:
-            VectorError: not one vector of the index's dimension, or ids that are not whole numbers from 0.
-        """
-        return self._view.distances(query, ids)
-
     def tune(self, recall: float | None = None, *, n_jobs: int = -1) -> None:
         """Aim at `recall` (the present one by default) from now on, and measure the index's recall anew.
 
@@ -369,24 +271,6 @@ class Index:
                 state = folded(state, settings, threads)
                 self._tail = Tail()
             self._view = SnapshotView(settings, state, view.stamp)
-
-    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
-        """Tell why row `id` is, or is not, among the candidates of `query` (d,).
-
-        Raises:
-            UnknownIdError: there is no such row.
-            VectorError: not one vector of the index's dimension.
-            OptionError: `id` is no whole number.
-        """
-        return self._view.explain(query, id)
-
-    def stats(self) -> IndexStats:
-        """Return counts, sizes and what the index knows of its recall."""
-        return self._view.stats()
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        """Raise InputError: an index is not pickled or copied."""
-        raise InputError("an index cannot be pickled or copied; save(path) it, and open it from there")
 
     def _given(self, ids: Ids, vectors: npt.ArrayLike) -> tuple[Rows, Int64]:
         """Return rows as they are kept, and their ids."""

@@ -18,7 +18,7 @@ from numba.core import cgutils
 LANES = 16
 
 I1, I8, I16, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 16, 32, 64)), ir.FloatType())
-ROWS8, ROWS32, ROWS64, FLOATS = (ir.VectorType(part, LANES) for part in (I8, I32, I64, F32))
+ROWS8, ROWS32, FLOATS = (ir.VectorType(part, LANES) for part in (I8, I32, F32))
 BYTES, PAIRS = ir.VectorType(I8, 64), ir.VectorType(I16, 32)
 
 ELEMENTS: dict[str, tuple[ir.Type, int]] = {
