@@ -17,18 +17,41 @@ from typing import TYPE_CHECKING, Any
 from lookalike.errors import LookalikeError
 
 if TYPE_CHECKING:
-    from lookalike.collection import Collection, Hit, Hits
+    from lookalike.collection import (
+        Collection,
+        Hit,
+        Hits,
+        PictureQuery,
+        RowQuery,
+        SourceQuery,
+        VectorQuery,
+    )
     from lookalike.index import Index
 
 __version__ = "0.1.0"
 
-__all__ = ["Collection", "Hit", "Hits", "Index", "LookalikeError", "__version__"]
+__all__ = [
+    "Collection",
+    "Hit",
+    "Hits",
+    "Index",
+    "LookalikeError",
+    "PictureQuery",
+    "RowQuery",
+    "SourceQuery",
+    "VectorQuery",
+    "__version__",
+]
 
 _ROOMS = {
     "Collection": "lookalike.collection",
     "Hit": "lookalike.collection",
     "Hits": "lookalike.collection",
     "Index": "lookalike.index",
+    "PictureQuery": "lookalike.collection",
+    "RowQuery": "lookalike.collection",
+    "SourceQuery": "lookalike.collection",
+    "VectorQuery": "lookalike.collection",
 }
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from small_pictures import draw, register_mean_colour  # type: ignore[import-not-found]
 
-from lookalike import Collection
+from lookalike import Collection, SourceQuery
 from lookalike.catalogue.sqlite import connections
-from lookalike.collection.query import SourceQuery
 from lookalike.features import registry
 from lookalike.features.base import Extractor
 from lookalike.index import view

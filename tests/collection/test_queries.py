@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from small_pictures import draw, register_mean_colour  # type: ignore[import-not-found]
 
-from lookalike import Collection
-from lookalike.collection.query import PictureQuery, RowQuery, SourceQuery, VectorQuery, as_query
+from lookalike import Collection, PictureQuery, RowQuery, SourceQuery, VectorQuery
+from lookalike.collection.query import as_query
 from lookalike.errors import OptionError, PictureError, UnknownIdError
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike import Collection
+from lookalike import Collection, RowQuery, SourceQuery, VectorQuery
 from lookalike.collection.hits import Hits
-from lookalike.collection.query import RowQuery, SourceQuery, VectorQuery
 from lookalike.errors import LookalikeError, OptionError, UnknownFeatureError, UnknownIdError
 
 VECTORS = np.random.default_rng(5).normal(size=(300, 8)).astype(np.float32)

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike import Collection
-from lookalike.collection.query import SourceQuery
+from lookalike import Collection, SourceQuery
 from lookalike.errors import CollectionError, CollectionLockedError, InputError, LookalikeError
 
 DIMENSION = 8

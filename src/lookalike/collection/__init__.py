@@ -3,6 +3,21 @@
 from lookalike.collection.collection import Collection
 from lookalike.collection.explain import Explanation
 from lookalike.collection.hits import Hit, Hits
+from lookalike.collection.query import PictureQuery, RowQuery, SourceQuery, VectorQuery
 from lookalike.collection.report import AddReport, Event, Listener
+from lookalike.collection.request import SearchRequest
 
-__all__ = ["AddReport", "Collection", "Event", "Explanation", "Hit", "Hits", "Listener"]
+__all__ = [
+    "AddReport",
+    "Collection",
+    "Event",
+    "Explanation",
+    "Hit",
+    "Hits",
+    "Listener",
+    "PictureQuery",
+    "RowQuery",
+    "SearchRequest",
+    "SourceQuery",
+    "VectorQuery",
+]

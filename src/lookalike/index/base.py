@@ -104,20 +104,7 @@ class VectorIndex(IndexView, Protocol):
     def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
         """Change rows and stamp for this process, in one step: all of it is done, or nothing.
 
-        Rows are appended and compared exactly until they are a tenth of the index; then buckets are learned anew,
-        of all rows, while readers go on with what was there. Where half of the rows or more are new, building
-        another index takes less time and memory.
-
-        Args:
-            removed: ids whose rows go; those that are not there are passed over.
-            ids: (n,); rows that are there by these ids are replaced.
-            vectors: (n, d).
-            stamp: the state that the rows are then of, from 0 to 2**63 - 1.
-
-        Raises:
-            VectorError: ids or vectors of a wrong shape, type or content.
-            DuplicateIdError: an id twice in `removed`, or twice in `ids`.
-            OptionError: no such stamp.
+        Arguments and errors are those of `Index.update`.
         """
         ...
 
