@@ -76,3 +76,12 @@ def test_what_makes_no_sense_is_told(folder: Path, arguments: list[str], status:
     assert result.exit_code == status
     assert told in result.stderr
     assert json.loads(lookalike("index", "vectors", "--json").stdout)["chosen"] == "learned"
+
+
+def test_people_are_spared_the_measurements() -> None:
+    assert lookalike("index", "vectors", "--family", "clusters").exit_code == 0
+    assert json.loads(lookalike("info", "--json").stdout)["features"]["vectors"]["index"]["measurements"]
+    for verb in (["info"], ["index", "vectors"]):
+        lines = lookalike(*verb).stdout.splitlines()
+        assert not {"measurements", "stamp"} & {line.split()[0] for line in lines}
+        assert max(map(len, lines)) < 200

@@ -53,5 +53,5 @@ def index(feature: str, folder: Path, family: str | None, as_json: bool, **param
     if as_json:
         print_json(told)
         return
-    for line in lines({name: value for name, value in told.items() if name != "measurements"}, ""):
+    for line in lines(told, ""):
         put(f"{shown(line)}\n")

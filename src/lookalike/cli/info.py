@@ -11,6 +11,9 @@ import click
 from lookalike.cli.common import collection_option, json_option, open_collection
 from lookalike.cli.streams import print_json, put, shown
 
+FOR_PROGRAMS = ("measurements", "stamp")
+"""What is told in JSON alone."""
+
 
 @click.command(short_help="Show counts, sizes, features and buckets.")
 @collection_option
@@ -32,8 +35,9 @@ def info(folder: Path, as_json: bool) -> None:
 
 
 def lines(document: Mapping[str, Any], indent: str) -> list[str]:
-    """Return a nested document as indented lines, with names aligned within each level."""
+    """Return what a person reads of a nested document, as indented lines with names aligned within each level."""
     told = []
+    document = {key: value for key, value in document.items() if key not in FOR_PROGRAMS}
     width = max((len(key) for key in document), default=0)
     for key, value in document.items():
         if isinstance(value, Mapping):

@@ -42,9 +42,15 @@ def remove(what: tuple[str, ...], folder: Path, feature: str | None, missing: bo
         return
     if missing:
         report = open_collection(folder).remove_missing()
-        put(f"{report.removed:,} removed, of which no file is left; {report.forgotten:,} files forgotten\n")
+        put(f"{report.removed:,} removed, of which no file is left; {counted(report.forgotten)} forgotten\n")
         if report.away:
-            put(f"{report.away:,} files are kept, as their folders are away\n")
+            kept = "is kept, as its folder is" if report.away == 1 else "are kept, as their folders are"
+            put(f"{counted(report.away)} {kept} away\n")
         return
     count = open_collection(folder).remove(what)
     put(f"{count:,} removed\n")
+
+
+def counted(files: int) -> str:
+    """Return a number of files in words."""
+    return "1 file" if files == 1 else f"{files:,} files"
