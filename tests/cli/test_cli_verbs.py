@@ -98,8 +98,12 @@ def test_remove_by_id_path_and_folder(folder: Path) -> None:
 
 def test_remove_missing_says_how_many_it_forgot_and_how_many_are_away(folder: Path) -> None:
     (folder / "pictures" / "a.png").unlink()
-    assert lookalike("remove", "--missing").stdout == "1 removed, of which no file is left; 1 file forgotten\n"
-    assert lookalike("remove", "--missing").stdout == "0 removed, of which no file is left; 0 files forgotten\n"
+    assert (
+        lookalike("remove", "--missing").stdout == "1 removed, of which no file is left; 1 file forgotten\n"
+    )
+    assert (
+        lookalike("remove", "--missing").stdout == "0 removed, of which no file is left; 0 files forgotten\n"
+    )
     (folder / "pictures").rename(folder / "elsewhere")
     away = "3 files are kept, as their folders are away\n"
     assert lookalike("remove", "--missing").stdout.endswith(away)

@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import overload
 
-import numpy as np
-
 from lookalike.catalogue import Catalogue, HitRows
 from lookalike.collection.gone import Gone
 from lookalike.collection.hits import Hit, Hits
@@ -74,9 +72,7 @@ def answers(
 
 def numbers_of(queries: ResolvedQueries, rankings: Rankings) -> list[int]:
     """Return the numbers of all sources that an answer tells of, ascending."""
-    numbers = np.unique(np.append(rankings.numbers, queries.numbers))
-    ascending: list[int] = numbers[np.searchsorted(numbers, 0) :].tolist()
-    return ascending
+    return sorted(rankings.sources().union(queries.numbers.tolist()) - {-1})
 
 
 def gone_of(sources: HitRows, numbers: Iterable[int]) -> list[int]:

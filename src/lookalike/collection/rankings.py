@@ -78,5 +78,9 @@ class Rankings:
 
     def counts(self) -> Int64:
         """Return how many sources each ranking has, (q,)."""
-        counted: Int64 = np.count_nonzero(self.numbers >= 0, axis=1)
+        counted: Int64 = (self.numbers >= 0).sum(axis=1)
         return counted
+
+    def sources(self) -> set[int]:
+        """Return the numbers of all sources that are ranked."""
+        return set(self.numbers.ravel().tolist()) - {-1}

@@ -126,8 +126,7 @@ class Searcher:
         while True:
             rankings = ranked(asked)
             sources = self._sources.rows(catalogue, stamp, numbers_of(queries, rankings))
-            numbers = np.unique(rankings.numbers[rankings.numbers >= 0])
-            gone = gone_of(sources, numbers.tolist())
+            gone = gone_of(sources, rankings.sources())
             if not gone:
                 return rankings, sources, 0
             kept = rankings.leaving_out(np.array(gone), request.k)
