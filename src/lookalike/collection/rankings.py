@@ -56,16 +56,20 @@ class Rankings:
 
     def without(self, own: Int64, k: int) -> Rankings:
         """Return the first k, one less than there are, that are not the query's own source, `own` (q,), -1 for none."""
-        is_own = (self.numbers == own[:, np.newaxis]) & (own[:, np.newaxis] >= 0)
-        lacks = ~is_own.any(axis=1)
-        distances = np.where(lacks, np.float32(np.nan), np.where(is_own, self.distances, 0).sum(axis=1))
-        is_own[lacks, -1] = True  # who did not find himself goes without the last
-        rest, shape = ~is_own, (len(own), self.numbers.shape[1] - 1)
+        width = self.numbers.shape[1]
+        is_own = (self.numbers == own[:, np.newaxis]) & (own >= 0)[:, np.newaxis]
+        found = is_own.any(axis=1)
+        # Who did not find himself goes without the last.
+        place = np.where(found, is_own.argmax(axis=1), width - 1)[:, np.newaxis]
+        rows = np.arange(len(own))[:, np.newaxis] * width
+        kept = np.arange(min(k, width - 1))
+        flat = rows + kept + (kept >= place)
+        distance = np.where(found, self.distances.take((rows + place)[:, 0]), np.float32(np.nan))
         return Rankings(
-            self.numbers[rest].reshape(shape)[:, :k],
-            self.distances[rest].reshape(shape)[:, :k],
-            {name: part[rest].reshape(shape)[:, :k] for name, part in self.features.items()},
-            distances,
+            self.numbers.take(flat),
+            self.distances.take(flat),
+            {name: part.take(flat) for name, part in self.features.items()},
+            distance,
         )
 
     def leaving_out(self, numbers: Int64, k: int) -> Rankings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -19,11 +20,11 @@ from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes
 from lookalike.collection.info import describe
 from lookalike.collection.paths import as_path
-from lookalike.collection.query import Asked, Query, as_query, guess
+from lookalike.collection.query import Asked, Query, SourceQuery, as_query, guess
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.searcher import Searcher
 from lookalike.collection.verify import verify_collection
-from lookalike.errors import CollectionError, InputError, OptionError
+from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
 from lookalike.images import MAX_PIXELS
 
 
@@ -121,7 +122,11 @@ class Reader:
         if query is None:
             self._check_open()
             return self._searcher.answer_words(request)
-        return self.answer([self.parse(query) if isinstance(query, str) else as_query(query)], request)[0]
+        if isinstance(query, str):
+            with suppress(UnknownIdError):  # nearly always it is one, so no other statement asks first
+                return self.answer([SourceQuery(query)], request)[0]
+            return self.answer([guess(query, is_stored=False)], request)[0]
+        return self.answer([as_query(query)], request)[0]
 
     def search_many(
         self,
