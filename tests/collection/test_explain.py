@@ -12,7 +12,7 @@ import pytest
 from small_pictures import draw  # type: ignore[import-not-found]
 
 from lookalike import Collection
-from lookalike.collection import backends
+from lookalike.collection import index_homes
 from lookalike.errors import MetadataError, OptionError, UnknownFeatureError, UnknownIdError
 
 POINTS = {"apple": (0, 0), "pear": (1, 0), "plum": (2, 0), "fig": (3, 0), "melon": (9, 9)}
@@ -84,7 +84,7 @@ def test_words_and_filters_are_told_one_by_one(fruit: Collection) -> None:
 
 
 def test_buckets_are_told_where_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "SCAN_BELOW", 500)
+    monkeypatch.setattr(index_homes, "SCAN_BELOW", 500)
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(40, 8)) * 10
     vectors = (centres[np.arange(3000) % 40] + rng.normal(size=(3000, 8))).astype(np.float32)

@@ -165,7 +165,7 @@ def test_what_was_stored_is_reported_though_its_index_cannot_be_kept(
         def full(*_arguments: Any, **_options: Any) -> None:
             raise CollectionError("the disk is full")
 
-        monkeypatch.setattr(type(collection._backend), "build_index", full)
+        monkeypatch.setattr(type(collection._backend.indexes), "build", full)
         assert collection.add_vectors(VECTORS[:5], ids=list("abcde")).added == 5
         assert collection.search(VECTORS[2], k=1)[0].id == "c", "a search builds an index for itself"
 

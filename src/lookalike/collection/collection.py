@@ -233,9 +233,10 @@ class Collection(Reader):
         """
         check_name(name, "name")
         with self._backend.writing("remove"):
+            features = self._catalogue.features()
             with self._catalogue.write() as writer:
                 writer.drop_feature(name)
-            self._indexes.drop(name)
+            self._indexes.drop(features[name])
 
     def index(self, feature: str) -> dict[str, Any]:
         """Return what `info` tells of the index of a feature. Raises UnknownFeatureError."""

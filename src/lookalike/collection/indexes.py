@@ -89,19 +89,19 @@ class Indexes:
         with slot.lock, self._catalogue.snapshot() as snapshot:
             return self._build(slot, snapshot, feature)
 
-    def drop(self, feature: str) -> None:
+    def drop(self, feature: FeatureRecord) -> None:
         """Delete the index of `feature`. Needs the writer lock."""
-        slot = self._slot(feature)
+        slot = self._slot(feature.name)
         with slot.lock:
             slot.index = None
-            self._backend.drop_index(feature)
+            self._backend.indexes.drop(feature)
 
     def close(self) -> None:
         """Let go of all indexes."""
         for slot in self._held.values():
             with slot.lock:
                 slot.index = None
-        self._backend.close()
+        self._backend.indexes.close()
 
     def _slot(self, feature: str) -> _Held:
         return self._held.setdefault(feature, _Held())
@@ -143,7 +143,7 @@ class Indexes:
 
     def _opened(self, feature: FeatureRecord) -> VectorIndex | None:
         try:
-            return self._backend.open_index(feature)
+            return self._backend.indexes.open(feature)
         except IndexFormatError as error:
             log.warning("%s; it is built anew from the catalogue", error)
             return None
@@ -160,13 +160,12 @@ class Indexes:
         except LookalikeError as error:  # no room for it, or the folder may not be written
             log.warning("%s; the index is built for this process only", error)
         blocks = snapshot.changes(feature.name)
-        return _keep(
-            slot, feature, self._backend.build_private_index(feature, blocks, stamp=snapshot.stamp())
-        )
+        built = self._backend.indexes.build_private(feature, blocks, stamp=snapshot.stamp())
+        return _keep(slot, feature, built)
 
     def _build(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> VectorIndex:
         blocks = snapshot.changes(feature.name)
-        return _keep(slot, feature, self._backend.build_index(feature, blocks, stamp=snapshot.stamp()))
+        return _keep(slot, feature, self._backend.indexes.build(feature, blocks, stamp=snapshot.stamp()))
 
 
 def _kind(feature: FeatureRecord) -> tuple[int, str]:

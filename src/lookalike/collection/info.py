@@ -27,7 +27,7 @@ def describe(
         "pictures": statistics.pictures,
         "places": statistics.places,
         "catalogue_bytes": statistics.file_bytes,
-        "index_bytes": backend.index_bytes(),
+        "index_bytes": backend.indexes.bytes_used(),
         "features": {
             name: {
                 "extractor": feature.extractor,

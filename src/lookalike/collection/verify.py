@@ -41,7 +41,7 @@ def verify_collection(catalogue: Catalogue, backend: Backend, *, files: bool) ->
 def _verify_index(catalogue: Catalogue, backend: Backend, feature: FeatureRecord) -> Iterator[Problem]:
     where = f"index {feature.name}"
     try:
-        index = backend.open_index(feature, verify=True)
+        index = backend.indexes.open(feature, verify=True)
     except LookalikeError as error:
         yield Problem(str(error), where, REBUILD)
         return
