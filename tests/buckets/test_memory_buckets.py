@@ -13,7 +13,7 @@ from bucket_store_suite import (  # type: ignore[import-not-found]
     header,
 )
 
-from lookalike.buckets import BucketStore, MemoryBuckets, memory, open_bucket_store
+from lookalike.buckets import BucketStore, MemoryBuckets, gather, open_bucket_store
 from lookalike.errors import BucketStoreError, OptionError
 
 
@@ -41,7 +41,7 @@ def test_a_restored_store_answers_alike() -> None:
 def test_answers_do_not_depend_on_how_many_are_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     store = store_of_two_tables()
     whole = answers(store, PROBES, 4)
-    monkeypatch.setattr(memory, "GATHERED", 1)
+    monkeypatch.setattr(gather, "GATHERED", 1)
     assert answers(store, PROBES, 4) == whole
 
 

@@ -48,14 +48,6 @@ class Table:
         start = self.starts[bucket]
         return start, np.where(self.keys[bucket] == keys, self.starts[bucket + 1] - start, 0)
 
-    def taken(self, starts: Int64, lengths: Int64) -> npt.NDArray[Any]:
-        """Return the members of spans, one after another."""
-        before = np.cumsum(lengths) - lengths
-        members: npt.NDArray[Any] = self.members[
-            np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-        ]
-        return members
-
     def is_sound(self) -> bool:
         """Whether types and lengths fit, and spans lie within the members one after another."""
         return (

@@ -1,0 +1,189 @@
+"""What all bucket stores share: from the contents of probed buckets to candidates, and checks of ids and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Bool, Int64, UInt64
+from lookalike.buckets.base import Candidates, Header
+from lookalike.errors import OptionError, VectorError
+
+GATHERED = 1 << 21
+"""Queries are answered a few at a time, so that their buckets hold about this many entries in all."""
+SPREAD = 16
+"""Allowed ids become a mask where the greatest is below this many times their number."""
+
+Live = Callable[[npt.NDArray[Any]], tuple[Bool, Int64]]
+"""Tells of entries (n,) of buckets which count, and the ids of those. Two entries that count have two ids."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Where the entries of the buckets that q queries probe in one table lie."""
+
+    members: npt.NDArray[Any]
+    """(n,) integers: ids, or what `Live` makes ids of. A bucket may hold one several times, which counts once."""
+    starts: Int64
+    """(q, probes): a bucket is `members[start : start + length]`."""
+    lengths: Int64
+    """(q, probes), 0 where there is no such bucket, or its key was `repeated`."""
+
+    def taken(self, first: int, last: int) -> tuple[npt.NDArray[Any], Int64]:
+        """Return the entries for queries from `first` to `last`, and whose they are, counted from `first`."""
+        starts, lengths = self.starts[first:last].reshape(-1), self.lengths[first:last].reshape(-1)
+        before = np.cumsum(lengths) - lengths
+        places = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+        probes = self.starts.shape[1]
+        return self.members[places], np.repeat(np.arange(len(lengths)) // max(1, probes), lengths)
+
+
+def gather(
+    spans: Sequence[Spans], *, limit: int, allow: Int64 | None = None, live: Live | None = None
+) -> Candidates:
+    """Return the candidates of the queries whose buckets `spans`, one a table, tell.
+
+    Args:
+        limit, allow: see `BucketStore.candidates`.
+        live: for stores whose buckets hold something else than ids, or entries that count no longer.
+    """
+    queries = len(spans[0].starts)
+    if not queries:
+        return nobody(0)
+    ends = np.cumsum(sum(span.lengths.sum(axis=1) for span in spans))
+    allowed = None if allow is None else _Allowed(allow)
+    parts, first = [], 0
+    while first < queries:
+        done = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, done + GATHERED, side="right")))
+        parts.append(
+            _gathered([span.taken(first, last) for span in spans], last - first, limit, allowed, live)
+        )
+        first = last
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def nobody(queries: int) -> Candidates:
+    """Return the candidates of queries that have none."""
+    zeros = np.zeros(queries + 1, dtype=np.int64)
+    return Candidates(zeros, zeros[:0], zeros[:0].astype(np.int32), zeros[1:], zeros[1:] > 0)
+
+
+def repeated(keys: UInt64) -> Bool:
+    """Return which keys (q, tables, probes) are there before within their query and table."""
+    order = np.argsort(keys, axis=2, kind="stable")
+    ordered = np.take_along_axis(keys, order, axis=2)
+    again = np.zeros(keys.shape, dtype=np.bool_)
+    np.put_along_axis(again, order[:, :, 1:], ordered[:, :, 1:] == ordered[:, :, :-1], axis=2)
+    return again
+
+
+def checked(ids: Int64, keys: UInt64, header: Header) -> tuple[Int64, UInt64]:
+    """Return ids (n,) and their keys (n, tables) as arrays of int64 and uint64.
+
+    Raises:
+        VectorError: not as many keys as ids, or another number of tables than the header names.
+    """
+    ids, keys = np.asarray(ids, dtype=np.int64), np.asarray(keys, dtype=np.uint64)
+    if keys.ndim != 2 or len(keys) != len(ids):
+        raise VectorError(f"keys have shape {keys.shape}; give one row for each of {len(ids)} ids")
+    check_tables(keys, header)
+    return ids, keys
+
+
+def check_tables(keys: UInt64, header: Header) -> None:
+    """Raise VectorError unless `keys` (n, tables, ...) are of the header's tables."""
+    if keys.shape[1] != len(header.tables):
+        raise VectorError(f"keys are of {keys.shape[1]} tables; the store has {len(header.tables)}")
+
+
+def check_limit(limit: int) -> None:
+    """Raise OptionError for a limit below 1."""
+    if limit < 1:
+        raise OptionError(f"limit is {limit}; give 1 or more")
+
+
+class _Allowed:
+    """Tells which of some ids are allowed."""
+
+    def __init__(self, ids: Int64) -> None:
+        self._ids = ids
+        self._mask: Bool | None = None
+        if len(ids) and ids.min() >= 0 and ids.max() < SPREAD * len(ids):
+            self._mask = np.zeros(int(ids.max()) + 1, dtype=np.bool_)
+            self._mask[ids] = True
+
+    def among(self, ids: Int64) -> Bool:
+        if self._mask is None:
+            return np.isin(ids, self._ids)
+        return self._mask.take(ids, mode="clip") & (ids >= 0) & (ids < len(self._mask))
+
+
+def _gathered(
+    taken: list[tuple[npt.NDArray[Any], Int64]],
+    queries: int,
+    limit: int,
+    allowed: _Allowed | None,
+    live: Live | None,
+) -> Candidates:
+    """Return the candidates of a few queries, of whose entries and owners there is a pair for each table."""
+    query, ids, hits = _counted(taken, queries)
+    if live is not None:
+        kept, own = live(ids)
+        query, hits = query[kept], hits[kept]
+        order = np.lexsort((own, query))
+        query, ids, hits = query[order], own[order], hits[order]
+    met = np.bincount(query, minlength=queries)
+    if allowed is not None:
+        kept = allowed.among(ids)
+        query, ids, hits = query[kept], ids[kept], hits[kept]
+    counts = np.bincount(query, minlength=queries)
+    cut = counts > limit
+    if cut.any():
+        kept = np.ones(len(ids), dtype=np.bool_)
+        for i in np.flatnonzero(cut):
+            start = int(counts[:i].sum())
+            kept[start + np.argsort(-hits[start : start + counts[i]], kind="stable")[limit:]] = False
+        query, ids, hits = query[kept], ids[kept], hits[kept]
+    offsets = np.append(0, np.cumsum(np.minimum(counts, limit)))
+    return Candidates(offsets, ids, hits.astype(np.int32), met, cut)
+
+
+def _counted(
+    taken: list[tuple[npt.NDArray[Any], Int64]], queries: int
+) -> tuple[Int64, Int64, npt.NDArray[np.intp]]:
+    """Return the different (query, entry) in order, and in how many tables each is."""
+    entry = np.concatenate([members for members, _ in taken]).astype(np.int64)
+    query = np.concatenate([owner for _, owner in taken])
+    table = np.repeat(np.arange(len(taken)), [len(owner) for _, owner in taken])
+    table_bits, entry_bits = len(taken).bit_length(), int(entry.max(initial=0)).bit_length()
+    if entry.min(initial=0) >= 0 and queries.bit_length() + entry_bits + table_bits < 64:
+        # One sort of numbers is quicker than one of triples.
+        packed = np.sort((query << (entry_bits + table_bits)) | (entry << table_bits) | table)
+        packed = packed[_firsts(packed)] >> table_bits
+        first = np.flatnonzero(_firsts(packed))
+        query, entry = packed[first] >> entry_bits, packed[first] & ((1 << entry_bits) - 1)
+        return query, entry, np.diff(np.append(first, len(packed)))
+    order = np.lexsort((table, entry, query))
+    query, entry, table = query[order], entry[order], table[order]
+    once = _firsts(query) | _firsts(entry) | _firsts(table)
+    query, entry = query[once], entry[once]
+    first = np.flatnonzero(_firsts(query) | _firsts(entry))
+    return query[first], entry[first], np.diff(np.append(first, len(query)))
+
+
+def _firsts(ordered: Int64) -> Bool:
+    """Return which of some numbers differ from the one before."""
+    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+
+
+def _joined(parts: list[Candidates]) -> Candidates:
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    ids, hits, met, cut = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "hits", "met", "cut")
+    )
+    return Candidates(np.append(0, np.cumsum(counts)), ids, hits, met, cut)
