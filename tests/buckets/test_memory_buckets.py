@@ -45,6 +45,14 @@ def test_answers_do_not_depend_on_how_many_are_gathered_at_once(monkeypatch: pyt
     assert answers(store, PROBES, 4) == whole
 
 
+def test_of_a_hot_bucket_the_lowest_ids_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "LARGEST_BUCKET", 2)
+    store = MemoryBuckets()
+    filled(store, {number: [5] for number in (4, 1, 3)})
+    assert answers(store, np.full((1, 1, 1), 5, dtype=np.uint64)) == [({1: 1, 3: 1}, 2)]
+    assert len(store.stats().notes) == 1
+
+
 def swapped(starts: Any) -> Any:
     starts = starts.copy()
     starts[1:3] = starts[2], starts[1]

@@ -44,11 +44,13 @@ class Candidates:
     leaves tells how dense it is near the query, and so how much farther to look."""
     cut: Bool
     """(q,), whether `limit` left some out."""
+    stamp: int | None = None
+    """Of the one state of the buckets that all of these are from; None where there are no buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketStats:
-    """Counts of a bucket store."""
+    """Counts and sizes of a bucket store."""
 
     ids: int
     tables: int
@@ -56,6 +58,10 @@ class BucketStats:
     """Buckets in use, over all tables."""
     largest_bucket: int
     median_bucket: float
+    bytes: int = 0
+    """What the buckets take where they are kept, with all that the store keeps beside them."""
+    notes: tuple[str, ...] = ()
+    """What the owner should know: buckets that are capped, for one."""
 
 
 class BucketStore(Protocol):

@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Bool, Int64, UInt64
-from lookalike.buckets.base import Candidates, Header
+from lookalike.buckets.base import BucketStats, Candidates, Header
 from lookalike.errors import OptionError, VectorError
 
 GATHERED = 1 << 21
 """Queries are answered a few at a time, so that their buckets hold about this many entries in all."""
 SPREAD = 16
 """Allowed ids become a mask where the greatest is below this many times their number."""
+
+LARGEST_BUCKET = 1 << 20
+"""Of a hot bucket's ids the lowest are looked at, up to this many: what more rows share tells little of likeness."""
 
 Live = Callable[[npt.NDArray[Any]], tuple[Bool, Int64]]
 """Tells of entries (n,) of buckets which count, and the ids of those. Two entries that count have two ids."""
@@ -43,17 +46,23 @@ class Spans:
 
 
 def gather(
-    spans: Sequence[Spans], *, limit: int, allow: Int64 | None = None, live: Live | None = None
+    spans: Sequence[Spans],
+    *,
+    limit: int,
+    allow: Int64 | None = None,
+    live: Live | None = None,
+    stamp: int | None = None,
 ) -> Candidates:
     """Return the candidates of the queries whose buckets `spans`, one a table, tell.
 
     Args:
         limit, allow: see `BucketStore.candidates`.
         live: for stores whose buckets hold something else than ids, or entries that count no longer.
+        stamp: of the state that the buckets are of.
     """
     queries = len(spans[0].starts)
     if not queries:
-        return nobody(0)
+        return nobody(0, stamp)
     ends = np.cumsum(sum(span.lengths.sum(axis=1) for span in spans))
     allowed = None if allow is None else _Allowed(allow)
     parts, first = [], 0
@@ -64,13 +73,13 @@ def gather(
             _gathered([span.taken(first, last) for span in spans], last - first, limit, allowed, live)
         )
         first = last
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    return _joined(parts, stamp)
 
 
-def nobody(queries: int) -> Candidates:
+def nobody(queries: int, stamp: int | None = None) -> Candidates:
     """Return the candidates of queries that have none."""
     zeros = np.zeros(queries + 1, dtype=np.int64)
-    return Candidates(zeros, zeros[:0], zeros[:0].astype(np.int32), zeros[1:], zeros[1:] > 0)
+    return Candidates(zeros, zeros[:0], zeros[:0].astype(np.int32), zeros[1:], zeros[1:] > 0, stamp)
 
 
 def repeated(keys: UInt64) -> Bool:
@@ -80,6 +89,42 @@ def repeated(keys: UInt64) -> Bool:
     again = np.zeros(keys.shape, dtype=np.bool_)
     np.put_along_axis(again, order[:, :, 1:], ordered[:, :, 1:] == ordered[:, :, :-1], axis=2)
     return again
+
+
+def lowest(entries: npt.NDArray[Any], live: Live | None = None) -> npt.NDArray[Any]:
+    """Return the entries of one bucket that count, of no more than the `LARGEST_BUCKET` lowest ids."""
+    entries = np.unique(entries)
+    if live is not None:
+        kept, ids = live(entries)
+        entries = entries[kept][np.argsort(ids)]
+    return entries[:LARGEST_BUCKET]
+
+
+def capped(lengths: Int64) -> Int64:
+    """Return how many ids of buckets of these numbers of ids are looked at."""
+    return np.minimum(lengths, LARGEST_BUCKET)
+
+
+def bucket_stats(
+    sizes: Int64, *, ids: int, tables: int, size: int, notes: tuple[str, ...] = ()
+) -> BucketStats:
+    """Return the stats of buckets of `sizes` that take `size` bytes, over all tables, with a note where some are hot."""
+    hot = int((sizes > LARGEST_BUCKET).sum())
+    if hot:
+        notes = (
+            f"{hot} of {len(sizes)} buckets have more than {LARGEST_BUCKET} ids, of which only the lowest are "
+            "looked at; choose a family with more hashes a table",
+            *notes,
+        )
+    return BucketStats(
+        ids=ids,
+        tables=tables,
+        buckets=len(sizes),
+        largest_bucket=int(sizes.max(initial=0)),
+        median_bucket=float(np.median(sizes)) if len(sizes) else 0.0,
+        bytes=size,
+        notes=notes,
+    )
 
 
 def checked(ids: Int64, keys: UInt64, header: Header) -> tuple[Int64, UInt64]:
@@ -181,9 +226,9 @@ def _firsts(ordered: Int64) -> Bool:
     return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
 
 
-def _joined(parts: list[Candidates]) -> Candidates:
+def _joined(parts: list[Candidates], stamp: int | None) -> Candidates:
     counts = np.concatenate([np.diff(part.offsets) for part in parts])
     ids, hits, met, cut = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "hits", "met", "cut")
     )
-    return Candidates(np.append(0, np.cumsum(counts)), ids, hits, met, cut)
+    return Candidates(np.append(0, np.cumsum(counts)), ids, hits, met, cut, stamp)

@@ -13,7 +13,17 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, as_ids
 from lookalike.buckets.base import BucketStats, Candidates, Header, UInt64
-from lookalike.buckets.gather import Spans, check_limit, check_tables, checked, gather, nobody, repeated
+from lookalike.buckets.gather import (
+    Spans,
+    bucket_stats,
+    capped,
+    check_limit,
+    check_tables,
+    checked,
+    gather,
+    nobody,
+    repeated,
+)
 from lookalike.buckets.table import Table
 from lookalike.errors import BucketStoreError
 
@@ -78,14 +88,15 @@ class MemoryBuckets:
         check_limit(limit)
         buckets = self._open().buckets
         if buckets is None or not len(keys):
-            return nobody(len(keys))
+            return nobody(len(keys), None if buckets is None else buckets.header.stamp)
         check_tables(keys, buckets.header)
         again = repeated(keys)
         spans = []
         for i, table in enumerate(buckets.tables):
             starts, lengths = table.spans(keys[:, i])
+            lengths = capped(lengths)  # ascending, so these are the lowest
             spans.append(Spans(table.members, starts, np.where(again[:, i], 0, lengths)))
-        return gather(spans, limit=limit, allow=allow)
+        return gather(spans, limit=limit, allow=allow, stamp=buckets.header.stamp)
 
     def stats(self) -> BucketStats:
         """See `BucketStore`."""
@@ -93,12 +104,11 @@ class MemoryBuckets:
         if buckets is None:
             return BucketStats(ids=0, tables=0, buckets=0, largest_bucket=0, median_bucket=0.0)
         sizes = np.concatenate([np.diff(table.starts) for table in buckets.tables])
-        return BucketStats(
+        return bucket_stats(
+            sizes,
             ids=len(buckets.tables[0].members),
             tables=len(buckets.tables),
-            buckets=len(sizes),
-            largest_bucket=int(sizes.max(initial=0)),
-            median_bucket=float(np.median(sizes)) if len(sizes) else 0.0,
+            size=sum(array.nbytes for table in buckets.tables for array in table.arrays()),
         )
 
     def drop(self) -> None:
@@ -128,9 +138,9 @@ class MemoryBuckets:
         """Return what the store holds, for `restored`: `keys_I`, `starts_I` and `members_I` of each table."""
         buckets = self._open().buckets
         return {
-            f"{name}_{i}": getattr(table, name)
+            f"{name}_{i}": array
             for i, table in enumerate(() if buckets is None else buckets.tables)
-            for name in ("keys", "starts", "members")
+            for name, array in zip(("keys", "starts", "members"), table.arrays(), strict=True)
         }
 
     @classmethod

@@ -48,6 +48,10 @@ class Table:
         start = self.starts[bucket]
         return start, np.where(self.keys[bucket] == keys, self.starts[bucket + 1] - start, 0)
 
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """Return what the table is made of: keys, starts and members."""
+        return self.keys, self.starts, self.members
+
     def is_sound(self) -> bool:
         """Whether types and lengths fit, and spans lie within the members one after another."""
         return (
