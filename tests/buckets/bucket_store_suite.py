@@ -2,93 +2,51 @@
 
 from __future__ import annotations
 
-import itertools
+import signal
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from lookalike.buckets import BucketStore, Header
-from lookalike.errors import BucketStoreError, DuplicateIdError, OptionError, VectorError
-
-Int64 = npt.NDArray[np.int64]
-UInt64 = npt.NDArray[np.uint64]
-Model = dict[int, list[int]]
-"""Of each id the key in each table."""
-
-
-def numbers(values: Any = ()) -> Int64:
-    """Return ids."""
-    return np.array(values, dtype=np.int64)
-
-
-def keys(values: Any, tables: int = 1) -> UInt64:
-    """Return keys, (n, tables) where there are none."""
-    return np.array(values, dtype=np.uint64) if len(values) else np.empty((0, tables), dtype=np.uint64)
-
-
-def header(tables: int = 1, *, stamp: int = 1, **properties: Any) -> Header:
-    """Return a header of that many tables."""
-    return Header(stamp, tuple(str(uuid.UUID(int=i + 1)) for i in range(tables)), properties)
-
-
-def filled(store: BucketStore, model: Model, tables: int = 1, *, stamp: int = 1) -> BucketStore:
-    """Return `store`, filled with `model`, two ids a batch."""
-    items = sorted(model.items())
-    batches = (
-        (numbers([number for number, _ in batch]), keys([own for _, own in batch], tables))
-        for batch in (items[start : start + 2] for start in range(0, len(items), 2))
-    )
-    store.fill(header(tables, stamp=stamp), batches)
-    return store
-
-
-def expected(
-    model: Model, queries: UInt64, limit: int, allow: set[int] | None
-) -> list[tuple[dict[int, int], int]]:
-    """Return for each query, from `model`, hits by id and how many ids are met."""
-    answers = []
-    for query in queries.tolist():
-        hits = {
-            number: count
-            for number, own in model.items()
-            if (count := sum(key in probes for key, probes in zip(own, query, strict=True)))
-        }
-        shown = [number for number in hits if allow is None or number in allow]
-        best = sorted(shown, key=lambda number: (-hits[number], number))[:limit]
-        answers.append(({number: hits[number] for number in sorted(best)}, len(hits)))
-    return answers
-
-
-def answers(
-    store: BucketStore, queries: UInt64, limit: int = 99, allow: set[int] | None = None
-) -> list[tuple[dict[int, int], int]]:
-    """Return what `expected` does, from `store`; ids are in order, as dictionaries keep them."""
-    found = store.candidates(queries, limit=limit, allow=None if allow is None else numbers(sorted(allow)))
-    assert [array.dtype.name for array in (found.ids, found.hits, found.met)] == ["int64", "int32", "int64"]
-    return [
-        (dict(zip(found.ids[start:end].tolist(), found.hits[start:end].tolist(), strict=True)), int(met))
-        for (start, end), met in zip(itertools.pairwise(found.offsets), found.met, strict=True)
-    ]
-
-
-def asked(*buckets: int) -> UInt64:
-    """Return one query that probes these buckets of one table."""
-    return np.array([[buckets]], dtype=np.uint64)
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sets(st.integers(0, 12), max_size=5), st.sets(st.integers(0, 12), max_size=6), st.integers(0, 99)
-    ),
-    max_size=5,
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+from tests.buckets.bucket_store_machine import BucketStoreMachine
+from tests.buckets.bucket_store_model import (
+    Int64,
+    UInt64,
+    answers,
+    asked,
+    expected,
+    filled,
+    header,
+    keys,
+    numbers,
 )
+
+from lookalike.buckets import BucketStore, open_bucket_store
+from lookalike.errors import (
+    BucketStoreError,
+    BucketStoreUnavailableError,
+    DuplicateIdError,
+    OptionError,
+    VectorError,
+)
+
+KILLED_AMID_FILLING = """
+import os, signal, sys
+import numpy as np
+from lookalike.buckets import Header, open_bucket_store
+
+def batches():
+    for first in range(0, 20_000, 1000):
+        yield np.arange(first, first + 1000), np.full((1000, 1), 5, dtype=np.uint64)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+open_bucket_store(*sys.argv[1:]).fill(Header(2, ("t",), {}), batches())
+"""
 
 
 class BucketStoreSuite:
@@ -96,10 +54,20 @@ class BucketStoreSuite:
 
     shares = True
     """Whether two handles on one namespace see the same buckets."""
+    examples = 60
+    """Histories that are tried; fewer where each takes long."""
 
     def open(self, namespace: str) -> BucketStore:
         """Return a handle on a namespace of the store under test."""
         raise NotImplementedError
+
+    def url(self) -> str | None:
+        """Return the URL by which another process opens the store; None where none can."""
+        return None
+
+    def nobody_there(self) -> str | None:
+        """Return the URL of such a store that is not there; None where there is always one."""
+        return None
 
     @pytest.fixture
     def store(self) -> Iterator[BucketStore]:
@@ -108,27 +76,38 @@ class BucketStoreSuite:
             yield store
             store.drop()
 
-    @settings(deadline=None, max_examples=60)
-    @given(STEPS, st.integers(1, 3), st.integers(1, 9), st.none() | st.sets(st.integers(0, 12)))
-    def test_any_history_gives_what_a_plain_model_gives(
-        self, steps: Any, tables: int, limit: int, allow: set[int] | None
-    ) -> None:
-        model: Model = {}
-        with self.open(str(uuid.uuid4())) as store:
-            filled(store, model, tables, stamp=0)
-            for stamp, (removed, put, seed) in enumerate(steps):
-                own = np.random.default_rng(seed).integers(0, 4, (len(put), tables)).tolist()
-                new = numbers(sorted(put))
-                assert store.apply(
-                    numbers(sorted(removed)), new, keys(own, tables), seen=stamp, stamp=stamp + 1
-                )
-                model = {number: row for number, row in model.items() if number not in removed}
-                model |= dict(zip(sorted(put), own, strict=True))
-            # Of more values than are stored, and some twice.
-            queries = np.random.default_rng(7).integers(0, 5, (4, tables, 3)).astype(np.uint64)
-            assert answers(store, queries, limit, allow) == expected(model, queries, limit, allow)
-            assert store.stats().ids == len(model)
+    def test_any_history_gives_what_a_plain_model_gives(self) -> None:
+        suite = self
+
+        class Machine(BucketStoreMachine):
+            shares = suite.shares
+
+            def open(self, namespace: str) -> BucketStore:
+                return suite.open(namespace)
+
+        run_state_machine_as_test(
+            Machine, settings=settings(deadline=None, max_examples=self.examples, stateful_step_count=12)
+        )
+
+    def test_a_writer_that_is_killed_amid_filling_leaves_the_old_buckets(self) -> None:
+        url, name = self.url(), str(uuid.uuid4())
+        if url is None:
+            pytest.skip("no other process can open this store")
+        with self.open(name) as store:
+            filled(store, {1: [5]})
+            killed = subprocess.run([sys.executable, "-c", KILLED_AMID_FILLING, url, name], check=False)
+            assert killed.returncode == -signal.SIGKILL
+            assert (store.header(), answers(store, asked(5))) == (header(), [({1: 1}, 1)])
+            filled(store, {3: [5]}, stamp=4)
+            assert (store.header(), answers(store, asked(5))) == (header(stamp=4), [({3: 1}, 1)])
             store.drop()
+
+    def test_a_store_that_is_not_there_says_so(self) -> None:
+        url = self.nobody_there()
+        if url is None:
+            pytest.skip("this store is always there")
+        with pytest.raises(BucketStoreUnavailableError), open_bucket_store(url, "n", timeout=1) as store:
+            store.header()
 
     def test_an_empty_namespace_has_no_header(self, store: BucketStore) -> None:
         assert store.header() is None

@@ -6,18 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bucket_store_suite import (  # type: ignore[import-not-found]
-    BucketStoreSuite,
-    answers,
-    filled,
-    header,
-)
+from tests.buckets.bucket_store_model import answers, filled, header
+from tests.buckets.bucket_store_suite import BucketStoreSuite
 
 from lookalike.buckets import BucketStore, MemoryBuckets, gather, open_bucket_store
 from lookalike.errors import BucketStoreError, OptionError
 
 
-class TestMemoryBuckets(BucketStoreSuite):  # type: ignore[misc]
+class TestMemoryBuckets(BucketStoreSuite):
     def open(self, namespace: str) -> BucketStore:
         return open_bucket_store("memory:", namespace)
 

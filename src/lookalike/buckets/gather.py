@@ -108,7 +108,7 @@ def capped(lengths: Int64) -> Int64:
 def bucket_stats(
     sizes: Int64, *, ids: int, tables: int, size: int, notes: tuple[str, ...] = ()
 ) -> BucketStats:
-    """Return the stats of buckets of `sizes` that take `size` bytes, over all tables, with a note where some are hot."""
+    """Return the stats of buckets of `sizes` over all tables, `size` in bytes; with a note where some are hot."""
     hot = int((sizes > LARGEST_BUCKET).sum())
     if hot:
         notes = (
