@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,10 +17,9 @@ from only_readable import only_readable  # type: ignore[import-not-found]
 
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord, Location
-from lookalike.catalogue.sqlite import upgrade
 from lookalike.errors import CollectionDamagedError, CollectionReadOnlyError, CollectionVersionError
 
-V1 = Path(__file__).with_name("catalogue_v1.sql")
+V1, V2 = (Path(__file__).with_name(f"catalogue_v{version}.sql") for version in (1, 2))
 
 
 @pytest.fixture
@@ -27,8 +27,12 @@ def old(tmp_path: Path) -> Path:
     """A catalogue of schema 1."""
     path = tmp_path / "old" / "catalogue.sqlite"
     path.parent.mkdir()
+    return restored(V1, path)
+
+
+def restored(script: Path, path: Path) -> Path:
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(V1.read_text())
+        connection.executescript(script.read_text())
     return path
 
 
@@ -87,27 +91,50 @@ def test_a_vector_that_was_damaged_before_stays_damaged(old: Path) -> None:
             catalogue.vectors("look", [3])
 
 
-@pytest.mark.parametrize("step", ["_copy", "with_checksum"])
+@pytest.mark.parametrize(
+    "target", ["migrations.index_anew", "migrations.with_checksum", "structure.put_settings"]
+)
 def test_an_upgrade_that_ends_early_changes_nothing(
-    old: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    old: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     before = dump(old)
-    whole: Callable[..., object] = getattr(upgrade, step)
-    calls = []
 
     def end_early(*arguments: object) -> object:
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return whole(*arguments)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(upgrade, step, end_early)
+        patched.setattr(f"lookalike.catalogue.sqlite.upgrade.{target}", end_early)
         with pytest.raises(KeyboardInterrupt):
             Catalogue.open(old)
     assert dump(old) == before
     with Catalogue.open(old) as catalogue:
         assert list(catalogue.verify()) == []
+
+
+def test_a_catalogue_of_schema_2_has_what_it_had(tmp_path: Path) -> None:
+    path = restored(V2, tmp_path / "catalogue.sqlite")
+    with Catalogue.open(path) as catalogue:
+        assert list(catalogue.verify()) == []
+        assert catalogue.stamp() == 2141426170364867946
+        feature = FeatureRecord("look", "look", 4, "cosine", "", "", {"a": 1}, 1, {"family": "p-stable"})
+        assert catalogue.features() == {"look": feature}
+        assert catalogue.vectors("look", [1, 3])[1].tolist() == [[1.0] * 4, [3.0] * 4]
+        assert catalogue.removed_after(1).tolist() == [2]
+
+
+@pytest.mark.parametrize("text", ["cafe", "CAFÉ shoe", "Shoes"])
+def test_words_of_an_old_catalogue_are_found(tmp_path: Path, text: str) -> None:
+    with Catalogue.open(restored(V2, tmp_path / "catalogue.sqlite")) as catalogue:
+        assert catalogue.select(text=text).tolist() == [1, 3]
+
+
+def test_what_is_up_to_date_loads_no_migrations(filled: Catalogue) -> None:
+    filled.close()
+    program = (
+        "import sys; from lookalike.catalogue.catalogue import Catalogue; "
+        f"Catalogue.open({filled.name!r}).close(); sys.exit('alembic' in sys.modules or 'sqlalchemy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_many_open_an_old_catalogue_at_once(old: Path) -> None:
@@ -121,9 +148,7 @@ def test_many_open_an_old_catalogue_at_once(old: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions as POSIX has them")
 def test_an_old_catalogue_that_may_only_be_read_says_what_to_do(readable: Path) -> None:
-    path = readable / "catalogue.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(V1.read_text())
+    path = restored(V1, readable / "catalogue.sqlite")
     with only_readable(readable), pytest.raises(CollectionReadOnlyError, match="open it once where it may"):
         Catalogue.open(path)
     with Catalogue.open(path) as catalogue:
@@ -132,7 +157,7 @@ def test_an_old_catalogue_that_may_only_be_read_says_what_to_do(readable: Path) 
 
 def test_a_newer_schema_is_refused(filled: Catalogue) -> None:
     filled.close()
-    tamper(filled, "UPDATE state SET schema_version = 3")
+    tamper(filled, "UPDATE state SET schema_version = 4")
     with pytest.raises(CollectionVersionError, match="newer version"):
         Catalogue.open(filled.name)
 

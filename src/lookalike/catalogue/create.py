@@ -1,15 +1,16 @@
-"""What a new catalogue holds."""
+"""What a new catalogue holds, and an index of metadata that is made anew."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from lookalike.catalogue import schema
 from lookalike.catalogue.checksums import with_checksum
 from lookalike.catalogue.dialect import Dialect
+from lookalike.catalogue.metadata import decoded_all
 from lookalike.catalogue.records import SCHEMA_VERSION
 
 
@@ -39,3 +40,13 @@ def put_stamp(connection: Connection, generation: int) -> None:
     stamp = secrets.randbits(62)  # fits int64 with room to spare
     row = with_checksum(schema.writes, {"generation": generation, "stamp": stamp})
     connection.execute(insert(schema.writes).values(row))
+
+
+def index_anew(connection: Connection, dialect: Dialect) -> None:
+    """Make the index of metadata anew, whatever state it is in. Raises CollectionDamagedError."""
+    dialect.clear_index(connection)
+    columns = schema.sources.c
+    query = select(columns.number, columns.id, columns.metadata).order_by(columns.number)
+    for block in connection.execute(query, execution_options={"yield_per": 1000}).partitions():
+        numbers, ids, written = zip(*block, strict=True)
+        dialect.index_metadata(connection, zip(numbers, decoded_all(written, ids), strict=True))

@@ -7,7 +7,7 @@ times as long as a search.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lookalike.errors import CollectionError
@@ -77,12 +77,21 @@ class Database(Protocol):
 
     # --- SQL. Parameters are written `:name`. ---
 
-    def members(self, name: str) -> str:
+    def execute(
+        self, connection: DriverConnection, statement: str, parameters: Mapping[str, Any], *, streamed: bool
+    ) -> Any:
+        """Send a query; return its cursor, as PEP 249 has it.
+
+        If it is to be `streamed`, rows come from the database as they are fetched. Errors are the driver's own.
+        """
+        ...
+
+    def members(self, name: str, of: type[int] | type[str]) -> str:
         """A query for the values of the parameter `name`, which is a `packed` list of any length."""
         ...
 
     def packed(self, values: Sequence[int] | Sequence[str]) -> Any:
-        """A list as the one parameter that `members` reads."""
+        """A list as the one parameter that `members` reads; texts that no database can hold may be left out."""
         ...
 
     def as_list(self, *columns: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Connection, Select, Table
 
 from lookalike.catalogue.database import DriverConnection
-from lookalike.catalogue.records import Problem
+from lookalike.catalogue.records import Metadata, Problem
+from lookalike.catalogue.text import Phrase
 from lookalike.catalogue.where import Condition
 
 
@@ -27,7 +28,7 @@ class Dialect(Protocol):
     # --- Connections ---
 
     def create(self, fill: Callable[[Connection], None]) -> None:
-        """Make the index of words, and call `fill` to make the rest; all of it appears, or nothing.
+        """Make the index of metadata, and call `fill` to make the rest; all of it appears, or nothing.
 
         Raises: CollectionExistsError, also when another process was first; CollectionError when it cannot be made.
         """
@@ -89,35 +90,40 @@ class Dialect(Protocol):
         """
         ...
 
-    # --- The index of words ---
+    # --- The index of metadata: words, as `text.indexed` has them, and whatever else filters need ---
 
-    @property
-    def text_number(self) -> ColumnElement[int]:
-        """The column of the index of words that has the source's number."""
+    def index_entry(self, metadata: Metadata) -> tuple[Any, ...]:
+        """What the index has of a source with these metadata."""
         ...
 
-    def index_text(self, connection: Connection, texts: Sequence[tuple[int, Sequence[str]]]) -> None:
-        """Put sources, by number, into the index of words, each with the text of each of `text.PARTS`."""
+    def index_metadata(self, connection: Connection, metadata: Iterable[tuple[int, Metadata]]) -> None:
+        """Put sources, by number, into the index."""
         ...
 
-    def forget_text(self, connection: Connection, numbers: Iterable[int]) -> None:
-        """Take sources out of the index of words."""
+    def forget_metadata(self, connection: Connection, numbers: Iterable[int]) -> None:
+        """Take sources out of the index."""
         ...
 
-    def clear_text(self, connection: Connection) -> None:
-        """Make the index of words anew, with nothing in it, whatever state it is in."""
+    def clear_index(self, connection: Connection) -> None:
+        """Make the index anew, with nothing in it, whatever state it is in."""
         ...
 
-    def indexed_text(self, connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """What `index_text` put there, in ascending order of number."""
+    def index_entries(self, connection: Connection) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """What is in the index, in ascending order of number."""
         ...
 
-    def text_matches(self, words: Sequence[str], part: str | None = None) -> ColumnElement[bool]:
-        """Whether a row of the index has all `words`, in any part or in `part`."""
+    def with_phrases(self, phrases: Sequence[Phrase]) -> Select[Any]:
+        """A query for the numbers of the sources that have all `phrases`, each within one of `text.PARTS`."""
         ...
 
-    def text_score(self, words: Sequence[str]) -> ColumnElement[float]:
-        """How well a row that has all `words` matches them; higher is better."""
+    def text_scores(
+        self,
+        connection: Connection,
+        phrases: Sequence[Phrase],
+        numbers: Sequence[int] | None,
+        limit: int | None,
+    ) -> Sequence[tuple[int, float]]:
+        """Numbers (of `numbers`, if given) and scores of the sources with all `phrases`, as `Catalogue.text_scores`."""
         ...
 
     # --- State ---
@@ -131,5 +137,5 @@ class Dialect(Protocol):
         ...
 
     def problems(self, connection: Connection) -> Iterator[Problem]:
-        """Damage of the database's own structures, the index of words among them."""
+        """Damage of the database's own structures."""
         ...

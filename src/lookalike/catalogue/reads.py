@@ -97,7 +97,7 @@ class Reads:
 
     def numbers(self, session: Session, ids: Iterable[str]) -> dict[str, int]:
         """The numbers of those of `ids` that are there."""
-        among = self.database.members("ids")
+        among = self.database.members("ids", str)
         query = f"SELECT id, number FROM sources WHERE id IN ({among})"
         texts = [id_ for id_ in ids if isinstance(id_, str)]  # nothing else is the id of a source
         found = session.rows(query, ids=self.database.packed(texts))
@@ -109,7 +109,7 @@ class Reads:
         """All places, or those of `paths`, streamed in order of path."""
         query, parameters = "SELECT path, number, size, modified_ns FROM places", {}
         if paths is not None:
-            query += f" WHERE path IN ({self.database.members('paths')})"
+            query += f" WHERE path IN ({self.database.members('paths', str)})"
             parameters["paths"] = self.database.packed([str(path) for path in paths])
         for block in session.blocks(f"{query} ORDER BY path", block_rows, **parameters):
             yield from decode.placed(block)
@@ -128,7 +128,7 @@ class Reads:
         """Columns of the sources `numbers` and of their places, one row a place or one without."""
         query = (
             f"SELECT {columns} FROM sources LEFT JOIN places ON places.number = sources.number "
-            f"WHERE sources.number IN ({self.database.members('numbers')})"
+            f"WHERE sources.number IN ({self.database.members('numbers', int)})"
         )
         return session.rows(query, numbers=self.database.packed(numbers))
 
@@ -156,14 +156,14 @@ class Reads:
             # The bytes of other features' vectors are not read.
             f"CASE WHEN features.name IS NOT NULL THEN {self.database.stored_bytes('vectors.vector')} END "
             "FROM sources LEFT JOIN vectors ON vectors.number = sources.number LEFT JOIN features "
-            f"ON features.feature = vectors.feature AND features.name IN ({self.database.members('features')}) "
+            f"ON features.feature = vectors.feature AND features.name IN ({self.database.members('features', str)}) "
             "WHERE sources.id = :id"
         )
 
     def vectors(self, session: Session, feature: str, numbers: Sequence[int]) -> tuple[Int64, Float32]:
         """Those of `numbers`, in the given order, that have a vector of `feature`, (n,); the vectors (n, d)."""
         key, record = self.feature(session, feature)
-        query = f"{self._vectors} AND number IN ({self.database.members('numbers')})"
+        query = f"{self._vectors} AND number IN ({self.database.members('numbers', int)})"
         found = session.rows(query, feature=key, numbers=self.database.packed(numbers))
         by_number = {row[0]: row for row in found}
         ordered = [by_number[number] for number in numbers if number in by_number]
@@ -197,7 +197,7 @@ class Reads:
     def lacking_counts(self, session: Session, features: Sequence[str]) -> dict[str, int]:
         """Of the sources that have a vector of one of `features`, how many lack each. Raises UnknownFeatureError."""
         keys = {name: self.feature(session, name)[0] for name in features}
-        of_these = f"FROM vectors WHERE feature IN ({self.database.members('keys')})"
+        of_these = f"FROM vectors WHERE feature IN ({self.database.members('keys', int)})"
         packed = self.database.packed(list(keys.values()))
         having = dict(session.rows(f"SELECT feature, count(*) {of_these} GROUP BY feature", keys=packed))
         counts = {name: having.get(key, 0) for name, key in keys.items()}
@@ -212,7 +212,7 @@ class Reads:
         """Ascending numbers of the sources that have a vector of each of `features`. Raises UnknownFeatureError."""
         keys = [self.feature(session, name)[0] for name in features]
         query = (
-            f"SELECT number FROM vectors WHERE feature IN ({self.database.members('keys')}) "
+            f"SELECT number FROM vectors WHERE feature IN ({self.database.members('keys', int)}) "
             "GROUP BY number HAVING count(*) = :features"
         )
         return self.column(session, query, keys=self.database.packed(keys), features=len(keys))

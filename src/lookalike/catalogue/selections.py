@@ -10,6 +10,7 @@ from sqlalchemy import select
 from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import schema, summaries
 from lookalike.catalogue import text as texts
+from lookalike.catalogue.metadata import decoded
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.where import Where
 
@@ -25,8 +26,7 @@ def selected(queries: Queries, where: Where | None, text: str | None) -> Int64:
     groups = [conditions[start : start + GROUPED] for start in range(0, len(conditions), GROUPED)]
     chosen = [select(column).where(*map(dialect.meets, group)) for group in groups or [()]]
     if text is not None:
-        matching = select(dialect.text_number).where(dialect.text_matches(texts.words(text)))
-        chosen[0] = chosen[0].where(column.in_(matching))
+        chosen[0] = chosen[0].where(column.in_(dialect.with_phrases(texts.phrases(text))))
     numbers = queries.column(chosen[0])
     for query in chosen[1:]:
         numbers = np.intersect1d(numbers, queries.column(query), assume_unique=True)
@@ -50,29 +50,19 @@ def text_scores(
     queries: Queries, text: str, numbers: Iterable[int] | Int64 | None, limit: int | None
 ) -> tuple[Int64, Float32]:
     """Sources (of `numbers`) that have all words of `text`, best first, and their scores; see `Catalogue`."""
-    words, number, dialect = texts.words(text), queries.dialect.text_number, queries.dialect
-    score = dialect.text_score(words)
-    query = select(number, score).where(dialect.text_matches(words))
-    parameters = {}
-    if numbers is not None:
-        # The sum keeps SQLite from asking the full text for each number by itself.
-        query = query.where((number + 0).in_(dialect.members("numbers", int)))
-        parameters["numbers"] = dialect.packed([int(number) for number in numbers])
-    query = query.order_by(score.desc(), number).limit(limit)
-    rows = queries.connection.execute(query, parameters).all()
+    among = None if numbers is None else [int(number) for number in numbers]
+    rows = queries.dialect.text_scores(queries.connection, texts.phrases(text), among, limit)
     return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float32)
 
 
 def text_matches(queries: Queries, text: str, number: int) -> dict[str, tuple[str, ...]]:
     """Each word of `text`, and the parts of the source that have it."""
-    dialect = queries.dialect
-    row = select(dialect.text_number).where(dialect.text_number == number)
+    query = select(schema.sources.c.metadata).where(schema.sources.c.number == number)
+    written = queries.connection.execute(query).scalar()
+    indexed = texts.indexed({} if written is None else decoded(written, f"source {number}"))
     found = {}
     for word in texts.words(text):
-        queried = {part: dialect.text_matches([word], part) for part in texts.PARTS}
-        found[word] = tuple(
-            part
-            for part, matches in queried.items()
-            if queries.connection.execute(row.where(matches)).first()
-        )
+        phrase = tuple(texts.tokens(word))
+        having = zip(texts.PARTS, indexed, strict=True)
+        found[word] = tuple(part for part, tokens in having if texts.has_phrase(tokens, phrase))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from lookalike.catalogue.database import Database
@@ -34,18 +34,17 @@ class Session:
 
     def blocks(self, sql: str, size: int | None, **parameters: Any) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a query, streamed in lists of `size`; None is all in one."""
-        cursor = self.driver.cursor()
         try:
-            cursor.execute(sql, parameters)
-            if size is None:
-                yield cursor.fetchall()
-                return
-            while block := cursor.fetchmany(size):
-                yield block
+            with closing(
+                self._database.execute(self.driver, sql, parameters, streamed=size is not None)
+            ) as cursor:
+                if size is None:
+                    yield cursor.fetchall()
+                    return
+                while block := cursor.fetchmany(size):
+                    yield block
         except self._database.errors as error:
             raise self._database.translated(error) from error
-        finally:
-            cursor.close()
 
     def core(self, dialect: Dialect) -> Connection:
         """SQLAlchemy's connection, in the same transaction."""

@@ -1,15 +1,29 @@
-"""Words: what of a source's metadata can be searched by text, and what of a user's text is a word."""
+"""Words: what of a source's metadata can be searched by text, and what is a word.
+
+Texts are taken apart here and not by the databases, so that the same words find the same sources in each.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
 from lookalike.catalogue.records import Metadata
+from lookalike.catalogue.stem import stem
 from lookalike.errors import OptionError
 
 PARTS = ("title", "description", "tags", "other")
 """Parts of a source's text: the metadata fields of these names, and all other fields."""
+
+WEIGHTS = {"title": 10.0, "description": 2.0, "tags": 5.0, "other": 1.0}
+"""How much a word counts in each."""
+
+LONGEST = 255
+"""A longer word is cut there, as databases limit what they index."""
+
+Phrase = tuple[str, ...]
+"""Tokens that follow one another."""
 
 
 def parts(metadata: Metadata) -> tuple[str, ...]:
@@ -18,6 +32,17 @@ def parts(metadata: Metadata) -> tuple[str, ...]:
     for field, value in metadata.items():
         _gather(value, lines.get(field, lines["other"]))
     return tuple(map("\n".join, lines.values()))
+
+
+def indexed(metadata: Metadata) -> tuple[list[str], ...]:
+    """The tokens of each of `PARTS`: what an index of words has of a source."""
+    return tuple(map(tokens, parts(metadata)))
+
+
+def has_phrase(part: list[str], phrase: Phrase) -> bool:
+    """Whether the tokens of a part have those of `phrase`, one after another."""
+    first, length = phrase[0], len(phrase)
+    return any(token == first and tuple(part[at : at + length]) == phrase for at, token in enumerate(part))
 
 
 def _gather(value: Any, lines: list[str]) -> None:
@@ -34,15 +59,53 @@ def words(text: str) -> list[str]:
     """The words of a user's text but those of punctuation only. Raises OptionError if none is left."""
     if not isinstance(text, str):
         raise OptionError(f"text {text!r} is no text but a {type(text).__name__}; give words")
-    # NUL ends a query for SQLite, and half a surrogate pair is no UTF-8.
+    # NUL ends a text for databases, and half a surrogate pair is no UTF-8.
     clean = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
-    found = [word for word in clean.split() if any(map(_is_token_character, word))]
+    found = [word for word in clean.split() if tokens(word)]
     if not found:
         raise OptionError(f"text {text!r} has no word to look for; give at least one letter or digit")
     return found
 
 
-def _is_token_character(character: str) -> bool:
-    # Letters, digits and private use: what the tokenizer unicode61 keeps.
-    category = unicodedata.category(character)
-    return category[0] in "LN" or category == "Co"
+def phrases(text: str) -> list[Phrase]:
+    """What a user's text asks for: its words, all of which must occur. Raises OptionError if there is none.
+
+    A word that is taken apart, such as `t-shirt`, is a phrase of tokens that follow one another.
+    """
+    return list(dict.fromkeys(tuple(tokens(word)) for word in words(text)))
+
+
+def tokens(text: str) -> list[str]:
+    """The stems of the words of a text, in order; the same in every database.
+
+    A word is a run of letters, digits and characters of private use, and of the marks on them. Case does not count, nor
+    do compatible forms of a character (as of full width), nor diacritics; vowel signs and the like do.
+    """
+    if text.isascii():
+        return [stem(run[:LONGEST]) for run in _ASCII_WORD.findall(text.lower())]
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    runs = _DIACRITIC.sub("", decomposed).translate(_SEPARATED).split(" ")
+    return [stem(run[:LONGEST]) for run in runs if run and not _is_mark(run[0])]
+
+
+_ASCII_WORD = re.compile("[0-9a-z]+")
+_DIACRITIC = re.compile(
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]"
+)
+"""Diacritics of Latin, Greek and Cyrillic, marks around symbols, and selectors of a character's variant."""
+
+
+class _Separated(dict[int, int]):
+    """Each character for itself, or a blank in the place of one that is of no word; filled as they occur."""
+
+    def __missing__(self, code: int) -> int:
+        category = unicodedata.category(chr(code))
+        self[code] = code if category[0] in "LNM" or category == "Co" else ord(" ")
+        return self[code]
+
+
+_SEPARATED = _Separated()
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M"

@@ -16,7 +16,6 @@ from lookalike.catalogue.checksums import is_sound, is_sound_vector
 from lookalike.catalogue.metadata import json_object
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import Problem
-from lookalike.catalogue.text import parts
 from lookalike.errors import CollectionDamagedError, CollectionError
 
 _BLOCKS = {"yield_per": 1000}
@@ -151,7 +150,7 @@ def _of_vector(row: Sequence[Any], dimension: object) -> str | None:
 def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
     query = select(schema.sources, _first_place).order_by(schema.sources.c.number)
     stored = connection.execute(query, execution_options=_BLOCKS)
-    for source, indexed in zip_longest(stored, queries.dialect.indexed_text(connection)):
+    for source, indexed in zip_longest(stored, queries.dialect.index_entries(connection)):
         if source is None or (indexed is not None and source.number > indexed[0]):
             yield Problem("the text is of no source", f"full text, row {indexed[0]}", REBUILD)
             return
@@ -160,7 +159,8 @@ def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
             yield Problem("the text is missing", where, REBUILD)
             return
         # What is wrong with the source itself, `_sources` tells.
-        if is_sound(source[:-1]) and parts(json_object(source.metadata) or {}) != indexed[1]:
+        entry = queries.dialect.index_entry(json_object(source.metadata) or {})
+        if is_sound(source[:-1]) and entry != indexed[1]:
             yield Problem("the text is not that of the metadata", where, REBUILD)
 
 

@@ -12,12 +12,11 @@ from sqlalchemy import ColumnElement, RowMapping, Select, Table, delete, insert,
 
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
 from lookalike.catalogue.checksums import is_sound, vector_checksum, with_checksum
-from lookalike.catalogue.create import put_stamp
-from lookalike.catalogue.metadata import decoded_all, encoded, is_unicode
+from lookalike.catalogue.create import index_anew, put_stamp
+from lookalike.catalogue.metadata import encoded, is_unicode
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
 from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
-from lookalike.catalogue.text import parts
 from lookalike.errors import CollectionDamagedError, DuplicateIdError, InputError, UnknownIdError, VectorError
 
 
@@ -115,7 +114,8 @@ class Writer:
             for number, source in numbered
         ]
         self._connection.execute(insert(sources), [with_checksum(sources, row) for row in rows])
-        self._index_text((number, source.metadata) for number, source in numbered)
+        of_each = ((number, source.metadata) for number, source in numbered)
+        self._dialect.index_metadata(self._connection, of_each)
         self._place((number, place) for number, source in numbered for place in source.places)
         for feature in dict.fromkeys(name for source in new for name in source.vectors):
             having = [
@@ -199,8 +199,8 @@ class Writer:
         self._change_sources(
             {number: {"metadata": encoded(fields, f"source {number}")} for number, fields in metadata.items()}
         )
-        self._dialect.forget_text(self._connection, metadata)
-        self._index_text(metadata.items())
+        self._dialect.forget_metadata(self._connection, metadata)
+        self._dialect.index_metadata(self._connection, metadata.items())
 
     def remove(self, numbers: Iterable[int] | Int64) -> None:
         """Remove sources with all that is theirs; indexes learn of it by `removed_after`.
@@ -211,18 +211,14 @@ class Writer:
         self._check_numbers(gone)
         if not gone:
             return
-        self._dialect.forget_text(self._connection, gone)
+        self._dialect.forget_metadata(self._connection, gone)
         self._delete(delete(sources).where(self._chosen(sources.c.number)), numbers=self._packed(gone))
         rows = [{"number": number, "generation": self._generation} for number in sorted(gone)]
         self._connection.execute(insert(removals), [with_checksum(removals, row) for row in rows])
 
     def rebuild_text(self) -> None:
-        """Make the full-text index anew from the metadata."""
-        self._dialect.clear_text(self._connection)
-        query = select(sources.c.number, sources.c.id, sources.c.metadata).order_by(sources.c.number)
-        for block in self._connection.execute(query, execution_options={"yield_per": 1000}).partitions():
-            numbers, ids, written = zip(*block, strict=True)
-            self._index_text(zip(numbers, decoded_all(written, ids), strict=True))
+        """Make the index of metadata anew."""
+        index_anew(self._connection, self._dialect)
         self._state["tables_checksum"] = self._dialect.tables_checksum(self._connection)
         self._wrote = True
 
@@ -242,10 +238,6 @@ class Writer:
         known = self._queries.column(query, numbers=self._packed(wanted))
         for unknown in wanted.difference(known.tolist()):
             raise UnknownIdError(f"there is no source with the number {unknown}")
-
-    def _index_text(self, metadata: Iterable[tuple[int, Metadata]]) -> None:
-        texts = [(number, parts(fields)) for number, fields in metadata]
-        self._dialect.index_text(self._connection, texts)
 
     def _place(self, placed: Iterable[tuple[int, Location]]) -> None:
         rows = []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.sqlite import connections
@@ -67,9 +67,19 @@ class SqliteFile:
     def upgrade(self) -> None:
         from lookalike.catalogue.sqlite.upgrade import upgrade
 
-        upgrade(self._path)
+        upgrade(self._path, self._dialect)
 
-    def members(self, name: str) -> str:
+    def execute(
+        self, connection: DriverConnection, statement: str, parameters: Mapping[str, Any], *, streamed: bool
+    ) -> Any:
+        cursor = connection.cursor()
+        try:
+            return cursor.execute(statement, parameters)
+        except BaseException:
+            cursor.close()
+            raise
+
+    def members(self, name: str, of: type[int] | type[str]) -> str:
         # One parameter, JSON text, as SQLite limits the number of parameters.
         return f"SELECT value FROM json_each(:{name})"
 

@@ -24,11 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
+from lookalike.catalogue import text
 from lookalike.catalogue.database import DriverConnection
-from lookalike.catalogue.records import Problem
+from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.sqlite import conditions, creation, structure, words
 from lookalike.catalogue.sqlite.engine import Cores
-from lookalike.catalogue.text import PARTS
+from lookalike.catalogue.text import Phrase
 from lookalike.catalogue.where import Condition
 
 
@@ -95,36 +96,52 @@ class Sqlite:
     def field_values(self, field: str) -> Any:
         return conditions.field_values(field)
 
-    @property
-    def text_number(self) -> ColumnElement[int]:
-        return words.text_index.c.rowid
+    def index_entry(self, metadata: Metadata) -> tuple[str, ...]:
+        return tuple(map(" ".join, text.indexed(metadata)))
 
-    def index_text(self, connection: Connection, texts: Sequence[tuple[int, Sequence[str]]]) -> None:
-        rows = [{"rowid": number, **dict(zip(PARTS, parts, strict=True))} for number, parts in texts]
+    def index_metadata(self, connection: Connection, metadata: Iterable[tuple[int, Metadata]]) -> None:
+        rows = [
+            {"rowid": number, **dict(zip(text.PARTS, self.index_entry(fields), strict=True))}
+            for number, fields in metadata
+        ]
         if rows:
             connection.execute(insert(words.text_index), rows)
 
-    def forget_text(self, connection: Connection, numbers: Iterable[int]) -> None:
-        chosen = self.text_number.in_(self.members("numbers", int))
+    def forget_metadata(self, connection: Connection, numbers: Iterable[int]) -> None:
+        chosen = words.text_index.c.rowid.in_(self.members("numbers", int))
         connection.execute(delete(words.text_index).where(chosen), {"numbers": self.packed(list(numbers))})
 
-    def clear_text(self, connection: Connection) -> None:
+    def clear_index(self, connection: Connection) -> None:
         # SQLite does not drop an index of words whose version it cannot read.
         connection.exec_driver_sql("REPLACE INTO text_index_config VALUES ('version', 4)")
         connection.exec_driver_sql("DROP TABLE IF EXISTS text_index")
         connection.exec_driver_sql(words.CREATE)
 
-    def indexed_text(self, connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
+    def index_entries(self, connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
         index = words.text_index.c
-        query = select(index.rowid, *(index[part] for part in PARTS)).order_by(index.rowid)
+        query = select(index.rowid, *(index[part] for part in text.PARTS)).order_by(index.rowid)
         for number, *parts in connection.execute(query, execution_options={"yield_per": 1000}):
             yield number, tuple(parts)
 
-    def text_matches(self, words_: Sequence[str], part: str | None = None) -> ColumnElement[bool]:
-        return words.matches(words_, part)
+    def with_phrases(self, phrases: Sequence[Phrase]) -> Select[Any]:
+        return select(words.text_index.c.rowid).where(words.match(phrases))
 
-    def text_score(self, words_: Sequence[str]) -> ColumnElement[float]:
-        return words.score
+    def text_scores(
+        self,
+        connection: Connection,
+        phrases: Sequence[Phrase],
+        numbers: Sequence[int] | None,
+        limit: int | None,
+    ) -> Sequence[tuple[int, float]]:
+        number = words.text_index.c.rowid
+        query = select(number, words.score).where(words.match(phrases))
+        parameters = {}
+        if numbers is not None:
+            # The sum keeps SQLite from asking the full text for each number by itself.
+            query = query.where((number + 0).in_(self.members("numbers", int)))
+            parameters["numbers"] = self.packed(numbers)
+        rows = connection.execute(query.order_by(words.score.desc(), number).limit(limit), parameters)
+        return [(row[0], row[1]) for row in rows]
 
     def bytes_used(self, connection: Connection) -> int:
         files = (self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm"))
