@@ -17,6 +17,7 @@ from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
 from lookalike.index.lsh.defaults import fitted_family, sample_rows
 from lookalike.index.lsh.lift import Lift
+from lookalike.index.lsh.probing import Probing
 from lookalike.index.lsh.search import LshSearch, header_of
 from lookalike.index.options import Options
 from lookalike.index.sketches.rotation import Rotation
@@ -48,7 +49,8 @@ def build_lsh(
     store.fill(header_of(family), _hashed(source, family, lift))
     mean, whole = rotation.mean[np.newaxis], np.array([0, source.count])
     rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
-    buckets = LshSearch(family, store, rows, lift).tuned(settings.seed, threads)
+    probing = Probing(family, store, lift, source.count)
+    buckets = LshSearch(probing, rows).tuned(settings.seed, threads)
     release(rows.vectors)
     return Base(rows.vectors, ids, np.argsort(ids), buckets)
 
