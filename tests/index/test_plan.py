@@ -21,7 +21,7 @@ def index() -> Index:
 
 def plan(index: Index, recall: float, shown: int | None = None) -> SearchPlan:
     view = index.view()
-    return SearchPlan.of(view.snapshot, view.options, 10, recall, shown=shown)
+    return SearchPlan.of(view.snapshot.base.buckets, view.options, 10, recall, shown=shown)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def plan(index: Index, recall: float, shown: int | None = None) -> SearchPlan:
 def test_the_plan_says_why(index: Index, recall: float, shown: int | None, reason: str) -> None:
     made = plan(index, recall, shown)
     assert reason in made.reason
-    assert (made.buckets is None) == ("or more" not in made.reason)
+    assert (made.chosen is None) == ("or more" not in made.reason)
 
 
 def test_stats_and_explain_tell_of_the_plan(index: Index) -> None:

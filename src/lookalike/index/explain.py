@@ -26,8 +26,8 @@ def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: in
     base = state.base
     vector = comparable(state.gather(np.array([row])), settings.metric)
     distance = pair_distances(query, vector, np.array([0]), np.array([0]), settings.metric)[0]
-    plan = SearchPlan.of(state, settings, MEASURED_AT, settings.recall)
-    path: Path = "tail" if row >= len(base.ids) else "scan" if plan.buckets is None else "buckets"
+    plan = SearchPlan.of(base.buckets, settings, MEASURED_AT, settings.recall)
+    path: Path = "tail" if row >= len(base.ids) else "scan" if plan.chosen is None else "buckets"
     tables: tuple[TableExplanation, ...] = ()
     estimated: tuple[float, float] | None = None
     if base.buckets is not None and row < len(base.ids):
@@ -48,7 +48,7 @@ def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: in
 def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
     """Return the stats of an index in `state`."""
     base = state.base
-    plan = SearchPlan.of(state, settings, MEASURED_AT, settings.recall)
+    plan = SearchPlan.of(base.buckets, settings, MEASURED_AT, settings.recall)
     chosen = plan.chosen
     family, parameters, buckets = NO_BUCKETS if base.buckets is None else base.buckets.buckets()
     vectors = base.vectors.nbytes + state.tail_vectors.nbytes

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
-from lookalike.index.approximate import Answer, ApproximateSearch
+from lookalike.index.approximate import Answer
 from lookalike.index.options import Options
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.snapshot import Snapshot
 
 FOLD_SHARE = 0.1
 """When tail and removed rows are more than this share of the base, they are folded into a new base."""
+
+
+class Measured(Protocol):
+    """Buckets whose recall was measured."""
+
+    def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
+        """Return what a search for `k` at `recall` would use, and what was measured of it; None for a scan."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,6 @@ class SearchPlan:
         k: neighbours wanted.
         recall: the recall@k to aim at.
         limit: rows farther than this are left out.
-        buckets: what is probed; None where every row is compared.
         chosen: what was measured of the operating point that is taken; None where every row is compared.
         reason: why it goes that way, in one clause.
     """
@@ -32,14 +39,13 @@ class SearchPlan:
     k: int
     recall: float
     limit: float
-    buckets: ApproximateSearch | None
     chosen: RecallMeasurement | None
     reason: str
 
     @classmethod
     def of(
         cls,
-        snapshot: Snapshot,
+        buckets: Measured | None,
         options: Options,
         k: int,
         recall: float,
@@ -47,8 +53,11 @@ class SearchPlan:
         limit: float = np.inf,
         shown: int | None = None,
     ) -> Self:
-        """Return the plan of a search in `snapshot`; `shown` is the number of rows that a filter leaves."""
-        buckets = snapshot.base.buckets
+        """Return the plan of a search; `shown` is the number of rows that a filter leaves.
+
+        Args:
+            buckets: what may be probed; None where there is nothing of the kind.
+        """
         chosen = None
         if recall == 1:
             reason = "a recall of 1 is asked for"
@@ -60,7 +69,7 @@ class SearchPlan:
             reason = "no number of probes that was measured reaches this recall with less than a scan"
         else:
             reason = f"there are {options.scan_below} rows or more"
-        return cls(k, recall, limit, None if chosen is None else buckets, chosen, reason)
+        return cls(k, recall, limit, chosen, reason)
 
     def within_limit(self, answer: Answer) -> Answer:
         """Return `answer`, which is changed, without the rows that are farther than the limit."""

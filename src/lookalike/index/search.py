@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Bool, Float32, Int64, Rows, as_array, as_ids
+from lookalike.arrays import Bool, Float32, Int64, as_array, as_ids
 from lookalike.index.approximate import Answer, RowMask
 from lookalike.index.io.mapping import is_mapped, release
 from lookalike.index.options import Options
 from lookalike.index.plan import SearchPlan
+from lookalike.index.reports import RecallMeasurement
 from lookalike.index.scan import merge, scan
-from lookalike.index.snapshot import Snapshot
+from lookalike.index.snapshot import Base, Snapshot
 
 RELEASED_BYTES = 256 << 20
 """A base of more bytes in a file is let go of whenever so much of it has been looked at."""
@@ -44,12 +45,12 @@ def answer(
     """
     shown = None if allow is None else _shown(snapshot, allow)
     count = None if shown is None else int(np.count_nonzero(shown))
-    plan = SearchPlan.of(snapshot, options, k, recall, limit=limit, shown=count)
     base, split = snapshot.base, len(snapshot.base.ids)
+    plan = SearchPlan.of(base.buckets, options, k, recall, limit=limit, shown=count)
     found: Answer | None = None
-    if plan.buckets is not None:
-        visible = snapshot.visible if shown is None else plan.buckets.visible(shown[:split])
-        found = _from_buckets(plan, base.vectors, queries, visible, threads)
+    if base.buckets is not None and plan.chosen is not None:
+        visible = snapshot.visible if shown is None else base.buckets.visible(shown[:split])
+        found = _from_buckets(plan, plan.chosen, base, queries, visible, threads)
     if found is None:
         if shown is None and snapshot.removed_rows:
             shown = snapshot.alive
@@ -65,16 +66,21 @@ def answer(
 
 
 def _from_buckets(
-    plan: SearchPlan, vectors: Rows, queries: Float32, visible: RowMask | None, threads: int
+    plan: SearchPlan,
+    chosen: RecallMeasurement,
+    base: Base,
+    queries: Float32,
+    visible: RowMask | None,
+    threads: int,
 ) -> Answer | None:
-    """Probe the base's buckets, a few queries at a time where the rows, `vectors`, lie in a large file."""
-    if plan.buckets is None or plan.chosen is None:
-        return None
-    search, asked = plan.buckets.search, (plan.k, plan.recall, visible, plan.limit, threads)
+    """Probe the base's buckets, a few queries at a time where the rows lie in a large file."""
+    assert base.buckets is not None
+    vectors, search = base.vectors, base.buckets.search
+    asked = (plan.k, plan.recall, visible, plan.limit, threads)
     if vectors.nbytes < 2 * RELEASED_BYTES or not is_mapped(vectors):
         return search(queries, *asked)
     row_bytes = vectors.itemsize * vectors.shape[1] + PAGES_BYTES
-    step = max(1, RELEASED_BYTES // (row_bytes * max(2 * plan.chosen.rerank, plan.k)))
+    step = max(1, RELEASED_BYTES // (row_bytes * max(2 * chosen.rerank, plan.k)))
     parts = []
     for start in range(0, len(queries), step):
         part = search(queries[start : start + step], *asked)

@@ -120,9 +120,7 @@ class Probing:
         reached = (m for m in self.measured if m.k == at and m.recall - m.error >= wanted)
         return next((m for m in reached if m.candidates <= LARGEST_SHARE * self.rows), None)
 
-    def tables(
-        self, query: Float32, vector: Float32, k: int, recall: float
-    ) -> tuple[TableExplanation, ...]:
+    def tables(self, query: Float32, vector: Float32, k: int, recall: float) -> tuple[TableExplanation, ...]:
         """Tell which buckets one query (1, d) looks into for `k` at `recall`, and which a row (1, d) is in."""
         chosen = self.measurement(k, recall)
         probes = 1 if chosen is None else chosen.probes
