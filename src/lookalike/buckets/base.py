@@ -121,6 +121,10 @@ class BucketStore(Protocol):
         """
         ...
 
+    def ids(self) -> Int64:
+        """Return the ids that are in the buckets, (n,), ascending: for who has to compare them all."""
+        ...
+
     def stats(self) -> BucketStats:
         """Return counts."""
         ...

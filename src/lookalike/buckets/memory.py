@@ -98,6 +98,12 @@ class MemoryBuckets:
             spans.append(Spans(table.members, starts, np.where(again[:, i], 0, lengths)))
         return gather(spans, limit=limit, allow=allow, stamp=buckets.header.stamp)
 
+    def ids(self) -> Int64:
+        """See `BucketStore`."""
+        buckets = self._open().buckets
+        members = [] if buckets is None else [table.members for table in buckets.tables[:1]]
+        return np.sort(np.concatenate(members or [np.empty(0)]).astype(np.int64))
+
     def stats(self) -> BucketStats:
         """See `BucketStore`."""
         buckets = self._open().buckets
