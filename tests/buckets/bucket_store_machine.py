@@ -86,6 +86,7 @@ class BucketStoreMachine(RuleBasedStateMachine):
         occupied = {(table, key) for row in self._model.values() for table, key in enumerate(row)}
         stats = store.stats()
         assert (stats.ids, stats.buckets) == (len(self._model), len(occupied))
+        assert store.ids().tolist() == sorted(self._model)
 
     @rule(handle=st.integers(0, 1))
     def drop(self, handle: int) -> None:

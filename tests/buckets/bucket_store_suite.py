@@ -119,6 +119,9 @@ class BucketStoreSuite:
         stats = store.stats()
         assert (stats.ids, stats.tables, stats.buckets, stats.largest_bucket) == (0, 0, 0, 0)
 
+    def test_an_empty_namespace_has_no_ids(self, store: BucketStore) -> None:
+        assert (store.ids().dtype.name, store.ids().tolist()) == ("int64", [])
+
     def test_an_empty_namespace_takes_no_changes(self, store: BucketStore) -> None:
         assert not store.apply(numbers(), numbers([1]), keys([[1]]), seen=0, stamp=1)
 
