@@ -1,0 +1,1 @@
+"""Bucket stores in SQL databases: what they share, and one module for each database."""
