@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,19 @@ def _built(
 def load(path: Path, *, verify: bool) -> tuple[SnapshotView, Home]:
     """Return what the index in the directory `path` holds."""
     properties, arrays, entries = disk.read(path, verify=verify)
+    view = restored(path, properties, arrays, verify=verify)
+    kept = {name: entry for name, entry in entries.items() if name not in _CHANGING}
+    return view, Home(path, weakref.ref(view.snapshot.base), kept)
+
+
+def restored(
+    path: Path, properties: Mapping[str, Any], arrays: Mapping[str, Array], *, verify: bool = False
+) -> SnapshotView:
+    """Return the view that `contents` was taken of; `path` is what messages call it.
+
+    Raises:
+        IndexFormatError: parts that do not fit together.
+    """
     try:
         settings = Options.of(**properties["options"])
         stamp = as_count(properties["stamp"], "stamp", least=0)
@@ -150,23 +163,28 @@ def load(path: Path, *, verify: bool) -> tuple[SnapshotView, Home]:
     )
     if verify:
         _check_contents(path, state)
-    kept = {name: entry for name, entry in entries.items() if name not in _CHANGING}
-    return SnapshotView(settings, state, stamp), Home(path, weakref.ref(base), kept)
+    return SnapshotView(settings, state, stamp)
+
+
+def contents(view: SnapshotView) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return all that `view` holds: properties as JSON types, and arrays by name."""
+    state, base = view.snapshot, view.snapshot.base
+    buckets, arrays = _parts(base)
+    tail = np.sort(state.tail_order)
+    changing = (state.tail_vectors[tail], state.tail_ids[tail], np.flatnonzero(~state.alive[: len(base.ids)]))
+    properties = {"options": view.options.to_json(), "stamp": view.stamp, "buckets": buckets}
+    return properties, arrays | dict(zip(_CHANGING, changing, strict=True))
 
 
 def _commit(path: Path, writer: Writer, view: SnapshotView, there: set[str]) -> Home:
     """Write what is not `there` already, and make the new version the current one."""
-    state, base = view.snapshot, view.snapshot.base
-    properties, arrays = _parts(base)
+    properties, arrays = contents(view)
     for name, array in arrays.items():
         if name not in there:
             writer.write(name, array)
-    tail = np.sort(state.tail_order)
-    writer.write("tail_vectors", state.tail_vectors[tail])
-    writer.write("tail_ids", state.tail_ids[tail])
-    writer.write("removed", np.flatnonzero(~state.alive[: len(base.ids)]))
-    entries = writer.commit({"options": view.options.to_json(), "stamp": view.stamp, "buckets": properties})
-    return Home(path, weakref.ref(base), {name: entries[name] for name in arrays})
+    entries = writer.commit(properties)
+    kept = {name: entries[name] for name in arrays if name not in _CHANGING}
+    return Home(path, weakref.ref(view.snapshot.base), kept)
 
 
 def _parts(base: Base) -> tuple[dict[str, Any] | None, dict[str, Array]]:
@@ -179,7 +197,7 @@ def _parts(base: Base) -> tuple[dict[str, Any] | None, dict[str, Array]]:
     return {"kind": buckets.kind, **properties}, arrays | buckets.arrays() | more
 
 
-def _base(path: Path, settings: Options, properties: Any, arrays: dict[str, Array], verify: bool) -> Base:
+def _base(path: Path, settings: Options, properties: Any, arrays: Mapping[str, Array], verify: bool) -> Base:
     """Return the base that `_parts` was taken of."""
     vectors, ids, order = arrays["vectors"], arrays["ids"], arrays["order"]
     rows = len(ids)

@@ -15,7 +15,7 @@ For a query q, a row v about the centroid c, the rotation P about the mean, z = 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -128,7 +128,7 @@ class SketchedRows:
 
     @classmethod
     def restored(
-        cls, metric: Metric, vectors: npt.NDArray[Any], ids: Int64, arrays: dict[str, Array]
+        cls, metric: Metric, vectors: npt.NDArray[Any], ids: Int64, arrays: Mapping[str, Array]
     ) -> Self:
         """Return the rows that `arrays` was taken of. Raises KeyError, OptionError where it does not fit."""
         rotation = {name: np.array(arrays[f"projection.{name}"]) for name in ("mean", "matrix")}
