@@ -16,7 +16,19 @@ import lookalike
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "lookalike"
 DESIGN = ROOT / "docs" / "design.md"
-HEAVY = ("numba", "sqlalchemy", "PIL", "h5py", "jinja2", "rich", "click", "onnxruntime", "sklearn", "scipy")
+HEAVY = (
+    "numba",
+    "sqlalchemy",
+    "PIL",
+    "h5py",
+    "jinja2",
+    "rich",
+    "click",
+    "onnxruntime",
+    "sklearn",
+    "scipy",
+    "redis",
+)
 
 Rooms = dict[str, frozenset[str]]
 

@@ -36,11 +36,23 @@ def _open_postgresql(url: str, namespace: str, *, timeout: float) -> BucketStore
     return open_postgresql(url, namespace, timeout=timeout)
 
 
+def _open_redis(url: str, namespace: str, *, timeout: float) -> BucketStore:
+    try:
+        import redis
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("redis is not installed; pip install 'lookalike[redis]'") from error
+    del redis
+    from lookalike.buckets.redis import RedisBuckets
+
+    return RedisBuckets.open(url, namespace, timeout=timeout)
+
+
 Opener = Callable[..., BucketStore]
 BUILT_IN: dict[str, Opener] = {
     "memory": open_memory,
     "sqlite": _open_sqlite,
     "postgresql": _open_postgresql,
+    **dict.fromkeys(("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"), _open_redis),
 }
 """By scheme. What a store is built on is loaded when one is opened."""
 
@@ -49,7 +61,9 @@ def open_bucket_store(url: str, namespace: str, *, timeout: float = TIMEOUT) -> 
     """Open one namespace of the bucket store at `url`.
 
     `memory:` and `memory:NAME` are stores that this process shares with itself, and that end with it;
-    `sqlite:///PATH` is a file; `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` a database (extra `postgres`).
+    `sqlite:///PATH` is a file; `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` a database (extra `postgres`);
+    `redis://[USER]:PASSWORD@HOST:PORT/DB` is Redis or Valkey (extra `redis`); `rediss://` with TLS, `unix://PATH` by a
+    socket; `redis+cluster://` and `rediss+cluster://` name one server of a cluster.
 
     Args:
         url: its scheme says what kind of store it is; plug-ins register theirs under the entry-point group
@@ -60,7 +74,7 @@ def open_bucket_store(url: str, namespace: str, *, timeout: float = TIMEOUT) -> 
     Raises:
         OptionError: no such kind of store, no name, or no time.
         MissingDependencyError: the package is not installed by which it is asked.
-        BucketStoreError: it refuses: a wrong password, a version too old.
+        BucketStoreError: it refuses: a wrong password, a version too old, keys that it would drop.
         BucketStoreUnavailableError: it cannot be reached.
     """
     if not isinstance(url, str) or not isinstance(namespace, str) or not namespace:
