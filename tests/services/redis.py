@@ -70,6 +70,22 @@ class RedisServer:
         """Start the server, and wait until it has loaded what it kept and answers."""
         import redis
 
+        self.launch(*options)
+        assert self._process is not None
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                with self.client() as client:
+                    client.ping()
+                return
+            except redis.ConnectionError as error:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    log_text = (self.folder / "log").read_text(errors="replace")
+                    raise RuntimeError(f"Redis did not start: {error}\n{log_text}") from error
+                time.sleep(0.02)
+
+    def launch(self, *options: str) -> None:
+        """Start the server, and do not wait for it."""
         given = (
             "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), "--save", "",
             "--unixsocket", str(self.folder / "socket"), "--requirepass", PASSWORD, "--masterauth", PASSWORD,
@@ -83,17 +99,6 @@ class RedisServer:
                 stderr=log,
                 cwd=self.folder,
             )
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                with self.client() as client:
-                    client.ping()
-                return
-            except redis.ConnectionError as error:
-                if self._process.poll() is not None or time.monotonic() > until:
-                    log_text = (self.folder / "log").read_text(errors="replace")
-                    raise RuntimeError(f"Redis did not start: {error}\n{log_text}") from error
-                time.sleep(0.02)
 
     def halt(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End the server, by default as a loss of power does; what it has written to its folder stays."""
