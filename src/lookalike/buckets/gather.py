@@ -179,9 +179,10 @@ def _gathered(
     query, ids, hits = _counted(taken, queries)
     if live is not None:
         kept, own = live(ids)
-        query, hits = query[kept], hits[kept]
-        order = np.lexsort((own, query))
-        query, ids, hits = query[order], own[order], hits[order]
+        query, ids, hits = query[kept], own, hits[kept]
+        if not ((np.diff(query) > 0) | (np.diff(ids) > 0)).all():
+            order = np.lexsort((ids, query))
+            query, ids, hits = query[order], ids[order], hits[order]
     met = np.bincount(query, minlength=queries)
     if allowed is not None:
         kept = allowed.among(ids)

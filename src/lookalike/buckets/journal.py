@@ -88,14 +88,11 @@ class Journal:
             owners[first : first + n_put] = put
         return type(self)(self.length + len(more), stamp, gone, owners, changes)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether every entry is an id that counts."""
-        return not len(self.gone) and not len(self.owners)
-
     def live(self, entries: npt.NDArray[Any]) -> tuple[Bool, Int64]:
         """Return which entries (n,) count, and the ids of those; see `gather`."""
         ids = entries.astype(np.int64)
+        if not len(self.gone) and ids.max(initial=0) < NUMBERED:
+            return np.ones(len(ids), dtype=np.bool_), ids
         numbered = ids >= NUMBERED
         number = ids[numbered] - NUMBERED
         known = number < len(self.owners)

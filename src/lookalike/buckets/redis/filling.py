@@ -15,7 +15,7 @@ from lookalike.buckets.journal import ENTRY, NUMBERED, numbered, record
 from lookalike.buckets.redis.counting import members_of
 from lookalike.buckets.redis.names import Generation
 from lookalike.buckets.redis.state import State, View
-from lookalike.buckets.redis.writing import FreshWriter, Writer, directories, sweep
+from lookalike.buckets.redis.writing import FreshWriter, Writer, delete, directories, sweep
 from lookalike.errors import BucketStoreError
 
 Asking = Callable[[], AbstractContextManager[object]]
@@ -58,7 +58,12 @@ def apply(state: State, removed: Int64, ids: Int64, keys: UInt64, *, seen: int, 
         writer = Writer(state.server, view.generation, state.buckets(view))
         writer.add(numbered(first, len(ids)), keys)
         writer.flush()
-    return state.commit(view, stamp, record(seen, stamp, first, removed, ids))
+    made = state.commit(view, stamp, record(seen, stamp, first, removed, ids))
+    if not made and not state.is_read(
+        view.generation
+    ):  # others have deleted it, but for what was added since
+        delete(state.server, view.generation, [np.unique(keys[:, i]) for i in range(keys.shape[1])])
+    return made
 
 
 def compact(state: State, view: View, asking: Asking) -> bool:
@@ -86,7 +91,7 @@ def _filling(state: State, tables: int, asking: Asking) -> Iterator[Generation]:
     finally:
         # What cannot be deleted now is by whoever fills next.
         with suppress(BucketStoreError), asking():
-            state.abandon(generation)
+            state.discard(generation)
             sweep(state.server, state.names)
 
 

@@ -56,3 +56,12 @@ redis.call('SADD', KEYS[1], ARGV[1])
 return 1
 """
 """KEYS: filling, garbage. ARGV: the generation that is begun."""
+
+DISCARD = """
+if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then
+  redis.call('SREM', KEYS[2], ARGV[1])
+  redis.call('SADD', KEYS[3], ARGV[1])
+end
+return 1
+"""
+"""KEYS: header, filling, garbage. ARGV: generation."""

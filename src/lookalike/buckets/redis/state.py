@@ -100,9 +100,11 @@ class State:
         self.server.client.eval(scripts.BEGIN, 2, self.names.filling, self.names.garbage, generation.member)
         return generation
 
-    def abandon(self, generation: Generation) -> None:
-        """Make a generation garbage, unless it is read."""
-        self.server.client.smove(self.names.filling, self.names.garbage, generation.member)
+    def discard(self, generation: Generation) -> None:
+        """Make a generation garbage, unless it is the one that is read."""
+        names = self.names
+        keys = (names.header, names.filling, names.garbage)
+        self.server.client.eval(scripts.DISCARD, len(keys), *keys, generation.member)
 
     def swap(
         self, generation: Generation, header: Header, wide: Int64, filled: int, *, follows: View | None = None
@@ -133,7 +135,7 @@ class State:
             scripts.SWAP, len(keys), *keys, generation.member, *seen, first, len(wide), *pairs
         )
         # Where the reply was lost on the way and it was sent again, it had been done.
-        return bool(made) or self._header("generation") == [generation.member]
+        return bool(made) or self.is_read(generation)
 
     def commit(self, view: View, stamp: int, change: bytes) -> bool:
         """Add the record of a change to the journal, and set the stamp, unless the state is not `view` any more."""
@@ -143,6 +145,10 @@ class State:
             member, str(view.header.stamp), str(stamp), change,
         )  # fmt: skip
         return bool(made) or self._header("generation", "stamp") == [member, str(stamp)]
+
+    def is_read(self, generation: Generation) -> bool:
+        """Whether a generation is the one that is read."""
+        return self._header("generation") == [generation.member]
 
     def numbers(self, view: View, count: int) -> int:
         """Return the first of `count` numbers for entries, which nobody else is given.

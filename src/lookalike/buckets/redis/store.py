@@ -109,7 +109,7 @@ class RedisBuckets:
             if view is None or not len(keys):
                 return nobody(len(keys), None if view is None else view.header.stamp)
             check_tables(keys, view.header)
-            live = None if view.journal.is_plain else view.journal.live
+            live = view.journal.live
             spans = probed.spans(contents, ENTRY, live)
             return gather(spans, limit=limit, allow=allow, live=live, stamp=view.header.stamp)
 

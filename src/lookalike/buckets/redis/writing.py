@@ -125,16 +125,17 @@ def directories(server: Server, generation: Generation) -> list[UInt64]:
     return [np.unique(np.frombuffer(keys or b"", dtype=KEY)).astype(np.uint64) for keys in packed]
 
 
-def delete(server: Server, generation: Generation) -> None:
-    """Delete everything of a generation, the directory last, so that it can be done again where it was not finished."""
-    for table, keys in enumerate(directories(server, generation)):
+def delete(server: Server, generation: Generation, buckets: list[UInt64]) -> None:
+    """Delete these buckets of each table, and then all else of a generation, so that a kill leaves a directory."""
+    for table, keys in enumerate(buckets):
         server.unlink(generation.buckets(table, keys))
     tables = (generation.directory(table) for table in range(generation.tables))
     server.unlink([generation.journal, generation.next_number, *tables])
 
 
 def sweep(server: Server, names: Names) -> None:
-    """Delete the generations that were found to be garbage."""
+    """Delete the generations that are garbage."""
     for member in server.client.smembers(names.garbage):
-        delete(server, names.generation(member.decode()))
+        generation = names.generation(member.decode())
+        delete(server, generation, directories(server, generation))
         server.client.srem(names.garbage, member)
