@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from lookalike.arguments import shown
 from lookalike.errors import DuplicateIdError, OptionError, VectorError
+from lookalike.sets import as_sets
 
-Metric = Literal["euclidean", "cosine", "dot"]
+Metric = Literal["euclidean", "cosine", "dot", "hamming", "jaccard"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
 Array = npt.NDArray[Any]
@@ -22,14 +23,19 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
+UInt32 = npt.NDArray[np.uint32]
 UInt64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[Any]
-"""Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8."""
+"""Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8; of sets, uint32."""
 
 SMALLEST_SQUARE, LARGEST_SQUARE = 1e-37, 1e37
 """Squared lengths between these are ordinary float32 numbers, however they are added up, and squared distances too."""
 
 KEPT_DTYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8))
+
+DISCRETE: dict[Metric, np.dtype[Any]] = {"hamming": np.dtype(np.uint8), "jaccard": np.dtype(np.uint32)}
+"""The metrics of binary codes and of sets, and the type of their rows: bits, eight a number, the first of them highest;
+and elements as `lookalike.sets` has them. They are compared as they are, never as vectors."""
 
 
 def as_metric(metric: str) -> Metric:
@@ -47,15 +53,17 @@ def as_vectors(
     metric: Metric = "euclidean",
     name: str = "vectors",
     first_row: int = 0,
-) -> Float32:
+) -> Rows:
     """Return `vectors` as a C-contiguous float32 array of shape (n, d).
 
     One vector of shape (d,) becomes (1, d). float16, float64, integers and booleans are cast to float32
-    (float64 loses precision beyond 24 bits); other types are refused.
+    (float64 loses precision beyond 24 bits); other types are refused. Codes are returned as `as_codes` does, uint8,
+    and sets as `as_sets` does, uint32.
 
     Args:
         dimension: the d that is wanted, if it is known.
-        metric: under "cosine", vectors of length zero are refused, since they have no direction.
+        metric: under "cosine", vectors of length zero are refused, since they have no direction; under "hamming"
+            vectors are binary codes, under "jaccard" sets.
         name: what the message calls the array.
         first_row: number of the first row in messages, for arrays that are a block of a larger one.
 
@@ -63,6 +71,10 @@ def as_vectors(
         VectorError: wrong number of axes, wrong dimension, a type that is not a number, NaN or infinity,
             a zero vector under cosine. The message names the first bad row.
     """
+    if metric == "hamming":
+        return as_codes(vectors, dimension=dimension, name=name, first_row=first_row)
+    if metric == "jaccard":
+        return as_sets(vectors, width=dimension, name=name, first_row=first_row)
     table = as_table(vectors, dimension, name)
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused below with its row
         array = np.ascontiguousarray(table, dtype=np.float32)
@@ -81,6 +93,41 @@ def as_vectors(
                 "which has no direction under cosine; remove it or use euclidean"
             )
     return array
+
+
+def as_codes(
+    values: npt.ArrayLike, *, dimension: int | None = None, name: str = "codes", first_row: int = 0
+) -> UInt8:
+    """Return binary codes as C-contiguous uint8 (n, bytes), eight bits a number, the first of them highest.
+
+    Args:
+        values: uint8 (n, bytes), bits packed as by `numpy.packbits`; or booleans, or whole numbers 0 and 1 of another
+            type, (n, bits), which are packed, and zeros added up to whole bytes. One code may have one axis.
+        dimension: the number of bytes that is wanted, if it is known.
+
+    Raises:
+        VectorError: a wrong number of axes or bits, another type, or a number that is no bit.
+    """
+    table = as_table(values, name=name)
+    if table.dtype != np.uint8:
+        if table.dtype.kind not in "iub":
+            raise VectorError(
+                f"{name} have type {table.dtype}; give bits as booleans, or packed in uint8 (numpy.packbits)"
+            )
+        if table.dtype.kind != "b":
+            other = np.flatnonzero(((table != 0) & (table != 1)).any(axis=1))
+            if other.size:
+                raise VectorError(
+                    f"{name}: row {int(other[0]) + first_row} of type {table.dtype} has numbers that are no bits; "
+                    "give 0 and 1, or packed bits in uint8"
+                )
+        table = np.packbits(table != 0, axis=1)
+    if dimension is not None and table.shape[1] != dimension:
+        raise VectorError(
+            f"{name} have {8 * table.shape[1]} bits ({table.shape[1]} bytes); "
+            f"this needs {8 * dimension} ({dimension} bytes)"
+        )
+    return np.ascontiguousarray(table)
 
 
 def as_array(values: Any, name: str) -> Array:
@@ -106,8 +153,13 @@ def as_array(values: Any, name: str) -> Array:
     return array
 
 
-def kept_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return the type that rows of `dtype` are kept in: their own where it is one of `KEPT_DTYPES`, else float32."""
+def kept_dtype(dtype: npt.DTypeLike, metric: Metric = "euclidean") -> np.dtype[Any]:
+    """Return the type that rows of `dtype` are kept in: their own where it is one of `KEPT_DTYPES`, else float32.
+
+    Codes and sets have the type that `DISCRETE` says.
+    """
+    if metric in DISCRETE:
+        return DISCRETE[metric]
     native = np.dtype(dtype).newbyteorder("=")
     return native if native in KEPT_DTYPES else np.dtype(np.float32)
 
@@ -121,11 +173,13 @@ def as_rows(
     name: str = "vectors",
     first_row: int = 0,
 ) -> Rows:
-    """Return `vectors` as a C-contiguous array (n, d) of `dtype`, one of `KEPT_DTYPES`.
+    """Return `vectors` as a C-contiguous array (n, d) of `dtype`, one that `kept_dtype` gives for `metric`.
 
     Numbers of another type are cast; float16 rounds them, and integers must hold them exactly. Arguments and
     errors are otherwise those of `as_vectors`.
     """
+    if metric in DISCRETE:
+        return as_vectors(vectors, dimension=dimension, metric=metric, name=name, first_row=first_row)
     table = as_table(vectors, dimension, name)
     if table.dtype == dtype and dtype.kind in "iu" and metric != "cosine":
         return np.ascontiguousarray(table)

@@ -11,14 +11,17 @@ from typing import Any, Self
 from lookalike.arguments import shown
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Family, known_families
+from lookalike.hashing.bit_sampling import BitSampling
 from lookalike.hashing.clusters import Clusters
 from lookalike.hashing.cross_polytope import CrossPolytope
 from lookalike.hashing.hyperplane import Hyperplane
+from lookalike.hashing.min_hash import MinHash
 from lookalike.hashing.p_stable import PStable
 
 LEARNED = "learned"
 """The name that stands for no family: buckets that the index learns by itself."""
-NAMES = (LEARNED, *(family.name for family in (Hyperplane, CrossPolytope, PStable, Clusters)))
+_FAMILIES = (Hyperplane, CrossPolytope, PStable, Clusters, MinHash, BitSampling)
+NAMES = (LEARNED, *(family.name for family in _FAMILIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class FamilySpec:
     """A family's name, and those of its parameters that are asked for; the others are fitted to the data.
 
     Names are "learned" (no family: the index's own buckets), "hyperplane", "cross-polytope", "p-stable" and
-    "clusters"; parameters are those of the family's constructor.
+    "clusters"; for sets "min-hash", for binary codes "bit-sampling". Parameters are those of the family's constructor.
 
     Raises:
         OptionError: no such name, parameter or value; the message names the nearest.
