@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import sparse
 
 from lookalike.arrays import as_codes, as_rows, as_vectors
 from lookalike.errors import VectorError
 from lookalike.sets import MOST_ELEMENTS, NO_ELEMENT, as_sets, element_of, is_sorted, room_for
+
+sparse = pytest.importorskip("scipy.sparse", reason="needs scipy: pip install scipy")
 
 NONE = NO_ELEMENT
 sets = st.lists(st.lists(st.integers(0, 2**32 - 2), max_size=9), max_size=6)

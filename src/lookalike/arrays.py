@@ -47,7 +47,7 @@ def as_metric(metric: str) -> Metric:
 
 
 def as_vectors(
-    vectors: npt.ArrayLike,
+    vectors: Any,
     *,
     dimension: int | None = None,
     metric: Metric = "euclidean",
@@ -165,7 +165,7 @@ def kept_dtype(dtype: npt.DTypeLike, metric: Metric = "euclidean") -> np.dtype[A
 
 
 def as_rows(
-    vectors: npt.ArrayLike,
+    vectors: Any,
     dtype: np.dtype[Any],
     *,
     dimension: int | None = None,

@@ -45,9 +45,7 @@ def test_a_fitted_family_survives_json(family: Family, rows_of: Callable[[], Any
 
 
 @pytest.mark.parametrize(("family", "rows_of"), CASES, ids=["min-hash", "bit-sampling"])
-def test_probes_begin_with_the_own_bucket_and_repeat_none(
-    family: Family, rows_of: Callable[[], Any]
-) -> None:
+def test_probes_begin_with_the_own_bucket_and_repeat_none(family: Family, rows_of: Callable[[], Any]) -> None:
     rows = rows_of()
     family = family_from_json(family.to_json()).fit(rows)
     keys, probed = family.keys(rows), family.probe_keys(rows, 8)
@@ -83,7 +81,7 @@ def test_codes_collide_as_indyk_and_motwani_say(distance: int, bits: int) -> Non
     pair = np.zeros((2, 64), dtype=np.bool_)
     pair[1, np.random.default_rng(3).choice(64, distance, replace=False)] = True
     family = BitSampling(tables=TABLES, bits=bits, seed=11).fit(pair)
-    keys, expected = family.keys(pair), family.collision_probability(distance)
+    keys, expected = family.keys(pair), family.collision_probability(distance) or 0.0
     assert expected == pytest.approx((1 - distance / 64) ** bits)
     assert abs(np.mean(keys[0] == keys[1]) - expected) <= 3 * math.sqrt(expected * (1 - expected) / TABLES)
 

@@ -48,6 +48,10 @@ class Machine(RuleBasedStateMachine):
 
     reached: set[str]
 
+    def queries(self, start: int, count: int) -> Any:
+        """Return some rows, or what is near to them."""
+        return POOL[start : start + count] + 0.5 * (start % 2) * (count > 1)
+
     @initialize(
         metric=METRICS, dtype=st.sampled_from(["float32", "uint8"]), rows=st.sampled_from([0, 10, 90])
     )
@@ -144,7 +148,10 @@ class Machine(RuleBasedStateMachine):
     @rule(start=st.integers(0, 900))
     def distances(self, start: int) -> None:
         """Ask for the distances to ids of which some are there, in any order, some twice."""
-        query, ids = POOL[start], [(37 * number + start) % (IDS + 50) for number in range(60)] * 2
+        query, ids = (
+            self.queries(start, 1)[0],
+            [(37 * number + start) % (IDS + 50) for number in range(60)] * 2,
+        )
         there = [number in self.model for number in ids]
         expected = np.full(len(ids), np.nan)
         if any(there):
@@ -189,7 +196,7 @@ class Machine(RuleBasedStateMachine):
     )
     def search(self, start: int, k: int, allow: Any, share: float | None) -> None:
         """Search exactly, and by whatever way is taken for a recall below 1."""
-        queries = POOL[start : start + 4] + 0.5 * (start % 2)
+        queries = self.queries(start, 4)
         ids = sorted(self.model if allow is None else self.model.keys() & set(some(allow)))
         allowed = None if allow is None else some(allow)
         limit = None

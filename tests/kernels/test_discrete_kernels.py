@@ -16,7 +16,9 @@ from lookalike.sets import as_sets
 elements = st.integers(0, 30) | st.integers(2**32 - 5, 2**32 - 2)
 some_sets = st.lists(st.sets(elements, max_size=12), min_size=1, max_size=8)
 some_codes = st.integers(1, 3).flatmap(
-    lambda words: st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=words, max_size=words), min_size=2, max_size=6)
+    lambda words: st.lists(
+        st.lists(st.integers(0, 2**64 - 1), min_size=words, max_size=words), min_size=2, max_size=6
+    )
 )
 
 
@@ -69,6 +71,8 @@ def test_least_hashes(rows: list[set[int]], functions: int, seed: int) -> None:
     assert np.array_equal(compiled, expected)
 
 
-@pytest.mark.parametrize(("first", "second", "distance"), [([], [], 0), ([], [3], 1), ([3], [3], 0), ([3], [4], 1)])
+@pytest.mark.parametrize(
+    ("first", "second", "distance"), [([], [], 0), ([], [3], 1), ([3], [3], 0), ([3], [4], 1)]
+)
 def test_edges_of_the_jaccard_distance(first: list[int], second: list[int], distance: int) -> None:
     assert reference.jaccard(as_sets([first]), as_sets([second])).tolist() == [distance]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Float32, Metric
 from lookalike.errors import OptionError, VectorError
 
 UInt64 = npt.NDArray[np.uint64]
@@ -33,6 +33,8 @@ class Family(ABC):
 
     name: ClassVar[str]
     """What JSON calls the family."""
+    metrics: ClassVar[tuple[Metric, ...]] = ("euclidean", "cosine", "dot")
+    """By which vectors it can hash are compared."""
 
     seed: int
     tables: int

@@ -23,6 +23,7 @@ class BitSampling(Family):
     """
 
     name = "bit-sampling"
+    metrics = ("hamming",)
 
     def __init__(self, *, tables: int, bits: int, seed: int = 0) -> None:
         """Make a family of `tables` tables, `bits` (1..63) bits each. Raises OptionError."""
@@ -42,14 +43,16 @@ class BitSampling(Family):
     def keys(self, vectors: npt.NDArray[Any]) -> UInt64:
         """Return keys of codes, shape (n, tables)."""
         codes = self._codes(vectors)
-        bits = codes[:, self._positions >> 3] >> (7 - (self._positions & 7)).astype(np.uint8) & 1
+        masks = (128 >> (self._positions & 7)).astype(np.uint8)
+        bits = (codes[:, self._positions >> 3] & masks).astype(np.float32)
         return pack_signs(bits.reshape(-1, self.bits)).reshape(len(codes), self.tables)
 
     def probe_keys(self, queries: npt.NDArray[Any], probes: int) -> UInt64:
         """Return keys of codes, shape (q, tables, min(probes, 2**bits))."""
         probes = min(checked("probes", probes, 1), 2**self.bits)
         flips = cheapest_subsets(np.ones((1, self.bits), dtype=np.float32), probes)[0].astype(np.uint64)
-        return self.keys(queries)[:, :, np.newaxis] ^ flips
+        keys: UInt64 = self.keys(queries)[:, :, np.newaxis] ^ flips
+        return keys
 
     def collision_probability(self, distance: float) -> float | None:
         """Return (1 - distance / d) ** bits for two codes of d bits, of which `distance` differ; None until fitted."""

@@ -38,6 +38,7 @@ class MinHash(Family):
     """
 
     name = "min-hash"
+    metrics = ("jaccard",)
 
     def __init__(self, *, tables: int, hashes: int, seed: int = 0) -> None:
         """Make a family of `tables` tables (bands), `hashes` (1..32) least elements (rows) each. Raises OptionError."""
@@ -104,13 +105,13 @@ def _costs(least: UInt64, second: UInt64, sizes: npt.NDArray[np.int64]) -> Float
     inside = 2 * NEAR / (1 + NEAR)  # the share of Q that is in A
     outside = sizes[:, np.newaxis, np.newaxis] * (1 - inside)  # |A less Q|
     above, next_above = (1 - hashes / 2.0**64 for hashes in (least, second))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # where there is no second element
         costs = outside * np.log(above / next_above) - math.log(1 - inside)
     return np.where(second == NO_HASH, NEVER, costs).astype(np.float32)
 
 
 def _key_of(hashes: UInt64) -> UInt64:
-    """Return one key for the hashes of each table, (..., hashes): as different as they are, but by a chance of 2**-64."""
+    """Return one key for the hashes of each table, (..., hashes); others have the same by a chance of 2**-64."""
     key = np.zeros(hashes.shape[:-1], dtype=np.uint64)
     for row in range(hashes.shape[-1]):
         key = mixed(key + hashes[..., row])

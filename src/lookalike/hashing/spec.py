@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Self
 
 from lookalike.arguments import shown
+from lookalike.arrays import DISCRETE, Metric
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Family, known_families
 from lookalike.hashing.bit_sampling import BitSampling
@@ -78,6 +79,24 @@ class FamilySpec:
             raise OptionError(f"family is {shown(asked)}; give the name of one, a FamilySpec or a Family")
         return None if spec.name == LEARNED else spec
 
+    @classmethod
+    def for_metric(
+        cls, asked: Family | FamilySpec | Mapping[str, Any] | str | None, metric: Metric
+    ) -> Self | None:
+        """Return what `asked` asks for of an index of `metric`; None for learned buckets.
+
+        Codes and sets, which no buckets can be learned for, have the family that hashes them in their place.
+
+        Raises:
+            OptionError: see `of`; or a family that does not hash what is compared by `metric`.
+        """
+        spec = cls.of(asked)
+        if spec is None:
+            native = (kind.name for kind in _FAMILIES if metric in kind.metrics)
+            return cls(next(native)) if metric in DISCRETE else None
+        spec.check_metric(metric)
+        return spec
+
     def family(self, defaults: Mapping[str, Any]) -> Family:
         """Return the family with the parameters asked for, and `defaults` for those that were not; not yet fitted.
 
@@ -90,6 +109,14 @@ class FamilySpec:
             if parameter.default is parameter.empty
         }
         return kind(**{**needed, **defaults, **self.parameters})
+
+    def check_metric(self, metric: Metric) -> None:
+        """Raise OptionError unless the family hashes what is compared by `metric`."""
+        if metric not in known_families()[self.name].metrics:
+            fitting = ", ".join(kind.name for kind in _FAMILIES if metric in kind.metrics)
+            raise OptionError(
+                f"hash family {self.name} does not hash what is compared by {metric}; choose one of {fitting}"
+            )
 
     def is_met_by(self, family: Family) -> bool:
         """Whether `family` is of the kind and has the parameters that are asked for."""

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Float32, Int64, Rows
 from lookalike.buckets import BucketStats
+from lookalike.index.exact_rows import ExactRows
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.sketches.error_bound import estimate
 from lookalike.index.sketches.sketched_rows import SketchedRows
@@ -40,8 +41,8 @@ class ApproximateSearch(ABC):
     kind: ClassVar[str]
     """What the manifest calls it."""
 
-    sketched: SketchedRows
-    """The rows and their sketches."""
+    sketched: SketchedRows | ExactRows
+    """The rows and their sketches, or rows that have none."""
 
     @abstractmethod
     def search(
@@ -88,9 +89,9 @@ class ApproximateSearch(ABC):
             vector: the row, (1, d).
         """
 
-    def estimate(self, query: Float32, row: int) -> tuple[float, float]:
-        """Return the sketch's estimate of the distance of one query (1, d), and its error bound."""
-        return estimate(self.sketched, query, row)
+    def estimate(self, query: Rows, row: int) -> tuple[float, float] | None:
+        """Return the sketch's estimate of the distance of one query (1, d), and its error bound; None without one."""
+        return estimate(self.sketched, query, row) if isinstance(self.sketched, SketchedRows) else None
 
     @abstractmethod
     def buckets(self) -> tuple[str, Mapping[str, Any], BucketStats]:

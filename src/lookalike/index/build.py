@@ -24,7 +24,7 @@ def build_base(
     rows = source.count
     vectors = place.array("vectors", source.dtype, (rows, source.dimension))
     if not wants_buckets(rows, settings):
-        copy_rows(source, vectors)
+        copy_rows(source, vectors, settings.metric)
         return Base.of(vectors.finish(), ids)
-    build = build_inverted_file if settings.family is None else build_lsh
+    build = build_inverted_file if settings.buckets is None else build_lsh
     return build(source, ids, settings, vectors, place, threads)

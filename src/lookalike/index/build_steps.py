@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import DISCRETE, Float32, Int64, Metric, Rows
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
 from lookalike.index.options import Options
@@ -18,17 +18,19 @@ SAMPLE_BYTES = 192 << 20
 """A sample is no larger than this; of long vectors there are fewer a bucket."""
 
 
-def sample_of(source: RowSource, settings: Options, rows: int, random: np.random.Generator) -> Float32:
+def sample_of(source: RowSource, settings: Options, rows: int, random: np.random.Generator) -> Rows:
     """Return `rows` rows drawn from `source`, or fewer where they are long, as they are compared."""
     most = max(256, SAMPLE_BYTES // (4 * settings.dimension))
     return comparable(source.sample(min(rows, most), random), settings.metric)
 
 
-def copy_rows(source: RowSource, vectors: Sink) -> float:
-    """Put all rows in the order given; return the length of the longest."""
+def copy_rows(source: RowSource, vectors: Sink, metric: Metric) -> float:
+    """Put all rows in the order given; return the length of the longest, and 0 of codes and sets."""
     square = 0.0
     for start, block in blocks(source):
         vectors.put_run(start, block)
+        if metric in DISCRETE:
+            continue
         wide = block.astype(np.float32, copy=False)
         square = max(square, float(np.einsum("ij,ij->i", wide, wide, dtype=np.float64).max(initial=0)))
     return float(square**0.5)

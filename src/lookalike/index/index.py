@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count, as_path, as_share, usable_cores
-from lookalike.arrays import Int64, Rows, as_ids, as_metric, as_rows
+from lookalike.arrays import Int64, Rows, as_ids, as_metric, as_rows, kept_dtype
 from lookalike.errors import DuplicateIdError, InputError
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
@@ -142,7 +142,7 @@ class Index(IndexReader):
             seed=seed,
             scan_below=scan_below,
             family=family,
-            dtype="float32",
+            dtype=kept_dtype(np.float32, as_metric(metric)).name,
         )
         stamp, folder = as_count(stamp, "stamp", least=0), as_path(path, "path")
         with limited(n_jobs) as threads:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from lookalike.arguments import as_count, as_share
-from lookalike.arrays import KEPT_DTYPES, Metric, as_metric
+from lookalike.arrays import DISCRETE, KEPT_DTYPES, Metric, as_metric
 from lookalike.errors import OptionError
 from lookalike.hashing import Family, FamilySpec
 
@@ -33,7 +33,7 @@ class Options:
     seed: int
     scan_below: int
     family: Mapping[str, Any] | None
-    """What `FamilySpec.to_json` gives of the family that is asked for; None for learned buckets."""
+    """What `FamilySpec.to_json` gives of the family that is asked for; None for the buckets that are usual then."""
     dtype: str
     """The type that rows are kept in, such as "float32"."""
 
@@ -53,13 +53,13 @@ class Options:
         dimension = as_count(dimension, "dimension", least=1, most=MOST_DIMENSIONS)
         if scan_below is None:
             scan_below = scan_size(dimension)
-        spec = FamilySpec.of(family)
-        if dtype not in {kept.name for kept in KEPT_DTYPES}:
-            raise OptionError(
-                f"dtype is {dtype!r}; give one of {', '.join(kept.name for kept in KEPT_DTYPES)}"
-            )
+        spec, kind = FamilySpec.of(family), as_metric(metric)
+        FamilySpec.for_metric(spec, kind)
+        kept = [DISCRETE[kind].name] if kind in DISCRETE else [one.name for one in KEPT_DTYPES]
+        if dtype not in kept:
+            raise OptionError(f"dtype is {dtype!r}; give one of {', '.join(kept)}")
         return cls(
-            metric=as_metric(metric),
+            metric=kind,
             dimension=dimension,
             recall=as_share(recall, "recall"),
             seed=as_count(seed, "seed", least=0),
@@ -67,6 +67,11 @@ class Options:
             family=None if spec is None else spec.to_json(),
             dtype=dtype,
         )
+
+    @property
+    def buckets(self) -> FamilySpec | None:
+        """The hash family of the index's buckets; None where they are learned."""
+        return FamilySpec.for_metric(self.family, self.metric)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options as JSON types."""

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE, Float32, Metric, as_vectors
+from lookalike.arrays import DISCRETE, LARGEST_SQUARE, SMALLEST_SQUARE, Metric, Rows, as_vectors
 from lookalike.index.row_forms import unit_rows
 
 QUICK_TYPES = "feBb"
 """float32, float16, uint8 and int8, none of which float32 changes."""
 
 
-def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compiled: bool) -> Float32:
+def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compiled: bool) -> Rows:
     """Return `queries` (q, d), or one (d,), as `as_vectors` does, writable and under "cosine" at length one.
+
+    Sets may have more elements than the rows that they are compared with.
 
     Args:
         compiled: whether kernels answer the queries; then they ready ordinary ones too, which takes less time.
@@ -23,6 +25,11 @@ def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compil
     Raises:
         VectorError: see `as_vectors`.
     """
+    if metric in DISCRETE:
+        size = None if metric == "jaccard" else dimension
+        return np.require(
+            as_vectors(queries, dimension=size, metric=metric, name="queries"), requirements="W"
+        )
     if (
         compiled
         and type(queries) is np.ndarray

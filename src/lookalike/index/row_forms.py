@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Metric, Rows
+from lookalike.arrays import DISCRETE, Float32, Metric, Rows
 
 UNIT_BLOCK = 1 << 16
 """Rows are brought to length one so many numbers at a time, which stay in the processor's cache."""
@@ -34,8 +34,8 @@ def prepared(vectors: Rows, metric: Metric) -> Rows:
 
 
 def comparable(rows: Rows, metric: Metric) -> Float32:
-    """Return kept rows as float32, at length one under cosine."""
-    if rows.dtype == np.float32:
+    """Return kept rows as float32, at length one under cosine; codes and sets as they are."""
+    if rows.dtype == np.float32 or metric in DISCRETE:
         return rows
     wide: Float32 = rows.astype(np.float32)
     return unit_rows(wide) if metric == "cosine" else wide

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, Metric, Rows
+from lookalike.arrays import DISCRETE, Float32, Int64, Metric, Rows
 from lookalike.index.bounds import Bounding, Lengths, Reach
+from lookalike.index.exact_rows import REFERENCE, scan_exactly
 from lookalike.index.row_forms import comparable
 from lookalike.index.squares import Squares
 from lookalike.kernels import reference
@@ -20,10 +21,11 @@ PENDING = 4
 """Where survivors are this many times k a query, it pays to find out what k of them are nearest, and to keep these."""
 PAIR_BYTES = 1 << 20
 
-DISTANCES: dict[Metric, Callable[[Float32, Float32], npt.NDArray[np.float64]]] = {
+DISTANCES: dict[Metric, Callable[[Rows, Rows], npt.NDArray[np.float64]]] = {
     "euclidean": reference.euclidean,
     "cosine": reference.cosine,
     "dot": reference.dot,
+    **REFERENCE,
 }
 
 
@@ -40,7 +42,7 @@ def scan(
 
     A matrix product in float32 bounds each distance (`lookalike.index.bounds`); all rows that could, within the
     rounding error of that product, be among the k nearest are then compared by difference in float64. So the answer is
-    exact however the vectors are offset or scaled.
+    exact however the vectors are offset or scaled. Codes and sets are compared as they are.
 
     Args:
         queries: (q, d); of length one under cosine, like the rows.
@@ -49,6 +51,8 @@ def scan(
         rows: which of the n rows to compare, ascending; all by default.
         squares: what is known of `vectors`, where more than one scan is to come.
     """
+    if metric in DISCRETE:
+        return scan_exactly(queries, vectors, ids, k, metric, rows)
     found_ids = np.full((len(queries), k), -1, dtype=np.int64)
     found_distances = np.full((len(queries), k), np.inf, dtype=np.float32)
     known = (squares or Squares()).of(vectors, metric)

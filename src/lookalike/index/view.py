@@ -117,9 +117,10 @@ class SnapshotView:
         """See `IndexView`."""
         return stats(self.snapshot, self.options, self.stamp)
 
-    def _query(self, query: npt.ArrayLike) -> Float32:
+    def _query(self, query: npt.ArrayLike) -> Rows:
         """Return one query as (1, d), under cosine at length one."""
-        vector = as_vectors(query, dimension=self.dimension, metric=self.metric, name="query")
+        size = None if self.metric == "jaccard" else self.dimension
+        vector = as_vectors(query, dimension=size, metric=self.metric, name="query")
         if len(vector) != 1:
             raise VectorError(f"query has {len(vector)} rows; give one vector")
         return unit_rows(vector) if self.metric == "cosine" else vector

@@ -20,7 +20,8 @@ FIRST_FACTOR, SECOND_FACTOR = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
 
 def hamming(first: UInt8, second: UInt8) -> Float64:
     """Return the number of bits in which rows of `first` (n, bytes) and `second` (n or 1, bytes) differ, (n,)."""
-    return np.bitwise_count(first ^ second).sum(axis=1, dtype=np.float64)
+    distances: Float64 = np.bitwise_count(first ^ second).sum(axis=1, dtype=np.float64)
+    return distances
 
 
 def jaccard(first: UInt32, second: UInt32) -> Float64:
@@ -33,10 +34,10 @@ def jaccard(first: UInt32, second: UInt32) -> Float64:
     others = np.count_nonzero(second != NO_ELEMENT, axis=1)
     if len(second) == 1:
         elements = second[0, : others[0]]
-        if not len(elements):
-            return (sizes > 0).astype(np.float64)
-        place = np.minimum(np.searchsorted(elements, first), len(elements) - 1)
-        shared = np.count_nonzero(elements[place] == first, axis=1)
+        place = np.minimum(np.searchsorted(elements, first), max(0, len(elements) - 1))
+        shared = (
+            np.count_nonzero(second[0, place] == first, axis=1) if len(elements) else np.zeros_like(sizes)
+        )
     else:
         both = np.sort(np.concatenate((first, second), axis=1), axis=1)
         again = (both[:, 1:] == both[:, :-1]) & (both[:, 1:] != NO_ELEMENT)

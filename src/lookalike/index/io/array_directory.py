@@ -47,7 +47,7 @@ TRIES = 20
 """So many versions may give way to newer ones while one reader tries to open them."""
 
 FILE = re.compile(r"[a-z0-9_.]+\.(\d+)\.bin")
-_DTYPES = {"<f2", "<f4", "<f8", "<i4", "<i8", "<u8", "|i1", "|u1"}
+_DTYPES = {"<f2", "<f4", "<f8", "<i4", "<i8", "<u4", "<u8", "|i1", "|u1"}
 
 Entry = dict[str, Any]
 """What the manifest says of one array: "file", "dtype", "shape", "checksum"."""

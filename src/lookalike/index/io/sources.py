@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lookalike.arrays import Int64, Metric, Rows, as_rows, as_table, kept_dtype
+from lookalike.arrays import DISCRETE, Int64, Metric, Rows, as_rows, as_table, as_vectors, kept_dtype
 from lookalike.errors import VectorError
 from lookalike.index.io.mapping import map_under, release
 from lookalike.index.row_forms import prepared
 from lookalike.index.snapshot import Snapshot
+from lookalike.sets import room_for, widened
 
 BLOCK_BYTES = 32 << 20
 RUN_ROWS = 64
@@ -64,10 +65,14 @@ class ArrayRows:
     @classmethod
     def of(cls, vectors: Any, metric: Metric, *, checked: bool = False) -> ArrayRows:
         """Return the rows of `vectors` (n, d). Raises VectorError where it has another shape or type."""
+        if metric in DISCRETE and not (_is_sliceable(vectors) and vectors.dtype == DISCRETE[metric]):
+            vectors = as_vectors(vectors, metric=metric)  # all at once, as none of the other forms is large
+            if metric == "jaccard":
+                vectors = widened(vectors, room_for(vectors.shape[1]))
         array = vectors if _is_sliceable(vectors) else as_table(vectors)
         rows, dimension = array.shape
         as_table(np.empty((0, dimension), dtype=array.dtype))  # whether they are numbers
-        return cls(array, metric, int(rows), int(dimension), kept_dtype(array.dtype), checked)
+        return cls(array, metric, int(rows), int(dimension), kept_dtype(array.dtype, metric), checked)
 
     @property
     def in_memory(self) -> bool:

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count
-from lookalike.arrays import Int64, Rows, as_ids, as_rows
+from lookalike.arrays import DISCRETE, Int64, Rows, as_ids, as_rows
 from lookalike.errors import IndexFormatError, InputError, LookalikeError, OptionError
-from lookalike.hashing import FamilySpec
 from lookalike.index.approximate import Array
 from lookalike.index.build import build_base
+from lookalike.index.exact_rows import ExactRows
 from lookalike.index.io import array_directory as disk
 from lookalike.index.io.array_writer import Writer, writing
 from lookalike.index.io.sinks import FileSinks
@@ -208,13 +208,17 @@ def _base(path: Path, settings: Options, properties: Any, arrays: Mapping[str, A
     base = Base(vectors, ids, order)
     if properties is None:
         return base
-    sketched = SketchedRows.restored(settings.metric, vectors, ids, arrays)
-    asked = FamilySpec.of(settings.family)
+    asked, metric = settings.buckets, settings.metric
     if properties["kind"] != (InvertedFileSearch if asked is None else LshSearch).kind:
         raise OptionError(f"kind {properties['kind']!r}")
     if asked is None:
+        sketched = SketchedRows.restored(metric, vectors, ids, arrays)
         return replace(base, buckets=InvertedFileSearch.restored(sketched, properties))
-    buckets = LshSearch.restored(sketched, properties, arrays, verify=verify)
+    if metric in DISCRETE:
+        buckets = LshSearch.restored(ExactRows(metric, vectors, ids), properties, arrays, verify=verify)
+    else:
+        sketched = SketchedRows.restored(metric, vectors, ids, arrays)
+        buckets = LshSearch.restored(sketched, properties, arrays, verify=verify)
     if not asked.is_met_by(buckets.family):
         raise OptionError("a family of buckets that is not the one that was asked for")
     return replace(base, buckets=buckets)

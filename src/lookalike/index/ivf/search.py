@@ -37,6 +37,8 @@ class InvertedFileSearch(ApproximateSearch):
 
     kind = "partitioned"
 
+    sketched: SketchedRows
+
     def __init__(self, inverted_file: InvertedFile, tuning: Tuning) -> None:
         """Keep an inverted file and the measurements of its recall."""
         self.sketched = inverted_file.sketched

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Int64
+from lookalike.arrays import DISCRETE, Int64
 from lookalike.buckets import MemoryBuckets
 from lookalike.errors import OptionError
-from lookalike.hashing import Family, FamilySpec
+from lookalike.hashing import Family
 from lookalike.index.build_steps import copy_rows, sample_of, sketched
+from lookalike.index.exact_rows import ExactRows
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
@@ -21,6 +22,7 @@ from lookalike.index.lsh.probing import Probing
 from lookalike.index.lsh.search import LshSearch, header_of
 from lookalike.index.options import Options
 from lookalike.index.sketches.rotation import Rotation
+from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.index.snapshot import Base
 
 
@@ -33,22 +35,27 @@ def build_lsh(
     threads: int,
 ) -> Base:
     """Return the base of all rows of `source`, whose ids are `ids` (n,), in the buckets of the family asked for."""
-    asked = FamilySpec.of(settings.family)
+    asked = settings.buckets
     if asked is None:
         raise OptionError("no hash family is asked for; give one")
     random = np.random.default_rng([settings.seed, source.count])
-    longest = copy_rows(source, vectors)
+    longest = copy_rows(source, vectors, settings.metric)
     lift = Lift(settings.metric, longest if settings.metric == "dot" else 0.0)
     sample = sample_of(source, settings, sample_rows(asked, source.count), random)
     family = fitted_family(
         asked, lift.rows(sample), lift.queries(sample), source.count, settings.recall, settings.seed
     )
-    rotation = Rotation.fitted(sample, settings.seed)
+    discrete = settings.metric in DISCRETE
+    rotation = None if discrete else Rotation.fitted(sample, settings.seed)
     del sample
     store = MemoryBuckets()
     store.fill(header_of(family), _hashed(source, family, lift))
-    mean, whole = rotation.mean[np.newaxis], np.array([0, source.count])
-    rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
+    rows: ExactRows | SketchedRows
+    if rotation is None:
+        rows = ExactRows(settings.metric, vectors.finish(), ids)
+    else:
+        mean, whole = rotation.mean[np.newaxis], np.array([0, source.count])
+        rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
     probing = Probing(family, store, lift, source.count)
     buckets = LshSearch(probing, rows).tuned(settings.seed, threads)
     release(rows.vectors)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lookalike.arrays import Float32
 from lookalike.hashing import Family, FamilySpec
+from lookalike.index.lsh.set_defaults import LENGTHS, fitted_discrete
 
 SAMPLE_ROWS = 10_000
 ROWS_A_CLUSTER = 40
@@ -48,11 +49,14 @@ def fitted_family(
     - clusters: twice the square root of the rows; sections, where there are several, of principal components.
     - hyperplane and cross-polytope: about the mean; bits until rows of the sample seldom share a bucket.
     - p-stable: slots four times as wide as near rows are apart; floors as bits, as long as near rows share buckets.
+    - min-hash and bit-sampling: see `set_defaults`.
     - tables: more for a higher recall, and no more than the rows themselves take memory.
 
     Args:
         queries: (s, d), the sample as queries are given to the family.
     """
+    if asked.name in LENGTHS:
+        return fitted_discrete(asked, sample, rows, recall, seed)
     given = asked.parameters
     chosen: dict[str, Any] = {"seed": seed}
     if asked.name == "clusters":

@@ -13,6 +13,7 @@ from lookalike.arrays import Bool, Float32, Int64
 from lookalike.buckets import BucketStore, Candidates
 from lookalike.errors import OptionError
 from lookalike.hashing import Family, token
+from lookalike.hashing.min_hash import ANY_SIZE
 from lookalike.index.approximate import Answer
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.tuning import MOST_PROBES, NEIGHBOURS
@@ -157,7 +158,8 @@ class Probing:
         if type(radius) is not float or not 0 <= radius < math.inf:
             raise OptionError(f"a radius is {radius!r}; build the index again")
         lift = replace(self.lift, radius=radius)
-        if self.family.dimension != lift.dimension(dimension):
+        sizes = (lift.dimension(dimension), ANY_SIZE)
+        if lift.metric not in self.family.metrics or self.family.dimension not in sizes:
             raise OptionError("a family and the rows do not fit together")
         if any(measurement.probes > MOST_PROBES for measurement in found):
             raise OptionError("measurements are damaged; build the index again")

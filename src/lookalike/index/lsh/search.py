@@ -13,6 +13,7 @@ from lookalike.buckets import BucketStats, Candidates, Header, MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
+from lookalike.index.exact_rows import ExactRows
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.probing import Probing
 from lookalike.index.lsh.tuning import RERANKED, RERANKED_SHARE, SAMPLED_QUERIES, measured
@@ -29,7 +30,7 @@ class LshSearch(ApproximateSearch):
 
     probing: Probing
     """Over buckets in memory."""
-    sketched: SketchedRows
+    sketched: SketchedRows | ExactRows
     """In one group about the mean."""
 
     @property
@@ -104,7 +105,7 @@ class LshSearch(ApproximateSearch):
     @classmethod
     def restored(
         cls,
-        sketched: SketchedRows,
+        sketched: SketchedRows | ExactRows,
         properties: Mapping[str, Any],
         arrays: Mapping[str, Array],
         *,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32, Int64
 from lookalike.buckets import Candidates
 from lookalike.hashing import Family
+from lookalike.index.exact_rows import ExactRows
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import scan
@@ -36,7 +37,7 @@ class Trial(Protocol):
     """Buckets whose number of probes can be tried."""
 
     @property
-    def sketched(self) -> SketchedRows:
+    def sketched(self) -> SketchedRows | ExactRows:
         """The rows."""
         ...
 

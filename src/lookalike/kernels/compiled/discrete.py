@@ -35,12 +35,12 @@ def _bit_count(word: Any) -> Any:
 def hamming_distances(queries: Any, rows: Any, query: Any, row: Any, distances: Any) -> None:
     """Fill in the distance of code `queries[query[i]]` to `rows[row[i]]`, for each i, (n,) float32.
 
-    Codes are uint64 (q, words) and (n, words).
+    Codes are (q, w) and (n, w), both of uint64 or of uint8.
     """
     for i in range(len(query)):
         first, second, total = queries[query[i]], rows[row[i]], np.uint64(0)
         for j in range(first.shape[0]):
-            total += _bit_count(first[j] ^ second[j])
+            total += _bit_count(np.uint64(first[j]) ^ np.uint64(second[j]))
         distances[i] = np.float32(total)
 
 
