@@ -89,7 +89,7 @@ def test_a_width_is_filled_up() -> None:
         (7, "of type int"),
         (np.array([[0.5]]), "type float64"),
         (np.ma.masked_array([[1]], [[True]]), "masked"),
-        ([range(MOST_ELEMENTS + 1)], "set 0 has 65,537 elements"),
+        ([range(MOST_ELEMENTS + 1)], "set 0 has 16,385 elements"),
     ],
 )
 def test_what_is_no_set_is_refused(values: Any, message: str) -> None:

@@ -8,7 +8,7 @@ the same word has the same number in every collection and process; two words sha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -24,7 +24,7 @@ Int64 = npt.NDArray[np.int64]
 
 NO_ELEMENT = 2**32 - 1
 """Fills a row of a set up to its width; no element has this number."""
-MOST_ELEMENTS = 65_536
+MOST_ELEMENTS = 16_384
 """A set has no more elements than this."""
 FEWEST_PLACES = 8
 """The least width that sets are given room for."""
@@ -47,17 +47,15 @@ def as_sets(values: Any, *, width: int | None = None, name: str = "sets", first_
             more elements than `width` or `MOST_ELEMENTS`. The message names the first such row.
     """
     if hasattr(values, "tocsr"):
-        rows = _of_sparse(values)
+        matrix = values.tocsr()
+        rows = sets_of_indices(matrix.indptr, matrix.indices, matrix.data != 0, name=name)
     elif isinstance(values, np.ndarray) and values.dtype.kind != "O":
         rows = _of_array(values, name, first_row)
     else:
         rows = _of_collections(values, name, first_row)
     sizes = np.count_nonzero(rows != NO_ELEMENT, axis=1)
     largest = int(sizes.max(initial=0))
-    most = MOST_ELEMENTS if width is None else width
-    if largest > most:
-        row = int(np.argmax(sizes > most)) + first_row
-        raise VectorError(f"{name}: set {row} has {sizes[row - first_row]:,} elements; this takes {most:,}")
+    _check_sizes(sizes, MOST_ELEMENTS if width is None else width, name, first_row)
     return widened(rows[:, :largest], max(1, largest) if width is None else width)
 
 
@@ -68,6 +66,17 @@ def widened(rows: UInt32, width: int) -> UInt32:
     wide = np.full((len(rows), width), NO_ELEMENT, dtype=np.uint32)
     wide[:, : rows.shape[1]] = rows
     return wide
+
+
+def stacked_rows(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return rows (w,) as (n, w); sets, of uint32, may be of unlike widths.
+
+    Raises ValueError where others are not of one length.
+    """
+    if rows and all(row.dtype == np.uint32 for row in rows):
+        width = max(len(row) for row in rows)
+        return np.concatenate([widened(row[np.newaxis], width) for row in rows])
+    return np.stack(rows)
 
 
 def room_for(size: int) -> int:
@@ -102,32 +111,42 @@ def _of_array(array: npt.NDArray[Any], name: str, first_row: int) -> UInt32:
         )
     if array.dtype.kind == "b":
         row, column = np.nonzero(array)
-        return _filled(np.bincount(row, minlength=len(array)), column)
+        sizes = np.bincount(row, minlength=len(array))
+        _check_sizes(sizes, MOST_ELEMENTS, name, first_row)
+        return _filled(sizes, column)
     if array.dtype == np.uint32:
         return array if is_sorted(array) else _sorted(array)
     _check_numbers(array, np.repeat(np.arange(len(array)), array.shape[1]), name, first_row)
     return _sorted(array.astype(np.uint32))
 
 
-def _of_sparse(matrix: Any) -> UInt32:
-    rows = matrix.tocsr()
-    kept = rows.data != 0
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))[kept]
-    return _sorted(_filled(np.bincount(row, minlength=rows.shape[0]), rows.indices[kept]))
+def sets_of_indices(
+    starts: npt.NDArray[Any], columns: npt.NDArray[Any], kept: npt.NDArray[np.bool_], *, name: str = "sets"
+) -> UInt32:
+    """Return the rows of a CSR matrix as sets: row i has those of columns[starts[i] : starts[i + 1]] that are `kept`.
+
+    Raises:
+        VectorError: as `as_sets` does.
+    """
+    count = len(starts) - 1
+    row = np.repeat(np.arange(count), np.diff(starts))[kept]
+    _check_numbers(columns[kept], row, name, 0)
+    sizes = np.bincount(row, minlength=count)
+    _check_sizes(sizes, MOST_ELEMENTS, name, 0)
+    return _sorted(_filled(sizes, columns[kept]))
 
 
 def _of_collections(values: Any, name: str, first_row: int) -> UInt32:
     rows = _listed(values, name)
     words = [bool(row) and isinstance(row[0], str) for row in rows]
     for number, (row, of_words) in enumerate(zip(rows, words, strict=True), first_row):
-        if len(row) > MOST_ELEMENTS:
-            raise VectorError(f"{name}: set {number} has {len(row):,} elements; a set has {MOST_ELEMENTS:,}")
         for element in row:
             if isinstance(element, bool) or not isinstance(element, str if of_words else int | np.integer):
                 raise VectorError(
                     f"{name}: set {number} has {shown(element)}; give whole numbers from 0, or words, not both"
                 )
     sizes = np.array([len(row) for row in rows], dtype=np.int64)
+    _check_sizes(sizes, MOST_ELEMENTS, name, first_row)
     numbers = (map(element_of, row) if of_words else row for row, of_words in zip(rows, words, strict=True))
     try:
         flat = np.fromiter(chain.from_iterable(numbers), dtype=np.int64, count=int(sizes.sum()))
@@ -150,6 +169,13 @@ def _listed(values: Any, name: str) -> list[list[Any]]:
             raise VectorError(f"{name}: set {number} is {shown(row)}; give a list of whole numbers or words")
         rows.append(row.tolist() if isinstance(row, np.ndarray) else list(row))
     return rows
+
+
+def _check_sizes(sizes: Int64, most: int, name: str, first_row: int) -> None:
+    large = np.flatnonzero(sizes > most)
+    if large.size:
+        row = int(large[0])
+        raise VectorError(f"{name}: set {row + first_row} has {sizes[row]:,} elements; this takes {most:,}")
 
 
 def _check_numbers(numbers: npt.NDArray[Any], rows: Int64, name: str, first_row: int) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Float32, Int64, Rows
 from lookalike.catalogue.handle import Handle
 from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.records import (
@@ -149,7 +149,7 @@ class Catalogue(Handle):
                     raise UnknownIdError(f"there is no source with the number {number}")
         return found
 
-    def stored_query(self, id_: str, features: Sequence[str]) -> tuple[int, dict[str, Float32]] | None:
+    def stored_query(self, id_: str, features: Sequence[str]) -> tuple[int, dict[str, Rows]] | None:
         """The number of the source `id_`, and its vectors, float32 (d,), of those of `features` that it has.
 
         None if it is not there.
@@ -193,7 +193,7 @@ class Catalogue(Handle):
         with self._session() as session:
             return self._reads.numbers_with(session, features)
 
-    def vectors(self, feature: str, numbers: Iterable[int] | Int64) -> tuple[Int64, Float32]:
+    def vectors(self, feature: str, numbers: Iterable[int] | Int64) -> tuple[Int64, Rows]:
         """Those of `numbers`, in the given order, that have a vector of `feature`, (n,); the vectors (n, d).
 
         Raises: UnknownFeatureError; CollectionDamagedError when a vector does not match its checksum.
@@ -201,9 +201,7 @@ class Catalogue(Handle):
         with self._session() as session:
             return self._reads.vectors(session, feature, [int(number) for number in numbers])
 
-    def changes(
-        self, feature: str, after: int = 0, block_rows: int = 4096
-    ) -> Iterator[tuple[Int64, Float32]]:
+    def changes(self, feature: str, after: int = 0, block_rows: int = 4096) -> Iterator[tuple[Int64, Rows]]:
         """Vectors of `feature` added or replaced after the generation `after`, in ascending order of number.
 
         Streamed in blocks of numbers (b,) and vectors (b, d), b <= block_rows, all of one state.

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import METRICS, Float32, Int64
+from lookalike.arrays import METRICS, Int64, Metric, Rows
+from lookalike.catalogue.blobs import fits, from_blobs
 from lookalike.catalogue.checksums import is_sound_vector
 from lookalike.catalogue.hit_rows import HitRows
 from lookalike.catalogue.metadata import decoded_all, json_object
@@ -140,7 +141,9 @@ def _feature(row: Row) -> FeatureRecord:
     )
 
 
-def vectors(rows: Sequence[Row], feature: str, key: int, dimension: int) -> tuple[Int64, Float32]:
+def vectors(
+    rows: Sequence[Row], feature: str, key: int, dimension: int, metric: Metric
+) -> tuple[Int64, Rows]:
     """Numbers (n,) and vectors (n, dimension) of rows of number, generation, checksum and bytes.
 
     `key` is that of the feature.
@@ -148,11 +151,11 @@ def vectors(rows: Sequence[Row], feature: str, key: int, dimension: int) -> tupl
     Raises: CollectionDamagedError when a row does not match its checksum, or a vector is not of that dimension.
     """
     for number, generation, checksum, vector in rows:
-        if not is_sound_vector(number, key, generation, checksum, vector) or len(vector) != 4 * dimension:
+        sound = is_sound_vector(number, key, generation, checksum, vector)
+        if not sound or not fits(vector, dimension, metric):
             raise CollectionDamagedError(
                 f"the vector of feature {feature!r} of source {number} does not match its checksum; "
                 "run lookalike verify"
             )
-    joined = bytearray().join([row[3] for row in rows])
-    decoded = np.frombuffer(joined, dtype="<f4").reshape(len(rows), dimension)
-    return np.array([row[0] for row in rows], np.int64), decoded.astype(np.float32, copy=False)
+    decoded = from_blobs([row[3] for row in rows], dimension, metric)
+    return np.array([row[0] for row in rows], np.int64), decoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Int64, Rows
 from lookalike.catalogue import decode
 from lookalike.catalogue.database import Database
 from lookalike.catalogue.hit_rows import HitRows
@@ -134,24 +134,25 @@ class Reads:
 
     def stored_query(
         self, session: Session, id_: str, names: Sequence[str]
-    ) -> tuple[int, dict[str, Float32]] | None:
+    ) -> tuple[int, dict[str, Rows]] | None:
         """The number of the source `id_`, and its vectors of those of the features `names` that it has."""
         if not is_unicode(id_):
             return None  # as no source has it
         found = session.rows(self._stored_query, id=id_, features=self.database.packed(names))
         if not found:
             return None
-        having: dict[str, Float32] = {}
-        for number, name, key, dimension, *vector in found:
+        having: dict[str, Rows] = {}
+        for number, name, key, dimension, metric, *vector in found:
             if name is not None:
-                _, decoded = decode.vectors([(number, *vector)], name, key, dimension)
+                _, decoded = decode.vectors([(number, *vector)], name, key, dimension, metric)
                 having[name] = decoded[0]
         return decode.number(found[0][0]), having
 
     @cached_property
     def _stored_query(self) -> str:
         return (
-            "SELECT sources.number, features.name, features.feature, features.dimension, vectors.generation, "
+            "SELECT sources.number, features.name, features.feature, features.dimension, features.metric, "
+            "vectors.generation, "
             "vectors.checksum, "
             # The bytes of other features' vectors are not read.
             f"CASE WHEN features.name IS NOT NULL THEN {self.database.stored_bytes('vectors.vector')} END "
@@ -160,18 +161,18 @@ class Reads:
             "WHERE sources.id = :id"
         )
 
-    def vectors(self, session: Session, feature: str, numbers: Sequence[int]) -> tuple[Int64, Float32]:
+    def vectors(self, session: Session, feature: str, numbers: Sequence[int]) -> tuple[Int64, Rows]:
         """Those of `numbers`, in the given order, that have a vector of `feature`, (n,); the vectors (n, d)."""
         key, record = self.feature(session, feature)
         query = f"{self._vectors} AND number IN ({self.database.members('numbers', int)})"
         found = session.rows(query, feature=key, numbers=self.database.packed(numbers))
         by_number = {row[0]: row for row in found}
         ordered = [by_number[number] for number in numbers if number in by_number]
-        return decode.vectors(ordered, feature, key, record.dimension)
+        return decode.vectors(ordered, feature, key, record.dimension, record.metric)
 
     def changes(
         self, session: Session, feature: str, after: int, block_rows: int
-    ) -> Iterator[tuple[Int64, Float32]]:
+    ) -> Iterator[tuple[Int64, Rows]]:
         """Vectors of `feature` written after the generation `after`, in blocks, by number."""
         key, record = self.feature(session, feature)
         newer = "FROM vectors WHERE feature = :feature AND generation > :after"
@@ -183,7 +184,7 @@ class Reads:
             block = numbers[start : start + block_rows]
             first, last = int(block[0]), int(block[-1])
             rows = session.rows(within, feature=key, after=after, first=first, last=last)
-            yield decode.vectors(rows, feature, key, record.dimension)
+            yield decode.vectors(rows, feature, key, record.dimension, record.metric)
 
     @cached_property
     def _vectors(self) -> str:

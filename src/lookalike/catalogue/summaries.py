@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Table, func, select, true
 
+from lookalike.arrays import DISCRETE
 from lookalike.catalogue import schema
 from lookalike.catalogue.metadata import decoded
 from lookalike.catalogue.queries import Queries
@@ -82,7 +84,12 @@ def statistics(queries: Queries) -> Statistics:
     vector_bytes: dict[str, int] = {}
     for name, (key, record) in queries.features().items():
         vectors[name] = count(schema.vectors, schema.vectors.c.feature == key)
-        vector_bytes[name] = 4 * record.dimension * vectors[name]
+        stored = select(func.sum(func.length(schema.vectors.c.vector))).where(schema.vectors.c.feature == key)
+        vector_bytes[name] = (
+            int(queries.connection.execute(stored).scalar() or 0)
+            if record.metric == "jaccard"
+            else DISCRETE.get(record.metric, np.dtype(np.float32)).itemsize * record.dimension * vectors[name]
+        )
     return Statistics(
         sources=count(schema.sources),
         pictures=count(schema.sources, schema.sources.c.kind == "picture"),

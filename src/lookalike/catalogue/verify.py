@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from itertools import zip_longest
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, RowMapping, Table, func, select
 
+from lookalike.arrays import METRICS
 from lookalike.catalogue import schema
 from lookalike.catalogue.advice import REBUILD, RESTORE, make_anew, place_of_source
+from lookalike.catalogue.blobs import fits, is_meant
 from lookalike.catalogue.checksums import is_sound, is_sound_vector
 from lookalike.catalogue.metadata import json_object
 from lookalike.catalogue.queries import Queries
@@ -115,8 +116,8 @@ def _features(connection: Connection, queries: Queries) -> Iterator[Problem]:
 
 def _vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
     table = schema.vectors
-    dimensions = select(schema.features.c.feature, schema.features.c.name, schema.features.c.dimension)
-    for key, name, dimension in connection.execute(dimensions).all():
+    kinds = select(*(schema.features.c[column] for column in ("feature", "name", "dimension", "metric")))
+    for key, name, dimension, metric in connection.execute(kinds).all():
         query = (
             select(table.c.number, table.c.generation, table.c.checksum)
             .add_columns(queries.dialect.stored_bytes(table.c.vector), *_named)
@@ -127,23 +128,23 @@ def _vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
         for number, generation, checksum, vector, *named in connection.execute(
             query, execution_options=_BLOCKS
         ):
-            what = _of_vector((number, key, generation, checksum, vector), dimension)
+            what = _of_vector((number, key, generation, checksum, vector), dimension, metric)
             if what is not None:
                 where = f"feature {name} of {place_of_source(*named)}"
                 yield Problem(what, where, make_anew(*named, feature=str(name)))
 
 
-def _of_vector(row: Sequence[Any], dimension: object) -> str | None:
+def _of_vector(row: Sequence[Any], dimension: object, metric: object) -> str | None:
     """What is wrong with a row of `vectors`."""
     vector = row[-1]
     if vector is None:
         return "vector is not stored as bytes"
-    if not isinstance(dimension, int) or len(vector) != 4 * dimension:
+    if metric not in METRICS or not isinstance(dimension, int) or not fits(vector, dimension, metric):
         return f"vector has {len(vector)} bytes, and not those of {dimension} numbers"
     if not is_sound_vector(*row):
         return "vector does not match its checksum"
-    if not np.isfinite(np.frombuffer(vector, "<f4")).all():
-        return "vector has NaN or infinity"
+    if not is_meant(vector, dimension, metric):
+        return "set is not in order" if metric == "jaccard" else "vector has NaN or infinity"
     return None
 
 

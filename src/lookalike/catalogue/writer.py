@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, RowMapping, Select, Table, delete, insert, select, update
 
 from lookalike.arrays import Float32, Int64, as_ids, as_vectors
+from lookalike.catalogue.blobs import to_blobs
 from lookalike.catalogue.checksums import is_sound, vector_checksum, with_checksum
 from lookalike.catalogue.create import index_anew, put_stamp
 from lookalike.catalogue.metadata import encoded, is_unicode
@@ -18,6 +19,7 @@ from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
 from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
 from lookalike.errors import CollectionDamagedError, DuplicateIdError, InputError, UnknownIdError, VectorError
+from lookalike.sets import room_for, stacked_rows
 
 
 class Writer:
@@ -122,7 +124,7 @@ class Writer:
                 (number, source.vectors[feature]) for number, source in numbered if feature in source.vectors
             ]
             try:
-                stacked = np.stack([vector for _, vector in having])
+                stacked = stacked_rows([vector for _, vector in having])
             except ValueError as error:
                 raise VectorError(f"vectors of feature {feature!r} are of different shapes") from error
             self._put_vectors(feature, [number for number, _ in having], stacked)
@@ -254,8 +256,11 @@ class Writer:
     def _put_vectors(self, feature: str, numbers: Sequence[int], rows: Float32) -> None:
         key, record = self._queries.feature(feature)
         name = f"vectors of feature {feature!r}"
-        checked = as_vectors(rows, dimension=record.dimension, metric=record.metric, name=name)
-        blobs = [row.tobytes() for row in checked.astype("<f4", copy=False)]
+        size = None if record.metric == "jaccard" else record.dimension
+        checked = as_vectors(rows, dimension=size, metric=record.metric, name=name)
+        if size is None and checked.shape[1] > record.dimension:
+            self._change_feature(feature, dimension=room_for(checked.shape[1]))
+        blobs = to_blobs(checked, record.metric)
         values = [
             {
                 "number": number,
@@ -270,7 +275,7 @@ class Writer:
             self._dialect.upsert(self._connection, vectors, values, key=["number", "feature"])
             self._wrote = True
 
-    def _change_feature(self, name: str, **changed: str) -> None:
+    def _change_feature(self, name: str, **changed: str | int) -> None:
         key, _ = self._queries.feature(name)
         of_key = features.c.feature == key
         (row,) = self._sound(features, select(features).where(of_key))

@@ -11,13 +11,13 @@ from lookalike.cli.common import NamedPath, collection_option, has_collection, j
 from lookalike.cli.streams import print_json, put
 
 
-@click.command("import", short_help="Import vectors: HDF5, .npy or .fvecs.")
+@click.command("import", short_help="Import vectors, binary codes or sets.")
 @click.argument("file", type=NamedPath())
 @collection_option
 @click.option("--feature", default="vectors", show_default=True, help="What to call these vectors.")
 @click.option(
     "--metric",
-    type=click.Choice(["euclidean", "cosine", "dot"]),
+    type=click.Choice(["euclidean", "cosine", "dot", "hamming", "jaccard"]),
     help="How they are compared. [default: that of the feature; euclidean for a new one]",
 )
 @click.option("--dataset", metavar="NAME", help="HDF5: where the vectors are. [default: feats]")
@@ -48,16 +48,22 @@ def import_(
     on_duplicate: str,
     as_json: bool,
 ) -> None:
-    """Import the vectors of FILE: HDF5, .npy or .fvecs.
+    """Import the vectors of FILE: HDF5, .npy or .fvecs; or sets: .txt, .jsonl or .npz.
 
     The file is streamed, however large it is, and stored as a whole or, after an error, not at all. A row's name
     becomes its id; without names, equal rows are one source with many places.
+
+    Binary codes (--metric hamming) are uint8 of packed bits, or booleans. Sets (--metric jaccard) are the words of a
+    line (.txt), a list of words or whole numbers a line or an object with "elements" and "id" (.jsonl), or the rows of
+    a sparse matrix that SciPy saved (.npz).
 
     \b
     Examples:
       lookalike import features.h5
       lookalike import features.h5 --dataset embeddings --names urls --metric cosine
       lookalike import sift.fvecs
+      lookalike import codes.npy --metric hamming
+      lookalike import tags.jsonl --metric jaccard --feature tags
       lookalike search sift.fvecs#17
     """
     from lookalike.cli.progress import ProgressBar

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from lookalike.arrays import Float32, Metric, as_metric, as_vectors
+from lookalike.arrays import Metric, Rows, as_metric, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord, Location, NewSource
+from lookalike.catalogue.blobs import to_blobs
 from lookalike.collection.extraction import IMPORTED, is_imported
 from lookalike.collection.identity import content_id, sha256
 from lookalike.collection.report import AddReport, Listener
 from lookalike.collection.row_arguments import block_of, check_name
 from lookalike.errors import DuplicateIdError, FeatureMismatchError, OptionError
 from lookalike.features.registry import FeatureSpec
+from lookalike.sets import room_for
 
 if TYPE_CHECKING:
     from lookalike.catalogue.writer import Writer
@@ -29,48 +31,52 @@ class RowBlock:
     """Consecutive rows: vectors (b, d), and for each its id, if the user gave one, its place and its metadata."""
 
     first_row: int
-    vectors: Float32
+    vectors: Rows
     ids: Sequence[str] | None = None
     places: Sequence[str] | None = None
     metadata: Sequence[Mapping[str, Any]] | None = None
 
 
-def plan_feature(
-    stored: FeatureRecord | None,
-    *,
-    name: str,
-    dimension: int,
-    metric: str | None,
-    options: Mapping[str, Any],
-) -> FeatureRecord:
-    """Return the feature that rows of `dimension` are imported into: the stored one, or a new one.
+def metric_of(stored: FeatureRecord | None, *, name: str, metric: str | None) -> Metric:
+    """Return how what is imported as the feature `name` is compared, where `metric` is asked for.
 
     Raises:
-        FeatureMismatchError: the stored one is made by an extractor, or of another dimension.
-        OptionError: an unknown metric, or another than the stored one's; a name that is no simple word.
+        FeatureMismatchError: the stored feature is made by an extractor.
+        OptionError: an unknown metric, or another than the stored one's.
     """
     check_name(metric, "metric")
     if stored is None:
-        FeatureSpec(name, IMPORTED)  # refuses names that are no simple words
-        return FeatureRecord(
-            name=name,
-            extractor=IMPORTED,
-            dimension=dimension,
-            metric="euclidean" if metric is None else as_metric(metric),
-            options=options,
-        )
+        return "euclidean" if metric is None else as_metric(metric)
     if not is_imported(stored):
         raise FeatureMismatchError(
             f"feature {name!r} is made from pictures by {stored.extractor!r}; import under another name (--feature)"
         )
-    if stored.dimension != dimension:
-        raise FeatureMismatchError(
-            f"feature {name!r} has dimension {stored.dimension}, these vectors have {dimension}; "
-            "import them under another name (--feature)"
-        )
     if metric is not None and as_metric(metric) != stored.metric:
         raise OptionError(
             f"feature {name!r} is compared by {stored.metric}, not {metric}; leave the metric out"
+        )
+    return stored.metric
+
+
+def plan_feature(
+    stored: FeatureRecord | None, *, name: str, dimension: int, metric: Metric, options: Mapping[str, Any]
+) -> FeatureRecord:
+    """Return the feature that rows of `dimension` are imported into: the stored one, or a new one of `metric`.
+
+    The dimension of codes is their bytes, and that of sets grows with them.
+
+    Raises:
+        FeatureMismatchError: the stored one is of another dimension.
+        OptionError: a name that is no simple word.
+    """
+    if stored is None:
+        FeatureSpec(name, IMPORTED)  # refuses names that are no simple words
+        size = room_for(dimension) if metric == "jaccard" else dimension
+        return FeatureRecord(name=name, extractor=IMPORTED, dimension=size, metric=metric, options=options)
+    if metric != "jaccard" and stored.dimension != dimension:
+        raise FeatureMismatchError(
+            f"feature {name!r} has dimension {stored.dimension}, these vectors have {dimension}; "
+            "import them under another name (--feature)"
         )
     return stored
 
@@ -115,7 +121,7 @@ class RowIngest:
         return self._report
 
     def _take(self, writer: Writer, block: RowBlock, *, with_vectors: bool) -> None:
-        raws = [vector.astype("<f4").tobytes() for vector in block.vectors]
+        raws = to_blobs(block.vectors, self._feature.metric)
         ids = [content_id(raw) for raw in raws] if block.ids is None else block.ids
         stored = self._catalogue.numbers(id_ for id_ in ids if id_ not in self._numbers)
         complete = self._complete(stored.values()) if with_vectors else set()
@@ -207,7 +213,7 @@ def array_blocks(
         )
 
 
-def checked(vectors: Any, feature: FeatureRecord, name: str, first_row: int) -> Float32:
+def checked(vectors: Any, feature: FeatureRecord, name: str, first_row: int) -> Rows:
     """Return vectors as the feature wants them; errors name the row."""
-    metric: Metric = feature.metric
-    return as_vectors(vectors, dimension=feature.dimension, metric=metric, name=name, first_row=first_row)
+    size = None if feature.metric == "jaccard" else feature.dimension
+    return as_vectors(vectors, dimension=size, metric=feature.metric, name=name, first_row=first_row)

@@ -137,7 +137,9 @@ class Collection(Reader):
             vectors: (n, d), an array, a memory map or an HDF5 dataset; read in blocks.
             ids: n ids, kept as text; by default made from the rows' bytes, so that equal rows are one source.
             feature: what to call these vectors.
-            metric: "euclidean" (the default for a new feature), "cosine" or "dot".
+            metric: "euclidean" (the default for a new feature), "cosine" or "dot"; or "hamming" for binary codes,
+                uint8 of packed bits or booleans; or "jaccard" for sets, a list of lists of whole numbers or words, or
+                whatever `lookalike.sets.as_sets` takes.
             metadata: n mappings.
             on_duplicate: what to do with an id that has such a vector: "error", "skip" or "replace".
 
@@ -146,16 +148,16 @@ class Collection(Reader):
             DuplicateIdError, FeatureMismatchError, OptionError, MetadataError, CollectionLockedError.
         """
         check_name(feature, "feature")
-        table = as_table(vectors)
+        stored = self._catalogue.features().get(feature)
+        kind = rows.metric_of(stored, name=feature, metric=metric)
+        table = as_table(vectors, kind)
         named = None if ids is None else as_text_ids(ids, table.shape[0])
         fields = None if metadata is None else as_metadata(metadata, table.shape[0])
         with self._backend.writing("add_vectors"):
+            stored = self._catalogue.features().get(feature)
+            kind = rows.metric_of(stored, name=feature, metric=kind)
             record = rows.plan_feature(
-                self._catalogue.features().get(feature),
-                name=feature,
-                dimension=table.shape[1],
-                metric=metric,
-                options={},
+                stored, name=feature, dimension=table.shape[1], metric=kind, options={}
             )
             return self._store_rows(record, rows.array_blocks(table, record, named, fields), on_duplicate)
 
@@ -171,7 +173,7 @@ class Collection(Reader):
         on_duplicate: str = "error",
         listener: Listener | None = None,
     ) -> AddReport:
-        """Import the rows of a vector file (HDF5, .npy, .fvecs), streamed; all of them or none.
+        """Import the rows of a file (HDF5, .npy, .fvecs; sets: .txt, .jsonl, .npz), streamed; all of them or none.
 
         The rows' names, where the file has them, become ids. `dataset`, `names` and `orientation` are for HDF5; see
         `lookalike.vectorfiles.open_vectors`. The rest is as in `add_vectors`.
@@ -185,13 +187,19 @@ class Collection(Reader):
         check_name(feature, "feature")
         with (
             self._backend.writing("import"),
-            open_import(file, dataset=dataset, names=names, orientation=orientation) as (vectors, options),
+            open_import(
+                file,
+                metric=rows.metric_of(self._catalogue.features().get(feature), name=feature, metric=metric),
+                dataset=dataset,
+                names=names,
+                orientation=orientation,
+            ) as (vectors, options),
         ):
             record = rows.plan_feature(
                 self._catalogue.features().get(feature),
                 name=feature,
-                dimension=vectors.dimension,
-                metric=metric,
+                dimension=vectors.width,
+                metric=vectors.metric,
                 options=options,
             )
             listener.total(vectors.rows)
@@ -255,7 +263,8 @@ class Collection(Reader):
 
         Args:
             family: "learned" (buckets that are learned from the vectors, the default), or a hash family: "hyperplane",
-                "cross-polytope", "p-stable" or "clusters".
+                "cross-polytope", "p-stable" or "clusters"; for sets "min-hash", for binary codes "bit-sampling",
+                which stand for "learned" there.
             parameters: of the family, such as tables=16; what is left out is fitted to the vectors.
 
         Raises:
@@ -265,6 +274,8 @@ class Collection(Reader):
         spec = FamilySpec.of(FamilySpec(family, parameters))
         index = {} if spec is None else spec.to_json()
         with self._backend.writing("index"):
+            if feature in (stored := self._catalogue.features()):
+                FamilySpec.for_metric(spec, stored[feature].metric)
             with self._open_catalogue.write() as writer:
                 writer.set_feature_index(feature, index)
             record = self._catalogue.features()[feature]

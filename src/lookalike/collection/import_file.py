@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+from lookalike.arrays import Metric
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection.add_vectors import BLOCK_ROWS, RowBlock, checked
 from lookalike.collection.paths import as_path
@@ -18,12 +19,12 @@ from lookalike.vectorfiles import VectorFile, open_vectors
 
 @contextmanager
 def open_import(
-    file: str | os.PathLike[str], **options: str | None
+    file: str | os.PathLike[str], *, metric: Metric, **options: str | None
 ) -> Iterator[tuple[VectorFile, dict[str, Any]]]:
     """Open a vector file; yield it and those of the `options` that were given, to be kept with the feature."""
     for name, value in options.items():
         check_name(value, name)
-    with open_vectors(as_path(file, "file"), **options) as vectors:  # type: ignore[arg-type]
+    with open_vectors(as_path(file, "file"), metric=metric, **options) as vectors:  # type: ignore[arg-type]
         yield vectors, {name: value for name, value in options.items() if value is not None}
 
 

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Int64, Rows
 from lookalike.catalogue import FeatureRecord
 from lookalike.errors import CollectionError, IndexFormatError
 from lookalike.hashing import FamilySpec
 from lookalike.index import Index, VectorIndex
 from lookalike.index.io.array_directory import MANIFEST
 
-Blocks = Iterable[tuple[Int64, Float32]]
+Blocks = Iterable[tuple[Int64, Rows]]
 """Numbers (b,) and vectors (b, d) of a feature, block by block."""
 
 SCAN_BELOW = 10_000
@@ -76,6 +76,8 @@ class FolderHome:
             return None
         index = Index.open(folder, verify=verify)
         asked = FamilySpec.of(feature.index)
+        if feature.metric == "jaccard" and index.dimension < feature.dimension:  # a larger set has come
+            return None
         if (index.dimension, index.metric, index.family) != (feature.dimension, feature.metric, asked):
             raise IndexFormatError(f"{folder}: is of another kind than feature {feature.name}; rebuild it")
         return index

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lookalike.arrays import kept_dtype
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.backends import Backend
 from lookalike.errors import (
@@ -41,7 +42,7 @@ class _Held:
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held by the thread that opens it or brings it up to date."""
     index: VectorIndex | None = None
-    kind: tuple[int, str] | None = None
+    kind: tuple[int, str, int] | None = None
     """Which feature of that name, and what kind of index, `index` is of."""
 
 
@@ -168,8 +169,8 @@ class Indexes:
         return _keep(slot, feature, self._backend.indexes.build(feature, blocks, stamp=snapshot.stamp()))
 
 
-def _kind(feature: FeatureRecord) -> tuple[int, str]:
-    return feature.generation, repr(feature.index)
+def _kind(feature: FeatureRecord) -> tuple[int, str, int]:
+    return feature.generation, repr(feature.index), feature.dimension
 
 
 def _keep(slot: _Held, feature: FeatureRecord, index: VectorIndex) -> VectorIndex:
@@ -179,7 +180,8 @@ def _keep(slot: _Held, feature: FeatureRecord, index: VectorIndex) -> VectorInde
 
 def _catch_up(index: VectorIndex, snapshot: Catalogue, stamp: int, feature: FeatureRecord, seen: int) -> bool:
     """Bring an index that saw the write number `seen` up to the state of `snapshot`; False where that is too much."""
-    numbers, vectors = [np.empty(0, dtype=np.int64)], [np.empty((0, feature.dimension), dtype=np.float32)]
+    numbers = [np.empty(0, dtype=np.int64)]
+    vectors = [np.empty((0, feature.dimension), dtype=kept_dtype(np.float32, feature.metric))]
     rows = 0
     for block_numbers, block in snapshot.changes(feature.name, seen):
         rows += len(block)

@@ -39,14 +39,17 @@ class RowQuery:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorQuery:
-    """One vector (d,), for the one feature that has its dimension; or one by the name of each feature."""
+    """One vector (d,), for the one feature that has its dimension; or one by the name of each feature.
 
-    vectors: npt.NDArray[Any] | Mapping[str, npt.ArrayLike]
+    A set is whatever `lookalike.sets.as_sets` takes for one, such as {"red", "shoe"}.
+    """
+
+    vectors: npt.NDArray[Any] | Mapping[str, Any]
 
 
 Query = PictureQuery | SourceQuery | RowQuery | VectorQuery
 
-Asked = Query | bytes | bytearray | memoryview | Path | npt.NDArray[Any] | Mapping[str, npt.ArrayLike]
+Asked = Query | bytes | bytearray | memoryview | Path | npt.NDArray[Any] | Mapping[str, Any]
 """What stands for a query by its type: a picture's bytes, a picture's path or `FILE#ROW`, a vector, vectors."""
 
 

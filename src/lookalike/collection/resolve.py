@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64, as_vectors
+from lookalike.arrays import Int64, Metric, Rows, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection import paths
 from lookalike.collection.paths import printable
@@ -27,6 +27,7 @@ from lookalike.errors import (
     VectorError,
     VectorFileError,
 )
+from lookalike.sets import stacked_rows
 
 if TYPE_CHECKING:
     from lookalike.features.base import Extractor
@@ -42,7 +43,7 @@ class ResolvedQuery:
     `pixels` is width x height of a picture, else 0.
     """
 
-    vectors: Mapping[str, Float32]
+    vectors: Mapping[str, Rows]
     described: Mapping[str, Any]
     number: int | None = None
     own: str | None = None
@@ -56,7 +57,7 @@ class ResolvedQueries:
     `numbers` (q,) are those of stored sources, -1 for others.
     """
 
-    vectors: Mapping[str, Float32]
+    vectors: Mapping[str, Rows]
     described: Sequence[Mapping[str, Any]]
     numbers: Int64
     pixels: Sequence[int]
@@ -65,7 +66,7 @@ class ResolvedQueries:
     def of(cls, queries: Sequence[ResolvedQuery], names: Iterable[str]) -> Self:
         """Return these queries, each of which has the features `names`, as one."""
         return cls(
-            {name: np.stack([query.vectors[name] for query in queries]) for name in names},
+            {name: stacked_rows([query.vectors[name] for query in queries]) for name in names},
             [query.described for query in queries],
             np.array([-1 if query.number is None else query.number for query in queries], dtype=np.int64),
             [query.pixels for query in queries],
@@ -169,7 +170,7 @@ def from_outside(
     return _from_picture(query.picture, features, request, extractors)
 
 
-def _from_vectors(given: npt.NDArray[Any] | Mapping[str, npt.ArrayLike], features: Features) -> ResolvedQuery:
+def _from_vectors(given: npt.NDArray[Any] | Mapping[str, Any], features: Features) -> ResolvedQuery:
     if not isinstance(given, Mapping):
         vectors = _vector(given, features, "the query")
         return ResolvedQuery(vectors, {"dimension": int(given.shape[-1])})
@@ -183,9 +184,10 @@ def _from_vectors(given: npt.NDArray[Any] | Mapping[str, npt.ArrayLike], feature
             )
         told = f"the query's {name}"
         feature = features[name]
-        vectors[name] = _one(
-            as_vectors(values, dimension=feature.dimension, metric=feature.metric, name=told), told
-        )
+        size: int | None = feature.dimension
+        if feature.metric == "jaccard":
+            size, values = None, [values] if isinstance(values, list | tuple) and not values else values
+        vectors[name] = _one(as_vectors(values, dimension=size, metric=feature.metric, name=told), told)
     return ResolvedQuery(vectors, {"features": sorted(vectors)})
 
 
@@ -202,7 +204,7 @@ def block(values: npt.NDArray[Any], features: Features) -> ResolvedQueries:
     return ResolvedQueries({feature.name: vectors}, [described] * len(vectors), numbers, [0] * len(vectors))
 
 
-def _vector(values: npt.NDArray[Any], features: Features, name: str) -> dict[str, Float32]:
+def _vector(values: npt.NDArray[Any], features: Features, name: str) -> dict[str, Rows]:
     """Return a lone vector under the one feature whose dimension it has."""
     feature = _fitting(values, features, name)
     return {feature.name: _one(as_vectors(values, metric=feature.metric, name=name), name)}
@@ -212,7 +214,15 @@ def _fitting(values: npt.NDArray[Any], features: Features, name: str) -> Feature
     """Return the one feature that has the dimension of `values`."""
     if not values.ndim:
         raise VectorError(f"{name} is one number; give a vector")
-    fitting = [feature for feature in features.values() if feature.dimension == values.shape[-1]]
+    if len(features) == 1 and (only := next(iter(features.values()))).metric == "jaccard":
+        return only  # sets have no dimension that would tell
+    bits = -(-values.shape[-1] // 8) if values.dtype != np.uint8 else values.shape[-1]
+    fitting = [
+        feature
+        for feature in features.values()
+        if feature.metric != "jaccard"
+        and feature.dimension == (bits if feature.metric == "hamming" else values.shape[-1])
+    ]
     if len(fitting) != 1:
         has = ", ".join(f"{feature.name} {feature.dimension}" for feature in features.values())
         which = "more than one feature has that; choose with --feature NAME"
@@ -223,23 +233,28 @@ def _fitting(values: npt.NDArray[Any], features: Features, name: str) -> Feature
     return fitting[0]
 
 
-def _one(vectors: Float32, name: str) -> Float32:
+def _one(vectors: Rows, name: str) -> Rows:
     if len(vectors) != 1:
         raise VectorError(f"{name} has {len(vectors)} vectors; search for one at a time, or with search_many")
-    vector: Float32 = vectors[0]
+    vector: Rows = vectors[0]
     return vector
 
 
-def _file_row(file: Path, row: int, features: Features) -> dict[str, Float32]:
+def _file_row(file: Path, row: int, features: Features) -> dict[str, Rows]:
     """Return a row of a vector file, which is read as it was when a feature was imported from its kind."""
     from lookalike.collection.extraction import is_imported
-    from lookalike.vectorfiles import HDF5_SUFFIXES, open_vectors
+    from lookalike.vectorfiles import HDF5_SUFFIXES, SET_SUFFIXES, open_vectors
 
     options: Mapping[str, Any] = {}
+    metrics = {feature.metric for feature in features.values() if is_imported(feature)}
+    metric: Metric = "hamming" if metrics == {"hamming"} else "euclidean"
+    if file.suffix.lower() in SET_SUFFIXES:
+        metric = "jaccard"
+        features = {name: feature for name, feature in features.items() if feature.metric == metric}
     if file.suffix.lower() in HDF5_SUFFIXES:
         imported = [feature.options for feature in features.values() if is_imported(feature)]
         options = imported[0] if len(imported) == 1 else {}
-    with open_vectors(file, **options) as vectors:
+    with open_vectors(file, metric=metric, **options) as vectors:
         return _vector(vectors.row(row), features, f"{file}#{row}")
 
 

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import as_vectors
+from lookalike.arrays import DISCRETE, Metric, as_vectors
 from lookalike.errors import InputError, LookalikeError, MetadataError, OptionError, VectorError
 
 
-def as_table(vectors: Any) -> Any:
+def as_table(vectors: Any, metric: Metric) -> Any:
     """Return vectors as something of shape (n, d), d > 0, whose rows can be read in blocks.
 
-    An array, a memory map or an HDF5 dataset stays what it is. Raises VectorError for what is no table.
+    An array, a memory map or an HDF5 dataset stays what it is; other forms of codes and sets become arrays. Raises
+    VectorError for what is no table.
     """
+    if metric in DISCRETE and getattr(vectors, "dtype", None) != DISCRETE[metric]:
+        return as_vectors(vectors, metric=metric)
     if isinstance(vectors, np.ma.MaskedArray):
         raise VectorError("vectors are a masked array; fill what is masked, or leave those rows out")
     try:

@@ -10,7 +10,7 @@ from shlex import quote
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import DISCRETE, Int64, Rows
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, StoredLocation
 from lookalike.collection import paths
 from lookalike.collection.backends import Backend
@@ -73,9 +73,11 @@ def _difference(snapshot: Catalogue, index: VectorIndex, feature: FeatureRecord)
     return "holds vectors that the catalogue does not have" if len(index) != rows else None
 
 
-def _same(index: VectorIndex, numbers: Int64, vectors: Float32) -> bool:
+def _same(index: VectorIndex, numbers: Int64, vectors: Rows) -> bool:
     """Return whether the index keeps these vectors under these numbers."""
     kept = index.vectors(numbers)
+    if index.metric in DISCRETE:
+        return np.array_equal(kept, vectors)
     if index.metric == "cosine":
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return bool(np.allclose(kept, vectors, rtol=1e-5, atol=1e-6))

@@ -1,6 +1,6 @@
 """Streamed reading of vectors of any kind from HDF5, `.npy`, `.fvecs`, `.bvecs` and `.ivecs` files."""
 
 from lookalike.vectorfiles.base import Orientation, VectorFile
-from lookalike.vectorfiles.opening import HDF5_SUFFIXES, open_vectors, parse_reference
+from lookalike.vectorfiles.opening import HDF5_SUFFIXES, SET_SUFFIXES, open_vectors, parse_reference
 
-__all__ = ["HDF5_SUFFIXES", "Orientation", "VectorFile", "open_vectors", "parse_reference"]
+__all__ = ["HDF5_SUFFIXES", "SET_SUFFIXES", "Orientation", "VectorFile", "open_vectors", "parse_reference"]

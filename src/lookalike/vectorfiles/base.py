@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, as_vectors
+from lookalike.arrays import DISCRETE, Metric, Rows, as_vectors
 from lookalike.errors import OptionError, VectorFileError
 
 Orientation = Literal["rows", "columns"]
@@ -29,16 +29,24 @@ class VectorFile(ABC):
         path: the file.
         rows: how many vectors it holds.
         dimension: numbers a vector.
-        dtype: type of the numbers as stored; blocks and rows are float32 all the same.
+        dtype: type of the numbers as stored; blocks and rows are float32 all the same, but for codes and sets.
+        metric: how the rows are to be compared, which says in what form they are read.
     """
 
     path: Path
     rows: int
     dimension: int
     dtype: np.dtype[Any]
+    metric: Metric = "euclidean"
 
-    def blocks(self, rows_per_block: int | None = None) -> Iterator[tuple[int, Float32]]:
-        """Yield all rows in order as (number of the first row, vectors float32 (b, dimension)).
+    @property
+    def width(self) -> int:
+        """Numbers a vector as it is read: of codes, whose bits are packed then, the bytes."""
+        packed = self.metric == "hamming" and self.dtype != np.uint8
+        return -(-self.dimension // 8) if packed else self.dimension
+
+    def blocks(self, rows_per_block: int | None = None) -> Iterator[tuple[int, Rows]]:
+        """Yield all rows in order as (number of the first row, vectors (b, width)).
 
         Args:
             rows_per_block: b of all blocks but the last; by default what fits 8 MiB and suits the file.
@@ -52,8 +60,8 @@ class VectorFile(ABC):
             raise OptionError(f"rows_per_block is {rows_per_block}; give at least 1")
         return self._blocks(rows_per_block or self._suitable_rows())
 
-    def row(self, number: int) -> Float32:
-        """Return row `number`, counted from 0, as float32 (dimension,).
+    def row(self, number: int) -> Rows:
+        """Return row `number`, counted from 0, as float32 (dimension,), codes as uint8 (width,), sets as uint32.
 
         Raises:
             VectorFileError: there is no such row, or the file is damaged.
@@ -63,7 +71,7 @@ class VectorFile(ABC):
             raise VectorFileError(
                 f"{self.path} has no row {number}; it has {self.rows} rows, numbered from 0"
             )
-        vector: Float32 = self._validated(number, number + 1)[0]
+        vector: Rows = self._validated(number, number + 1)[0]
         return vector
 
     def names(self) -> Iterator[str] | None:
@@ -89,14 +97,15 @@ class VectorFile(ABC):
     def _suitable_rows(self) -> int:
         return max(1, BLOCK_BYTES // (4 * self.dimension))
 
-    def _blocks(self, rows_per_block: int) -> Iterator[tuple[int, Float32]]:
+    def _blocks(self, rows_per_block: int) -> Iterator[tuple[int, Rows]]:
         for first in range(0, self.rows, rows_per_block):
             yield first, self._validated(first, min(first + rows_per_block, self.rows))
 
-    def _validated(self, first: int, last: int) -> Float32:
-        return as_vectors(
-            self._read(first, last), dimension=self.dimension, name=str(self.path), first_row=first
-        )
+    def _validated(self, first: int, last: int) -> Rows:
+        # Neither a length of zero under cosine nor the number of elements of a set is this room's to judge.
+        metric: Metric = self.metric if self.metric in DISCRETE else "euclidean"
+        rows = self._read(first, last)
+        return as_vectors(rows, dimension=self.width, metric=metric, name=str(self.path), first_row=first)
 
 
 def read_exactly(path: Path, handle: BinaryIO, offset: int, target: npt.NDArray[Any]) -> None:
