@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         PictureQuery,
         RowQuery,
         SourceQuery,
+        TextQuery,
         VectorQuery,
     )
     from lookalike.index import Index
@@ -39,6 +40,7 @@ __all__ = [
     "PictureQuery",
     "RowQuery",
     "SourceQuery",
+    "TextQuery",
     "VectorQuery",
     "__version__",
 ]
@@ -51,6 +53,7 @@ _ROOMS = {
     "PictureQuery": "lookalike.collection",
     "RowQuery": "lookalike.collection",
     "SourceQuery": "lookalike.collection",
+    "TextQuery": "lookalike.collection",
     "VectorQuery": "lookalike.collection",
 }
 

@@ -152,7 +152,7 @@ USAGE: list[tuple[list[str], str]] = [
     (["add", "pictures", "--max-megapixels", "1e308"], "--max-megapixels"),
     (["search", PICTURE, "--max-megapixels", "0"], "--max-megapixels"),
     (["add", "pictures", "--metadata", "pictures"], "pictures"),
-    (["import", "v.npy", "--metric", "hamming"], "hamming"),
+    (["import", "v.npy", "--metric", "manhattan"], "hamming"),
     (["import", "v.npy", "--on-duplicate", "overwrite"], "overwrite"),
     (["import", "v.npy", "--orientation", "diagonal"], "diagonal"),
     (["list", "-n", "0"], "-n"),

@@ -211,6 +211,14 @@ class Catalogue(Handle):
         with self._session() as session:
             yield from self._reads.changes(session, feature, after, block_rows)
 
+    def outdated(self, feature: str) -> Int64:
+        """Ascending numbers of the sources that lack a vector of `feature`, or were written after it.
+
+        Raises: UnknownFeatureError.
+        """
+        with self._session() as session:
+            return self._reads.outdated(session, feature)
+
     def removed_after(self, after: int = 0) -> Int64:
         """Ascending numbers of the sources removed after the generation `after`."""
         with self._session() as session:

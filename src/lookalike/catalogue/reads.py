@@ -191,6 +191,15 @@ class Reads:
         vector = self.database.stored_bytes("vector")
         return f"SELECT number, generation, checksum, {vector} FROM vectors WHERE feature = :feature"
 
+    def outdated(self, session: Session, feature: str) -> Int64:
+        """Ascending numbers of the sources that lack a vector of `feature`, or were written after it."""
+        key, _ = self.feature(session, feature)
+        query = (
+            "SELECT sources.number AS number FROM sources LEFT JOIN vectors ON vectors.number = sources.number "
+            "AND vectors.feature = :key WHERE vectors.number IS NULL OR vectors.generation < sources.generation"
+        )
+        return self.column(session, query, key=key)
+
     def removed_after(self, session: Session, after: int) -> Int64:
         """Ascending numbers of the sources removed after the generation `after`."""
         return self.column(session, "SELECT number FROM removals WHERE generation > :after", after=after)

@@ -45,6 +45,13 @@ def has_phrase(part: list[str], phrase: Phrase) -> bool:
     return any(token == first and tuple(part[at : at + length]) == phrase for at, token in enumerate(part))
 
 
+def texts_of(value: Any) -> list[str]:
+    """The texts and numbers of one metadata field, also in lists and objects."""
+    lines: list[str] = []
+    _gather(value, lines)
+    return lines
+
+
 def _gather(value: Any, lines: list[str]) -> None:
     if isinstance(value, str):
         lines.append(value)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, RowMapping, Select, Table, delete, insert, select, update
 
-from lookalike.arrays import Float32, Int64, as_ids, as_vectors
+from lookalike.arrays import Int64, Rows, as_ids, as_vectors
 from lookalike.catalogue.blobs import to_blobs
 from lookalike.catalogue.checksums import is_sound, vector_checksum, with_checksum
 from lookalike.catalogue.create import index_anew, put_stamp
@@ -175,7 +175,7 @@ class Writer:
         query = select(sources.c.number).where(sources.c.kind == "picture", ~placed.exists())
         return self._queries.column(query)
 
-    def add_vectors(self, feature: str, numbers: Sequence[int] | Int64, rows: Float32) -> None:
+    def add_vectors(self, feature: str, numbers: Sequence[int] | Int64, rows: Rows) -> None:
         """Give the sources `numbers` (n,) the vectors `rows` (n, d) of a feature; what they had is replaced.
 
         Raises: UnknownFeatureError, UnknownIdError, VectorError, DuplicateIdError (a number twice).
@@ -253,7 +253,7 @@ class Writer:
             self._dialect.upsert(self._connection, places, rows, key=["path"])
             self._wrote = True
 
-    def _put_vectors(self, feature: str, numbers: Sequence[int], rows: Float32) -> None:
+    def _put_vectors(self, feature: str, numbers: Sequence[int], rows: Rows) -> None:
         key, record = self._queries.feature(feature)
         name = f"vectors of feature {feature!r}"
         size = None if record.metric == "jaccard" else record.dimension

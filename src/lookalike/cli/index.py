@@ -11,7 +11,7 @@ from lookalike.cli.common import collection_option, json_option, open_collection
 from lookalike.cli.info import lines
 from lookalike.cli.streams import print_json, put, shown
 
-FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters")
+FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters", "min-hash", "bit-sampling")
 
 
 @click.command("index", short_help="Show or choose how a feature is searched.")
@@ -19,7 +19,10 @@ FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters")
 @collection_option
 @click.option("--family", type=click.Choice(FAMILIES), help="Search by buckets of this kind from now on.")
 @click.option("--tables", type=click.IntRange(min=1), help="Hash tables. [all but learned, clusters]")
-@click.option("--bits", type=click.IntRange(min=1), help="Bits of a key. [hyperplane, cross-polytope]")
+@click.option(
+    "--bits", type=click.IntRange(min=1), help="Bits of a key. [hyperplane, cross-polytope, bit-sampling]"
+)
+@click.option("--hashes", type=click.IntRange(min=1), help="Least elements of a key. [min-hash]")
 @click.option("--floors", type=click.IntRange(min=1), help="Projections of a key. [p-stable]")
 @click.option("--bucket-size", type=float, help="Width of a slot, in the unit of the distance. [p-stable]")
 @click.option(
@@ -33,7 +36,8 @@ def index(feature: str, folder: Path, family: str | None, as_json: bool, **param
     """Show how FEATURE is searched; with --family, search it by buckets of another kind from now on.
 
     The index is built anew, and the choice is kept: later additions and rebuilds follow it. Parameters that are not
-    given are fitted to the vectors. "learned", the default, learns its buckets from them.
+    given are fitted to the vectors. "learned", the default, learns its buckets from them. For sets there is min-hash,
+    for binary codes bit-sampling.
 
     \b
     Examples:

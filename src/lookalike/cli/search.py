@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 @click.command(short_help="Find what looks like a picture.")
 @click.argument("query", required=False)
 @collection_option
+@click.option(
+    "--describe",
+    "description",
+    metavar="WORDS",
+    help="In the place of QUERY: sources with these words are nearest; see lookalike words.",
+)
 @query_options()
 @click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
 @jsonl_option
 def search(
     query: str | None,
+    description: str | None,
     folder: Path,
     html: Path | None,
     open_page: bool,
@@ -57,13 +64,20 @@ def search(
       lookalike search holiday.jpg
       lookalike search shoe.jpg --text "red shoes" --where year=2010..2012
       lookalike search --text "red shoes"
+      lookalike search --describe "red running shoe"
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
     """
-    if query is None and options["text"] is None:
-        raise click.UsageError("name a QUERY, or give words with --text")
-    asked = None if query is None else read_query(query)
+    if query is None and description is None and options["text"] is None:
+        raise click.UsageError("name a QUERY, or give words with --text or --describe")
+    if query is not None and description is not None:
+        raise click.UsageError("QUERY and --describe exclude each other; give one of them")
+    from lookalike.collection.query import Asked, TextQuery
+
+    asked: Asked | str | None = None if query is None else read_query(query)
+    if description is not None:
+        asked = TextQuery(description)
     hits = open_collection(folder).search(asked, **options)
     if html or open_page:
         write_page(hits, html, open_page=open_page)

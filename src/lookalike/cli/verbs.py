@@ -22,6 +22,7 @@ class Verbs(click.Group):
         "add",
         "search",
         "import",
+        "words",
         "explain",
         "remove",
         "list",

@@ -3,7 +3,7 @@
 from lookalike.collection.collection import Collection
 from lookalike.collection.explain import Explanation
 from lookalike.collection.hits import Hit, Hits
-from lookalike.collection.query import PictureQuery, RowQuery, SourceQuery, VectorQuery
+from lookalike.collection.query import PictureQuery, RowQuery, SourceQuery, TextQuery, VectorQuery
 from lookalike.collection.report import AddReport, Event, Listener
 from lookalike.collection.request import SearchRequest
 
@@ -19,5 +19,6 @@ __all__ = [
     "RowQuery",
     "SearchRequest",
     "SourceQuery",
+    "TextQuery",
     "VectorQuery",
 ]

@@ -18,6 +18,7 @@ from lookalike.collection.reader import Reader
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
+from lookalike.collection.words import check_same, refresh_words, words_feature
 from lookalike.errors import (
     CollectionExistsError,
     LookalikeError,
@@ -160,6 +161,35 @@ class Collection(Reader):
                 stored, name=feature, dimension=table.shape[1], metric=kind, options={}
             )
             return self._store_rows(record, rows.array_blocks(table, record, named, fields), on_duplicate)
+
+    def add_words(self, fields: Iterable[str] = (), *, feature: str = "words", shingle: int = 1) -> int:
+        """Make a feature of the set of words of metadata of each source, and keep it up from then on.
+
+        Words are taken apart as for search by text; the distance of two sets is Jaccard's. Sources without any have an
+        empty set. A `TextQuery` is compared with them.
+
+        Args:
+            fields: the metadata fields to take words from; all by default.
+            feature: what to call the feature.
+            shingle: sets of runs of so many words, instead of words.
+
+        Returns:
+            How many sets were made.
+
+        Raises:
+            FeatureMismatchError: there is another feature of that name.
+            OptionError, CollectionLockedError.
+        """
+        record = words_feature(feature, fields, shingle)
+        with self._backend.writing("words"):
+            if feature in (stored := self._catalogue.features()):
+                check_same(stored[feature], record)
+            else:
+                with self._catalogue.write() as writer:
+                    writer.add_feature(record)
+            made = refresh_words(self._catalogue)
+            self._update_indexes(Listener())
+        return made
 
     def import_file(
         self,
@@ -308,7 +338,11 @@ class Collection(Reader):
         return report
 
     def _update_indexes(self, listener: Listener) -> None:
-        """Bring the indexes up to date after a write, which is done: what fails here is left to the next search."""
+        """Bring sets of words, and the indexes, up to date after a write.
+
+        The write is done: what fails of the indexes is left to the next search.
+        """
+        refresh_words(self._catalogue)
         for name, feature in self._catalogue.features().items():
             listener.stage(f"indexing {name}")
             try:

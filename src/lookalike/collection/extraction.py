@@ -15,6 +15,15 @@ IMPORTED = "import"
 """Stands in the place of an extractor where vectors came from outside."""
 
 
+WORDS = "words"
+"""Stands in the place of an extractor where sets are made of the words of metadata."""
+
+
+def is_of_pictures(feature: FeatureRecord) -> bool:
+    """Return whether the feature's vectors are made of pictures by an extractor."""
+    return feature.extractor not in (IMPORTED, WORDS)
+
+
 def is_imported(feature: FeatureRecord) -> bool:
     """Return whether the feature's vectors came from outside, so that none can be made for a picture."""
     return feature.extractor == IMPORTED
@@ -64,13 +73,14 @@ def plan_features(
         UnknownFeatureError, ModelError, MissingDependencyError: an extractor cannot be made.
         FeatureMismatchError: a feature of that name was made by another extractor, version or model.
     """
-    specs = {name: spec_of(feature) for name, feature in stored.items() if not is_imported(feature)}
+    specs = {name: spec_of(feature) for name, feature in stored.items() if is_of_pictures(feature)}
     if asked is None:
         asked = () if specs else ("look",)
     for spec in _as_specs(asked):
-        if spec.name in stored and is_imported(stored[spec.name]):
+        if spec.name in stored and not is_of_pictures(stored[spec.name]):
+            made = "was imported" if is_imported(stored[spec.name]) else "is made of words"
             raise FeatureMismatchError(
-                f"feature {spec.name!r} was imported; give the extracted one another name, as in "
+                f"feature {spec.name!r} {made}; give the extracted one another name, as in "
                 f"{spec.name}2:{spec.extractor}"
             )
         specs[spec.name] = spec

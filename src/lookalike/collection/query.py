@@ -47,7 +47,18 @@ class VectorQuery:
     vectors: npt.NDArray[Any] | Mapping[str, Any]
 
 
-Query = PictureQuery | SourceQuery | RowQuery | VectorQuery
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """A text that is compared, where `SearchRequest.text` narrows: as the set of its words, with features of words."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise OptionError(f"text is of type {type(self.text).__name__}; give words, in one string")
+
+
+Query = PictureQuery | SourceQuery | RowQuery | VectorQuery | TextQuery
 
 Asked = Query | bytes | bytearray | memoryview | Path | npt.NDArray[Any] | Mapping[str, Any]
 """What stands for a query by its type: a picture's bytes, a picture's path or `FILE#ROW`, a vector, vectors."""
@@ -59,7 +70,7 @@ def as_query(asked: Asked) -> Query:
     Raises:
         OptionError: no query is of that type; text is none, since it could be an id or a path.
     """
-    if isinstance(asked, PictureQuery | SourceQuery | RowQuery | VectorQuery):
+    if isinstance(asked, Query):
         return asked
     if isinstance(asked, bytes | bytearray | memoryview):
         return PictureQuery(bytes(asked))

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, Metric, Rows, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.catalogue.text import tokens
 from lookalike.collection import paths
 from lookalike.collection.paths import printable
-from lookalike.collection.query import PictureQuery, Query, RowQuery, SourceQuery, VectorQuery
+from lookalike.collection.query import PictureQuery, Query, RowQuery, SourceQuery, TextQuery, VectorQuery
 from lookalike.collection.request import SearchRequest
 from lookalike.errors import (
     FeatureMismatchError,
@@ -27,7 +28,7 @@ from lookalike.errors import (
     VectorError,
     VectorFileError,
 )
-from lookalike.sets import stacked_rows
+from lookalike.sets import as_sets, stacked_rows
 
 if TYPE_CHECKING:
     from lookalike.features.base import Extractor
@@ -164,10 +165,28 @@ def from_outside(
     """
     if isinstance(query, VectorQuery):
         return _from_vectors(query.vectors, features)
+    if isinstance(query, TextQuery):
+        return _from_text(query.text, features)
     if isinstance(query, RowQuery):
         return ResolvedQuery(_file_row(query.file, query.row, features), {"row": f"{query.file}#{query.row}"})
     assert isinstance(query, PictureQuery)
     return _from_picture(query.picture, features, request, extractors)
+
+
+def _from_text(text: str, features: Features) -> ResolvedQuery:
+    """Return a text as the set of its words, or of runs of them, in each feature that is made of words."""
+    from lookalike.collection.extraction import WORDS
+    from lookalike.collection.words import elements_of_text
+
+    made = {name: feature for name, feature in features.items() if feature.extractor == WORDS}
+    if not made:
+        raise UnknownFeatureError(
+            f"none of the features {', '.join(features)} is made of words; lookalike words makes one"
+        )
+    if not tokens(text):
+        raise OptionError(f"text {text!r} has no word to compare; give at least one letter or digit")
+    sets = {name: set(elements_of_text(text, feature)) for name, feature in made.items()}
+    return ResolvedQuery({name: as_sets([one])[0] for name, one in sets.items()}, {"description": text})
 
 
 def _from_vectors(given: npt.NDArray[Any] | Mapping[str, Any], features: Features) -> ResolvedQuery:
@@ -318,7 +337,7 @@ def has_all(id_: str, catalogue: Catalogue, features: Features) -> bool:
 
 
 def made_of_pictures(features: Features) -> Features:
-    """Return those features that were not imported."""
-    from lookalike.collection.extraction import is_imported
+    """Return those features that are made of pictures."""
+    from lookalike.collection.extraction import is_of_pictures
 
-    return {name: feature for name, feature in features.items() if not is_imported(feature)}
+    return {name: feature for name, feature in features.items() if is_of_pictures(feature)}

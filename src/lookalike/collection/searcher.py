@@ -18,7 +18,7 @@ from lookalike.collection.answer import SourceCache, answers, gone_of, numbers_o
 from lookalike.collection.explain import Explanation, explanation
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
-from lookalike.collection.query import PictureQuery, Query, SourceQuery, VectorQuery
+from lookalike.collection.query import PictureQuery, Query, SourceQuery, TextQuery, VectorQuery
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import (
@@ -40,7 +40,7 @@ from lookalike.index import IndexView
 SAMPLED = 64
 """Sources that tell how far apart things usually are in a feature."""
 
-Ready = SourceQuery | VectorQuery | ResolvedQuery
+Ready = SourceQuery | VectorQuery | TextQuery | ResolvedQuery
 """A query that takes nothing slow any more, such as a network's pass over a picture."""
 T = TypeVar("T")
 
@@ -216,7 +216,7 @@ class Searcher:
 
     def _ready(self, query: Query, request: SearchRequest) -> Ready:
         """Return a query with all done that may take long; what is stored unchanged need not be read again."""
-        if isinstance(query, SourceQuery | VectorQuery):
+        if isinstance(query, SourceQuery | VectorQuery | TextQuery):
             return query
         with self._catalogue.snapshot() as catalogue:
             features = chosen_features(self._state_of(catalogue).features, request)
@@ -236,7 +236,7 @@ class Searcher:
     ) -> ResolvedQuery:
         if isinstance(query, SourceQuery):
             return from_catalogue(query, catalogue, features, request)
-        if isinstance(query, VectorQuery):
+        if isinstance(query, VectorQuery | TextQuery):
             return from_outside(query, features, request, self._extractors)
         if query.own is None:
             return query
