@@ -137,7 +137,7 @@ ROWS = [
     ),
     ("metadata", [{}] * 5 + [{7: 1}], "metadata"),
     *(("feature", value, "feature") for value in [*NO_TEXTS, "", "no word", "look\n"]),
-    *(("metric", value, "metric") for value in [*NO_TEXTS, "", "hamming"]),
+    *(("metric", value, "metric") for value in [*NO_TEXTS, "", "manhattan"]),
     *(("on_duplicate", value, "on_duplicate") for value in [*NO_TEXTS, None, "", "overwrite"]),
 ]
 

@@ -292,7 +292,7 @@ def with_row(row: int, values: Any) -> np.ndarray:
         (with_row(2999, 0), {"metric": "cosine", "feature": "new"}, VectorError, "row 2999"),
         (VECTORS[:, :3], {}, FeatureMismatchError, "dimension"),
         (VECTORS, {"metric": "cosine"}, OptionError, "euclidean"),
-        (VECTORS, {"metric": "hamming", "feature": "new"}, OptionError, "hamming"),
+        (VECTORS, {"metric": "manhattan", "feature": "new"}, OptionError, "manhattan"),
         (VECTORS, {"feature": "no word"}, OptionError, "no word"),
         (VECTORS, {"feature": ""}, OptionError, "simple word"),
         (VECTORS, {"ids": NAMES[:3]}, InputError, "3 ids"),
