@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from lookalike import Index
 from lookalike.errors import IndexFormatError, LookalikeError
 from lookalike.hashing import FamilySpec
 from lookalike.index.io import array_directory as disk
+from lookalike.sets import as_sets
 
 Random = np.random.Generator
 Damage = Callable[[bytes, list[bytes], Random], bytes]
@@ -29,15 +31,28 @@ def rows(count: int, seed: int) -> npt.NDArray[np.float32]:
     return (centres[random.integers(0, 30, count)] + random.standard_normal((count, 8))).astype(np.float32)
 
 
-QUERIES = rows(40, 1)
+def rows_for(family: str, count: int, seed: int) -> tuple[str, Any]:
+    """Return a metric that the family is for, and rows."""
+    bits = rows(count, seed) > 0
+    if family == "min-hash":
+        return "jaccard", as_sets(bits, width=8)
+    return (
+        ("hamming", np.packbits(bits, axis=1))
+        if family == "bit-sampling"
+        else ("euclidean", rows(count, seed))
+    )
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=(*FAMILIES, "min-hash", "bit-sampling"))
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of an index that answers by its buckets."""
     path = tmp_path_factory.mktemp("index") / "index"
-    built = Index.build(rows(1500, 0), scan_below=0, recall=0.7, family=request.param, path=path)
-    assert built.stats().path == "buckets"
+    metric, given = rows_for(request.param, 1500, 0)
+    parameters = {"tables": 4, "bits": 8} if metric == "hamming" else {}
+    asked = FamilySpec(request.param, parameters)
+    built = Index.build(given, metric=metric, scan_below=0, recall=0.7, family=asked, path=path)
+    assert built.stats().buckets
+    np.save(path.parent / "queries.npy", rows_for(request.param, 40, 1)[1])
     return path
 
 
@@ -90,6 +105,7 @@ WAYS: tuple[Damage, ...] = (
 def test_damage_ends_in_an_answer_or_an_error_and_verifying_finds_it(index: Path) -> None:
     files = [file for file in files_of(index) if file.name != disk.MANIFEST and file.stat().st_size]
     contents = {file: file.read_bytes() for file in files}
+    queries = np.load(index.parent / "queries.npy")
     for seed in range(DAMAGES):
         random = np.random.default_rng(seed)
         file = files[int(random.integers(len(files)))]
@@ -101,9 +117,9 @@ def test_damage_ends_in_an_answer_or_an_error_and_verifying_finds_it(index: Path
             file.write_bytes(damaged)
             try:
                 opened = Index.open(index)
-                ids, _ = opened.search(QUERIES, 5)
-                opened.search(QUERIES, 5, allow=np.arange(0, 1500, 7))
-                opened.explain(QUERIES[0], 3)
+                ids, _ = opened.search(queries, 5)
+                opened.search(queries, 5, allow=np.arange(0, 1500, 7))
+                opened.explain(queries[0], 3)
                 assert ids.shape == (40, 5)
             except LookalikeError:
                 pass
@@ -131,7 +147,7 @@ def test_members_that_are_no_rows_are_refused_when_they_are_met(index: Path, mem
     with kept(file) as content:
         file.write_bytes(np.full(len(content) // 4, member, dtype="<i4").tobytes())
         with pytest.raises(IndexFormatError, match="name rows that are not there"):
-            Index.open(index).search(QUERIES, 5)
+            Index.open(index).search(np.load(index.parent / "queries.npy"), 5, recall=0.1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,6 +9,9 @@ probe puts in its place with the chance b:
 
 A probe that changes i hashes therefore meets the pair with the chance a ** (length - i) * b ** i; of probes, those that
 change the fewest come first. Probes in order of likelihood meet more; so the recall is held back a little.
+
+A row that is as far as the k-th nearest is as good. There are many such, as bits and short sets have few distances; so
+the recall is the mean of min(k, X) / k, where X is how many are found of all that are no farther, which is drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float64, Rows
+from lookalike.arrays import Float64, Int64, Rows
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.exact_rows import compiled_distances
 
@@ -35,24 +38,31 @@ MARGIN = 0.2
 """The recall that is aimed at lies above the one that is wanted by this share of what that leaves."""
 QUERIES, NEIGHBOURS = 128, 10
 BINS = 512
+DRAWS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """How far apart rows are: shares of pairs, (bins,), at `similarities` (bins,) from 0 to 1."""
+    """How far apart rows are, in bins of similarity from 0 to 1."""
 
-    similarities: Float64
-    near: Float64
-    """Of pairs of a row and one of its nearest."""
     all: Float64
-    """Of any pairs."""
+    """Shares of all pairs, (bins,)."""
+    k: int
+    """Nearest that are looked for, of the sample."""
+    bins: Int64
+    """(m,): bins of rows that are as near as a query's k-th, query by query."""
+    counts: Int64
+    """(m,): how many such rows there are."""
+    firsts: Int64
+    """(q,): where each query's begin among the m."""
 
     @classmethod
     def of(cls, sample: Rows, rows: int, metric: str) -> Distances:
         """Return those of `sample` (s, w), which is of `rows` rows."""
         asked = np.unique(np.linspace(0, len(sample) - 1, QUERIES).astype(np.int64))
-        near, everything = np.zeros((2, BINS))
-        others = max(1, min(len(sample) - 1, round(NEIGHBOURS * len(sample) / max(1, rows))))
+        everything = np.zeros(BINS, dtype=np.int64)
+        k = max(1, min(len(sample) - 1, round(NEIGHBOURS * len(sample) / max(1, rows))))
+        near: list[Int64] = []
         for query in asked.tolist():
             which = np.delete(np.arange(len(sample)), query)
             one = sample[query : query + 1]
@@ -61,12 +71,26 @@ class Distances:
                 one, sample, zeros, which, "hamming" if metric == "hamming" else "jaccard"
             )
             similar = 1 - distances / (8 * sample.shape[1] if metric == "hamming" else 1)
-            bins = np.round(similar * (BINS - 1)).astype(np.int64)
-            everything += np.bincount(bins, minlength=BINS)
-            if len(bins):
-                near += np.bincount(np.sort(bins)[-others:], minlength=BINS)
-        shares = (counts / max(1.0, counts.sum()) for counts in (near, everything))
-        return cls(np.linspace(0, 1, BINS), *shares)
+            counts = np.bincount(np.round(similar * (BINS - 1)).astype(np.int64), minlength=BINS)
+            everything += counts
+            nearer = np.cumsum(counts[::-1])[::-1] - counts
+            near.append(np.where(nearer < k, counts, 0))
+        query_of, bins = np.nonzero(near)
+        return cls(
+            everything / max(1, everything.sum()),
+            k,
+            bins,
+            np.array(near)[query_of, bins],
+            np.unique(query_of, return_index=True)[1],
+        )
+
+    def recall(self, chances: Float64) -> float:
+        """Return the mean recall where a row in bin i is found with chance chances[i]."""
+        if not len(self.bins):
+            return 1.0
+        random = np.random.default_rng(0)
+        found = random.binomial(self.counts, chances[self.bins], (DRAWS, len(self.bins)))
+        return float(np.minimum(np.add.reduceat(found, self.firsts, axis=1), self.k).mean() / self.k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +111,7 @@ class Prediction:
 
 def predicted(name: str, distances: Distances, length: int, tables: int, probes: int) -> Prediction:
     """Return what the family of that name is expected to find."""
-    agree = distances.similarities
+    agree = np.linspace(0, 1, BINS)
     changed = agree * (1 - agree) / (1 + agree) if name == "min-hash" else 1 - agree
     met, left = np.zeros(BINS), probes
     for changes in range(length + 1):
@@ -95,8 +119,7 @@ def predicted(name: str, distances: Distances, length: int, tables: int, probes:
         met += count * agree ** (length - changes) * changed**changes
         left -= count
     found = 1 - (1 - np.minimum(met, 1)) ** tables
-    recall, share = float(found @ distances.near), float(found @ distances.all)
-    return Prediction(length, tables, probes, recall, share)
+    return Prediction(length, tables, probes, distances.recall(found), float(found @ distances.all))
 
 
 def fitted_discrete(asked: FamilySpec, sample: Rows, rows: int, recall: float, seed: int) -> Family:
