@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import redis
 from tests.buckets.bucket_store_model import answers, asked, filled, header, keys, numbers
-from tests.services.redis import DURABLE, PASSWORD, RedisServer, running, running_cluster
+from tests.services.redis import DURABLE, PASSWORD, RedisServer, running
 
 from lookalike.buckets import BucketStore, open_bucket_store
 from lookalike.buckets.redis import RedisBuckets
@@ -250,16 +250,6 @@ def test_a_client_that_makes_text_of_bytes_is_refused(server: RedisServer) -> No
 def test_an_old_server_is_refused() -> None:
     assert "is Redis 5.0.14; run 6.0 or newer" in str(refused({"redis_version": "5.0.14"}))
     assert refused({"redis_version": "6.0.1", "maxmemory_policy": "noeviction"}) is None
-
-
-def test_a_cluster_that_has_lost_a_server_is_tried_later() -> None:
-    with running_cluster() as cluster, open_bucket_store(cluster.url, NAME, timeout=1) as store:
-        filled(store, {number: [number] for number in range(50)})
-        probes = np.arange(50, dtype=np.uint64).reshape(1, 1, 50)
-        assert len(store.candidates(probes, limit=99).ids) == 50
-        cluster.servers[2].halt()
-        with pytest.raises(BucketStoreUnavailableError):
-            store.candidates(probes, limit=99)
 
 
 def test_a_namespace_may_have_any_name(server: RedisServer, store: BucketStore) -> None:

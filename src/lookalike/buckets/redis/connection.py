@@ -11,7 +11,8 @@ from redis import exceptions
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from lookalike.buckets.redis.server import Cluster, Server
+from lookalike.buckets.redis.cluster import Cluster
+from lookalike.buckets.redis.server import Server
 from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError, BucketStoreUnavailableError, OptionError
 

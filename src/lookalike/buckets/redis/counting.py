@@ -48,6 +48,7 @@ def stats_of(state: State, view: View) -> BucketStats:
     generation, sizes, ids = view.generation, [np.empty(0, dtype=np.int64)], 0
     tables = directories(state.server, generation)
     names = [state.names.header, generation.journal, generation.next_number]
+    names += [generation.witnesses, *state.server.witnesses(generation)]
     for table, keys in enumerate(tables):
         names += [generation.directory(table), *generation.buckets(table, keys)]
         for own, members in members_of(state.server, view, table, keys):

@@ -5,6 +5,8 @@
     lookalike:{NAMESPACE}:garbage            set of generations that are to be deleted
     lookalike:{NAMESPACE}:TOKEN:journal      string: the records of the generation (`journal.py`)
     lookalike:{NAMESPACE}:TOKEN:next         integer: the next number for an entry
+    lookalike:{NAMESPACE}:TOKEN:witnesses    set: keys of witnesses, in a cluster
+    lookalike:TOKEN:witness:NUMBER           hash: a witness, see `cluster.py`
     lookalike:{NAMESPACE}:TOKEN:TABLE        string: the keys of the table's buckets, 64 bits each, some perhaps twice
     lookalike:TOKEN:TABLE:KEY                string: a bucket's entries, 32 bits each; KEY is hexadecimal
 
@@ -47,6 +49,15 @@ class Generation:
     def next_number(self) -> str:
         """The key of the next number for an entry."""
         return f"{self.namespace}:{self.token}:next"
+
+    @property
+    def witnesses(self) -> str:
+        """The key of the set of its witnesses' keys."""
+        return f"{self.namespace}:{self.token}:witnesses"
+
+    def witness(self, number: int) -> str:
+        """Return the key of a witness, which may be in any slot."""
+        return f"{PREFIX}{self.token}:witness:{number}"
 
     def directory(self, table: int) -> str:
         """Return the key of what tells the buckets of a table."""

@@ -65,3 +65,11 @@ end
 return 1
 """
 """KEYS: header, filling, garbage. ARGV: generation."""
+
+RAISE = """
+if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '-1') < tonumber(ARGV[2]) then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
+return 1
+"""
+"""KEYS: a witness. ARGV: field, number, which is below 2**53."""

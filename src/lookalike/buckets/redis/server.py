@@ -28,6 +28,8 @@ class Reading:
     """Of the journal, from where they were asked for."""
     contents: list[bytes | None]
     generation_after: str | None
+    witnessed: int | None = None
+    """In a cluster, the length of the journal that every server has seen, read last; None on one server."""
 
 
 class Server:
@@ -37,17 +39,15 @@ class Server:
         """Take a redis-py client that gives bytes."""
         self.client = client
 
-    def read(
-        self, names: Names, generation: Generation | None, offset: int, buckets: Sequence[str]
-    ) -> Reading:
+    def read(self, names: Names, generation: Generation, offset: int, buckets: Sequence[str]) -> Reading:
         """Read buckets after the journal's records from `offset` on, and before the header, in one round trip."""
         pipeline = self.client.pipeline(transaction=False)
-        _ask_state(pipeline, names, generation, offset)
+        ask_state(pipeline, names, generation, offset)
         for keys in batches(buckets, COMMAND):
             pipeline.mget(keys)
         pipeline.hget(names.header, "generation")
         told, records, *contents, after = pipeline.execute()
-        return _reading(told, records, list(chain.from_iterable(contents)), after)
+        return reading(told, records, list(chain.from_iterable(contents)), after)
 
     def get(self, keys: Iterable[str]) -> list[bytes | None]:
         """Return the contents of keys; None where there is no such key."""
@@ -71,6 +71,13 @@ class Server:
         told = self.pipelined(("MEMORY USAGE", key, "SAMPLES", 0) for key in keys)
         return sum(size or 0 for size in told)
 
+    def appoint(self, generation: Generation) -> None:
+        """Choose the witnesses of a new generation: none, as what one server loses, it loses from the end."""
+
+    def witnesses(self, generation: Generation) -> list[str]:
+        """Return the keys of the witnesses of a generation."""
+        return []
+
     def servers(self) -> list[dict[str, Any]]:
         """Return what each server that takes writes tells of itself."""
         return [self.client.info()]
@@ -86,37 +93,6 @@ class Server:
         return replies
 
 
-class Cluster(Server):
-    """A cluster, whose pipelines know commands of one key only, and whose servers answer in no order."""
-
-    def read(
-        self, names: Names, generation: Generation | None, offset: int, buckets: Sequence[str]
-    ) -> Reading:
-        """Read as `Server` does; the journal and the header take a small round trip each, before and after."""
-        pipeline = self.client.pipeline(transaction=False)
-        _ask_state(pipeline, names, generation, offset)
-        told, records = pipeline.execute()
-        contents = self.get(buckets) if told[0] is not None else []
-        after = self.client.hget(names.header, "generation") if buckets else told[0]
-        return _reading(told, records, contents, after)
-
-    def get(self, keys: Iterable[str]) -> list[bytes | None]:
-        """See `Server`."""
-        return self.pipelined(("GET", key) for key in keys)
-
-    def set_all(self, contents: Iterable[tuple[str, bytes]]) -> None:
-        """See `Server`."""
-        self.pipelined(("SET", key, content) for key, content in contents)
-
-    def unlink(self, keys: Iterable[str]) -> None:
-        """See `Server`."""
-        self.pipelined(("UNLINK", key) for key in keys)
-
-    def servers(self) -> list[dict[str, Any]]:
-        """See `Server`."""
-        return [self.client.info(target_nodes=node) for node in self.client.get_primaries()]
-
-
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Yield lists of up to `size` items."""
     rest = iter(items)
@@ -124,20 +100,26 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield some
 
 
-def _ask_state(pipeline: Any, names: Names, generation: Generation | None, offset: int) -> None:
+def ask_state(pipeline: Any, names: Names, generation: Generation, offset: int) -> None:
+    """Ask for what `reading` takes first: two replies."""
     pipeline.hmget(names.header, "generation", "stamp")
-    if generation is None:  # as many replies either way
-        pipeline.exists(names.header)
-    else:
-        pipeline.getrange(generation.journal, offset, -1)
+    pipeline.getrange(generation.journal, offset, -1)
 
 
-def _reading(told: list[bytes | None], records: Any, contents: list[bytes | None], after: Any) -> Reading:
+def reading(
+    told: list[bytes | None],
+    records: bytes,
+    contents: list[bytes | None],
+    after: bytes | None,
+    witnessed: int | None = None,
+) -> Reading:
+    """Return a reading of what a server has replied."""
     generation, stamp = told
     return Reading(
         generation=None if generation is None else generation.decode(),
         stamp=None if stamp is None else int(stamp),
-        records=records if isinstance(records, bytes) else b"",
+        records=records,
         contents=contents,
         generation_after=None if after is None else after.decode(),
+        witnessed=witnessed,
     )

@@ -58,6 +58,10 @@ class View:
             return None
         return replace(self, journal=journal, header=replace(self.header, stamp=journal.stamp))
 
+    def has_lost(self, reading: Reading) -> bool:
+        """Whether buckets of this view that were read lack something, by the witnesses of a cluster."""
+        return reading.witnessed is not None and reading.witnessed < self.journal.length
+
 
 class State:
     """Reads and changes the state. Safe for threads: what it remembers is replaced, never changed."""
@@ -79,7 +83,7 @@ class State:
         Args:
             buckets: gives the keys of those that are wanted, of the generation that is there.
         """
-        view = self._view
+        view, lost = self._view, False
         for _ in range(ATTEMPTS):
             if view is None:
                 view = self._load()
@@ -88,16 +92,23 @@ class State:
                     return None, []
             reading = self.server.read(self.names, view.generation, view.journal.length, buckets(view))
             view = view.after(reading)
-            if view is not None:
+            lost = view is not None and view.has_lost(reading)
+            if view is not None and not lost:
                 self._view = view
                 return view, reading.contents
-            self._known = None  # of another history, perhaps, in which some of them are not there
+            view = self._known = (
+                None  # of another history, perhaps, in which some of these buckets are not there
+            )
+        if lost:  # and not only replaced between one reply and the next
+            self._view = None
+            return None, []
         raise BucketStoreUnavailableError(REPLACED)
 
     def begin(self, tables: int) -> Generation:
         """Return a new generation to fill; what others began and did not finish is garbage from now on."""
         generation = self.names.new_generation(tables)
         self.server.client.eval(scripts.BEGIN, 2, self.names.filling, self.names.garbage, generation.member)
+        self.server.appoint(generation)
         return generation
 
     def discard(self, generation: Generation) -> None:
@@ -131,6 +142,8 @@ class State:
             "filled": str(filled),
         }
         pairs = [text for pair in fields.items() for text in pair]
+        self._witness(generation, "next", len(wide))
+        self._witness(generation, "length", len(first))
         made = self.server.client.eval(
             scripts.SWAP, len(keys), *keys, generation.member, *seen, first, len(wide), *pairs
         )
@@ -140,6 +153,7 @@ class State:
     def commit(self, view: View, stamp: int, change: bytes) -> bool:
         """Add the record of a change to the journal, and set the stamp, unless the state is not `view` any more."""
         member = view.generation.member
+        self._witness(view.generation, "length", view.journal.length + len(change))
         made = self.server.client.eval(
             scripts.COMMIT, 2, self.names.header, view.generation.journal,
             member, str(view.header.stamp), str(stamp), change,
@@ -156,10 +170,16 @@ class State:
         Raises:
             BucketStoreError: there are none left.
         """
-        last = int(self.server.client.incrby(view.generation.next_number, count))
-        if last > NUMBERED:
+        generation, client = view.generation, self.server.client
+        first = int(client.incrby(generation.next_number, count)) - count
+        told = self.server.pipelined(("HGET", key, "next") for key in self.server.witnesses(generation))
+        given = max((int(number or 0) for number in told), default=0)
+        if given > first:
+            first = int(client.incrby(generation.next_number, given - first)) - count
+        if first + count > NUMBERED:
             raise BucketStoreError("the buckets have been changed 2**31 times; fill the store again")
-        return last - count
+        self._witness(generation, "next", first + count)
+        return first
 
     def drop(self) -> None:
         """Make everything garbage."""
@@ -173,6 +193,11 @@ class State:
         if known is None or known[0] != view.generation:
             self._known = known = view.generation, directories(self.server, view.generation)
         return known[1]
+
+    def _witness(self, generation: Generation, field: str, number: int) -> None:
+        """Have every server of a cluster know a number; see `cluster.py`."""
+        for key in self.server.witnesses(generation):
+            self.server.client.eval(scripts.RAISE, 1, key, field, number)
 
     def _load(self) -> View | None:
         """Return the state without what this process remembers of an earlier one."""

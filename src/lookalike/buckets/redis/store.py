@@ -39,7 +39,8 @@ class RedisBuckets:
     buckets. A server that was flushed, or restarted empty, has no header: the caller fills it again. One that came
     back with an older state, as a replica that is promoted before it has caught up, has that state whole, since
     buckets, journal and header are of one stream of commands; it has the stamp of that state, from which the caller
-    goes on, and what this process remembers of a later one is dropped, as the journal does not follow.
+    goes on, and what this process remembers of a later one is dropped, as the journal does not follow. Of a cluster,
+    whose servers fail each by itself, `cluster.py` tells.
     """
 
     def __init__(self, client: Any, namespace: str, *, where: str = "the Redis server") -> None:

@@ -130,7 +130,8 @@ def delete(server: Server, generation: Generation, buckets: list[UInt64]) -> Non
     for table, keys in enumerate(buckets):
         server.unlink(generation.buckets(table, keys))
     tables = (generation.directory(table) for table in range(generation.tables))
-    server.unlink([generation.journal, generation.next_number, *tables])
+    witnesses = server.witnesses(generation)
+    server.unlink([*witnesses, generation.witnesses, generation.journal, generation.next_number, *tables])
 
 
 def sweep(server: Server, names: Names) -> None:
