@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -25,6 +25,8 @@ UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
 UInt32 = npt.NDArray[np.uint32]
 UInt64 = npt.NDArray[np.uint64]
+Given = npt.ArrayLike | Iterable[Any]
+"""What `as_vectors` takes: an array, or what can be made one; sets also as a list of collections."""
 Rows = npt.NDArray[Any]
 """Rows (n, d) of one of the types that an index keeps: float32, float16, uint8 or int8; of sets, uint32."""
 
@@ -47,7 +49,7 @@ def as_metric(metric: str) -> Metric:
 
 
 def as_vectors(
-    vectors: Any,
+    vectors: Given,
     *,
     dimension: int | None = None,
     metric: Metric = "euclidean",
@@ -96,7 +98,7 @@ def as_vectors(
 
 
 def as_codes(
-    values: npt.ArrayLike, *, dimension: int | None = None, name: str = "codes", first_row: int = 0
+    values: Given, *, dimension: int | None = None, name: str = "codes", first_row: int = 0
 ) -> UInt8:
     """Return binary codes as C-contiguous uint8 (n, bytes), eight bits a number, the first of them highest.
 
@@ -165,7 +167,7 @@ def kept_dtype(dtype: npt.DTypeLike, metric: Metric = "euclidean") -> np.dtype[A
 
 
 def as_rows(
-    vectors: Any,
+    vectors: Given,
     dtype: np.dtype[Any],
     *,
     dimension: int | None = None,
@@ -201,7 +203,7 @@ def as_rows(
     return cast
 
 
-def as_table(vectors: npt.ArrayLike, dimension: int | None = None, name: str = "vectors") -> Array:
+def as_table(vectors: Given, dimension: int | None = None, name: str = "vectors") -> Array:
     """Return `vectors` as an array of two axes, (d,) as (1, d), of real numbers of any type.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count, as_path, as_share, usable_cores
-from lookalike.arrays import Int64, Rows, as_ids, as_metric, as_rows, kept_dtype
+from lookalike.arrays import Given, Int64, Rows, as_ids, as_metric, as_rows, kept_dtype
 from lookalike.errors import DuplicateIdError, InputError
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
@@ -33,7 +33,9 @@ class Index(IndexReader):
     """Finds the nearest of many vectors.
 
     Metrics: "euclidean" (the distance, not squared), "cosine" (1 - cosine similarity, 0..2) and "dot" (the negated
-    inner product). Smaller is always closer, and equal distances are ordered by id.
+    inner product). Smaller is always closer, and equal distances are ordered by id. Binary codes, uint8 of packed bits
+    or booleans, are compared by "hamming" (how many bits differ), and sets, such as [["red", "shoe"], ["hat"]], by
+    "jaccard" (1 - elements in both / elements in either); their buckets are of the family that hashes them.
 
     Rows of float32, float16, uint8 and int8 are kept in their type (float32 at length one under cosine); other
     numbers are cast to float32, which loses precision of float64 beyond 24 bits.
@@ -79,8 +81,8 @@ class Index(IndexReader):
                 BLAS can be told (OpenBLAS, MKL, BLIS, FlexiBLAS), which is told for the whole process while this
                 runs; at -1 as many as it is set to.
             family: a hash family to use in place of learned buckets: "hyperplane", "cross-polytope", "p-stable" or
-                "clusters", whose parameters are then fitted to the vectors; a `FamilySpec`, with some of them; or an
-                unfitted `Family`, with all.
+                "clusters" ("min-hash" for sets, "bit-sampling" for codes), whose parameters are then fitted to the
+                vectors; a `FamilySpec`, with some of them; or an unfitted `Family`, with all.
             scan_below: with fewer rows than this every row is compared; by default 2,000 to 10,000, by the dimension.
             path: a directory to save the index to while it is built; what was there is replaced in one step.
 
@@ -194,7 +196,7 @@ class Index(IndexReader):
         with self._writing:
             self._view, self._tail = cast(SnapshotView, Closed()), Tail()
 
-    def add(self, ids: Ids, vectors: npt.ArrayLike) -> None:
+    def add(self, ids: Ids, vectors: Given) -> None:
         """Add rows, all or none; they are cast to the type that the index keeps.
 
         Raises:
@@ -221,7 +223,7 @@ class Index(IndexReader):
         with self._writing:
             self._settle(self._view.snapshot.without(self._view.rows(gone)))
 
-    def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
+    def update(self, removed: Ids, ids: Ids, vectors: Given, *, stamp: int) -> None:
         """Change rows and stamp in one step: all of it is done, or nothing.
 
         Rows are appended and compared exactly until they are a tenth of the index; then buckets are learned anew,
@@ -272,7 +274,7 @@ class Index(IndexReader):
                 self._tail = Tail()
             self._view = SnapshotView(settings, state, view.stamp)
 
-    def _given(self, ids: Ids, vectors: npt.ArrayLike) -> tuple[Rows, Int64]:
+    def _given(self, ids: Ids, vectors: Given) -> tuple[Rows, Int64]:
         """Return rows as they are kept, and their ids."""
         options = self._view.options
         dtype = np.dtype(options.dtype)

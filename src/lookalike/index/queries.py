@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from lookalike.arrays import DISCRETE, LARGEST_SQUARE, SMALLEST_SQUARE, Metric, Rows, as_vectors
+from lookalike.arrays import DISCRETE, LARGEST_SQUARE, SMALLEST_SQUARE, Given, Metric, Rows, as_vectors
 from lookalike.index.row_forms import unit_rows
 
 QUICK_TYPES = "feBb"
 """float32, float16, uint8 and int8, none of which float32 changes."""
 
 
-def as_queries(queries: npt.ArrayLike, *, dimension: int, metric: Metric, compiled: bool) -> Rows:
+def as_queries(queries: Given, *, dimension: int, metric: Metric, compiled: bool) -> Rows:
     """Return `queries` (q, d), or one (d,), as `as_vectors` does, writable and under "cosine" at length one.
 
     Sets may have more elements than the rows that they are compared with.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import LARGEST_COUNT
-from lookalike.arrays import Bool, Float32, Int64, Metric, Rows
+from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows
 from lookalike.errors import InputError
 from lookalike.hashing import FamilySpec
 from lookalike.index.base import Ids
@@ -79,7 +79,7 @@ class IndexReader:
 
     def search(
         self,
-        queries: npt.ArrayLike,
+        queries: Given,
         k: int,
         *,
         allow: npt.NDArray[Any] | Sequence[int] | None = None,
@@ -92,7 +92,7 @@ class IndexReader:
         Where there are fewer than k rows to find, ids are padded with -1 and distances with infinity.
 
         Args:
-            queries: (q, d), or one of shape (d,), which gives q = 1.
+            queries: (q, d), or one of shape (d,), which gives q = 1; sets in any form that they are built from.
             k: from 1; above the number of rows, q * k is at most ten million.
             allow: the ids that may be found, or a mask: booleans of which number i says whether id i may be,
                 and ids beyond its end may not. Ids that are not in the index are passed over. A filter costs no
@@ -112,7 +112,7 @@ class IndexReader:
             queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
         )
 
-    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+    def distances(self, query: Given, ids: Ids) -> Float32:
         """Return the exact distance of `query` (d,) to the row of each id, (n,) float32; NaN where there is none.
 
         Raises:
@@ -120,7 +120,7 @@ class IndexReader:
         """
         return self._view.distances(query, ids)
 
-    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+    def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """Tell why row `id` is, or is not, among the candidates of `query` (d,).
 
         Raises:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count, as_number, as_share, as_threads, shown
-from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_vectors
+from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids, as_vectors
 from lookalike.errors import InputError, OptionError, UnknownIdError, VectorError
 from lookalike.index.base import Ids
 from lookalike.index.explain import explain, stats
@@ -66,7 +66,7 @@ class SnapshotView:
 
     def search(
         self,
-        queries: npt.ArrayLike,
+        queries: Given,
         k: int,
         *,
         allow: npt.NDArray[Any] | Sequence[int] | None = None,
@@ -94,7 +94,7 @@ class SnapshotView:
         found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads)
         return _padded(found, k)
 
-    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+    def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""
         vector = self._query(query)
         rows = self.snapshot.find(as_ids(ids, repeated=True))
@@ -106,7 +106,7 @@ class SnapshotView:
             distances[block] = DISTANCES[self.metric](vectors, vector)
         return distances
 
-    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+    def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """See `IndexView`."""
         vector = self._query(query)
         number = as_count(id, "id", least=0)
@@ -117,7 +117,7 @@ class SnapshotView:
         """See `IndexView`."""
         return stats(self.snapshot, self.options, self.stamp)
 
-    def _query(self, query: npt.ArrayLike) -> Rows:
+    def _query(self, query: Given) -> Rows:
         """Return one query as (1, d), under cosine at length one."""
         size = None if self.metric == "jaccard" else self.dimension
         vector = as_vectors(query, dimension=size, metric=self.metric, name="query")
