@@ -149,6 +149,12 @@ def test_a_linear_model_tells_digits_better_by_one_hot_keys_than_by_pixels() -> 
     assert hashed > plain + 0.05
 
 
+@pytest.mark.parametrize("family", ["min-hash", "bit-sampling"])
+def test_families_of_sets_and_codes_are_refused(family: str) -> None:
+    with pytest.raises(OptionError, match=f"{family} does not hash what is compared by euclidean"):
+        HashTransformer(family).fit(ROWS)
+
+
 def test_learned_buckets_have_no_keys() -> None:
     with pytest.raises(OptionError, match="learned buckets have no keys"):
         HashTransformer("learned").fit(ROWS)

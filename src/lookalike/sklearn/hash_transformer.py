@@ -67,6 +67,7 @@ class HashTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         asked = FamilySpec.of(self.family)
         if asked is None:
             raise OptionError("learned buckets have no keys; choose a family such as hyperplane or p-stable")
+        asked.check_metric("euclidean")  # sets and codes are no rows of float32
         seed = seed_of(self.random_state)
         drawn = np.random.default_rng(seed).choice(
             len(X), min(len(X), sample_rows(asked, len(X))), replace=False
