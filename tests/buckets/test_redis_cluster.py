@@ -14,7 +14,7 @@ from lookalike.buckets import BucketStore, open_bucket_store
 from lookalike.errors import BucketStoreUnavailableError
 
 MODEL: Model = {number: [number % 30] for number in range(90)}
-QUERIES = np.arange(30, dtype=np.uint64).reshape(1, 1, 30)
+QUERIES = np.arange(30, dtype=np.uint64).reshape(30, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,10 @@ def test_a_store_that_has_lost_a_server_takes_no_changes_and_may_be_filled_again
     servers(cluster)[1][0].client().flushall()
     assert not store.apply(numbers([1]), numbers(), keys([]), seen=1, stamp=2)
     filled(store, {7: [7]}, stamp=3)
-    assert (store.header(), answers(store, QUERIES)) == (header(stamp=3), [({7: 1}, 1)])
+    assert (store.header(), answers(store, QUERIES)) == (
+        header(stamp=3),
+        expected({7: [7]}, QUERIES, 99, None),
+    )
 
 
 def test_a_server_that_was_replaced_by_a_stale_replica_is_noticed(
