@@ -19,7 +19,7 @@ def spans_of(buckets: list[list[list[int]]], dtype: npt.DTypeLike = np.int64) ->
     members = [entry for query in buckets for probe in query for entry in probe]
     lengths = np.array([[len(probe) for probe in query] for query in buckets])
     starts = (np.cumsum(lengths) - lengths.reshape(-1)).reshape(lengths.shape)
-    return Spans(np.array(members, dtype=dtype), starts, lengths)
+    return Spans(np.array(members, dtype=dtype), starts[:, np.newaxis], lengths[:, np.newaxis])
 
 
 def hits(found: Candidates) -> list[tuple[int, int]]:

@@ -27,22 +27,26 @@ Live = Callable[[npt.NDArray[Any]], tuple[Bool, Int64]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spans:
-    """Where the entries of the buckets that q queries probe in one table lie."""
+    """Where the entries of the buckets that q queries probe lie, in one table or several."""
 
     members: npt.NDArray[Any]
     """(n,) integers: ids, or what `Live` makes ids of. A bucket may hold one several times, which counts once."""
     starts: Int64
-    """(q, probes): a bucket is `members[start : start + length]`."""
+    """(q, tables, probes): a bucket is `members[start : start + length]`."""
     lengths: Int64
-    """(q, probes), 0 where there is no such bucket, or its key was `repeated`."""
+    """(q, tables, probes), 0 where there is no such bucket, or its key was `repeated`."""
 
-    def taken(self, first: int, last: int) -> tuple[npt.NDArray[Any], Int64]:
-        """Return the entries for queries from `first` to `last`, and whose they are, counted from `first`."""
+    def taken(self, first: int, last: int) -> _Taken:
+        """Return the entries for queries from `first` to `last`, which are counted from `first`."""
         starts, lengths = self.starts[first:last].reshape(-1), self.lengths[first:last].reshape(-1)
         before = np.cumsum(lengths) - lengths
         places = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-        probes = self.starts.shape[1]
-        return self.members[places], np.repeat(np.arange(len(lengths)) // max(1, probes), lengths)
+        query, table, _ = np.indices(self.starts[first:last].shape).reshape(3, -1)
+        return self.members[places].astype(np.int64), np.repeat(query, lengths), np.repeat(table, lengths)
+
+
+_Taken = tuple[Int64, Int64, Int64]
+"""Entries, and the query and the table of each."""
 
 
 def gather(
@@ -53,7 +57,7 @@ def gather(
     live: Live | None = None,
     stamp: int | None = None,
 ) -> Candidates:
-    """Return the candidates of the queries whose buckets `spans`, one a table, tell.
+    """Return the candidates of the queries whose buckets `spans` tell, each of other tables.
 
     Args:
         limit, allow: see `BucketStore.candidates`.
@@ -63,15 +67,13 @@ def gather(
     queries = len(spans[0].starts)
     if not queries:
         return nobody(0, stamp)
-    ends = np.cumsum(sum(span.lengths.sum(axis=1) for span in spans))
+    ends = np.cumsum(sum(span.lengths.sum(axis=(1, 2)) for span in spans))
     allowed = None if allow is None else _Allowed(allow)
     parts, first = [], 0
     while first < queries:
         done = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, done + GATHERED, side="right")))
-        parts.append(
-            _gathered([span.taken(first, last) for span in spans], last - first, limit, allowed, live)
-        )
+        parts.append(_gathered(_joined_tables(spans, first, last), last - first, limit, allowed, live))
         first = last
     return _joined(parts, stamp)
 
@@ -168,14 +170,24 @@ class _Allowed:
         return self._mask.take(ids, mode="clip") & (ids >= 0) & (ids < len(self._mask))
 
 
+def _joined_tables(spans: Sequence[Spans], first: int, last: int) -> _Taken:
+    """Return the entries for queries from `first` to `last`, with tables counted on from one spans to the next."""
+    taken = [span.taken(first, last) for span in spans]
+    if len(taken) == 1:
+        return taken[0]
+    before = np.cumsum([0] + [span.starts.shape[1] for span in spans]).tolist()
+    tables = [table + known for (_, _, table), known in zip(taken, before, strict=False)]
+    return (
+        np.concatenate([entry for entry, _, _ in taken]),
+        np.concatenate([query for _, query, _ in taken]),
+        np.concatenate(tables),
+    )
+
+
 def _gathered(
-    taken: list[tuple[npt.NDArray[Any], Int64]],
-    queries: int,
-    limit: int,
-    allowed: _Allowed | None,
-    live: Live | None,
+    taken: _Taken, queries: int, limit: int, allowed: _Allowed | None, live: Live | None
 ) -> Candidates:
-    """Return the candidates of a few queries, of whose entries and owners there is a pair for each table."""
+    """Return the candidates of a few queries."""
     query, ids, hits = _counted(taken, queries)
     if live is not None:
         kept, own = live(ids)
@@ -199,14 +211,10 @@ def _gathered(
     return Candidates(offsets, ids, hits.astype(np.int32), met, cut)
 
 
-def _counted(
-    taken: list[tuple[npt.NDArray[Any], Int64]], queries: int
-) -> tuple[Int64, Int64, npt.NDArray[np.intp]]:
+def _counted(taken: _Taken, queries: int) -> tuple[Int64, Int64, npt.NDArray[np.intp]]:
     """Return the different (query, entry) in order, and in how many tables each is."""
-    entry = np.concatenate([members for members, _ in taken]).astype(np.int64)
-    query = np.concatenate([owner for _, owner in taken])
-    table = np.repeat(np.arange(len(taken)), [len(owner) for _, owner in taken])
-    table_bits, entry_bits = len(taken).bit_length(), int(entry.max(initial=0)).bit_length()
+    entry, query, table = taken
+    table_bits, entry_bits = int(table.max(initial=0)).bit_length(), int(entry.max(initial=0)).bit_length()
     if entry.min(initial=0) >= 0 and queries.bit_length() + entry_bits + table_bits < 64:
         # One sort of numbers is quicker than one of triples.
         packed = np.sort((query << (entry_bits + table_bits)) | (entry << table_bits) | table)

@@ -93,9 +93,9 @@ class MemoryBuckets:
         again = repeated(keys)
         spans = []
         for i, table in enumerate(buckets.tables):
-            starts, lengths = table.spans(keys[:, i])
+            starts, lengths = table.spans(keys[:, i : i + 1])
             lengths = capped(lengths)  # ascending, so these are the lowest
-            spans.append(Spans(table.members, starts, np.where(again[:, i], 0, lengths)))
+            spans.append(Spans(table.members, starts, np.where(again[:, i : i + 1], 0, lengths)))
         return gather(spans, limit=limit, allow=allow, stamp=buckets.header.stamp)
 
     def ids(self) -> Int64:

@@ -27,20 +27,20 @@ class Probed:
     @classmethod
     def of(cls, keys: UInt64) -> Probed:
         """Return what `keys` (q, tables, probes) probe."""
-        places = np.empty(keys.shape, dtype=np.int64)
-        found: list[UInt64] = []
-        for table in range(keys.shape[1]):
-            distinct, inverse = np.unique(keys[:, table], return_inverse=True)
-            places[:, table] = inverse.reshape(places[:, table].shape) + sum(map(len, found))
-            found.append(distinct)
-        places[repeated(keys)] = -1
-        tables = np.repeat(np.arange(keys.shape[1]), [len(distinct) for distinct in found])
-        return cls(tables, np.concatenate(found), places)
+        tables = np.indices(keys.shape)[1].reshape(-1)
+        flat = keys.reshape(-1)
+        order = np.lexsort((flat, tables))
+        ordered, own = flat[order], tables[order]
+        first = np.append(True, (ordered[1:] != ordered[:-1]) | (own[1:] != own[:-1]))[: len(flat)]
+        places = np.empty(len(flat), dtype=np.int64)
+        places[order] = np.cumsum(first) - 1
+        places = np.where(repeated(keys), -1, places.reshape(keys.shape))
+        return cls(own[first], ordered[first], places)
 
     def spans(
         self, contents: Sequence[bytes | None], dtype: npt.DTypeLike, live: Live | None = None
     ) -> list[Spans]:
-        """Return the spans of each table for `gather`, of the contents of the n buckets.
+        """Return the spans for `gather`, of the contents of the n buckets.
 
         Args:
             contents: packed entries of `dtype`, in any order; None where there is no such bucket.
@@ -60,7 +60,4 @@ class Probed:
             packed[i], lengths[i] = kept.tobytes(), len(kept)
         members = np.frombuffer(b"".join(packed), dtype=dtype)
         starts = np.cumsum(lengths) - lengths
-        return [
-            Spans(members, starts[places], np.where(places < 0, 0, lengths[places]))
-            for places in (self.places[:, table] for table in range(self.places.shape[1]))
-        ]
+        return [Spans(members, starts[self.places], np.where(self.places < 0, 0, lengths[self.places]))]
