@@ -213,6 +213,7 @@ def test_no_verb_works_on_a_collection_that_cannot_be_read(
         ["info"],
         ["remove", PICTURE],
         ["rebuild"],
+        ["words", "title"],
         ["explain", PICTURE, PICTURE],
         ["verify"],
     ):

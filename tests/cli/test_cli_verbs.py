@@ -20,6 +20,7 @@ VERBS = [
     "add",
     "search",
     "import",
+    "words",
     "explain",
     "remove",
     "list",

@@ -122,7 +122,8 @@ def test_sets_without_ids_are_one_source_where_they_are_equal(collection: Collec
 def test_info_tells_of_sets(tagged: Collection) -> None:
     feature = tagged.info()["features"]["tags"]
     assert (feature["metric"], feature["dimension"], feature["vectors"]) == ("jaccard", 8, 5)
-    assert (feature["index"]["dtype"], feature["index"]["path"]) == ("uint32", "scan")
+    index = feature["index"]
+    assert (index["chosen"], index["dtype"], index["path"]) == ("min-hash", "uint32", "scan")
 
 
 def test_an_index_of_sets_is_rebuilt_and_verified(tagged: Collection) -> None:
@@ -266,3 +267,14 @@ def test_files_are_imported_under_the_metrics_that_they_are_for(
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(OptionError, match="sets, which"):
         collection.import_file(tmp_path / name, metric=metric)
+
+
+def test_many_sets_are_found_by_buckets_unless_something_else_is_chosen(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.collection.index_homes.SCAN_BELOW", 300)
+    sets = [[n, n + 1, n + 2, 10_000 + n] for n in range(400)]
+    collection.add_vectors(sets, ids=range(400), feature="sets", metric="jaccard")
+    told = collection.index("sets")
+    assert (told["chosen"], told["family"], told["path"]) == ("min-hash", "min-hash", "buckets")
+    assert found(collection, VectorQuery({"sets": sets[7]}), k=1) == [("7", 0)]

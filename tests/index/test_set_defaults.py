@@ -45,3 +45,10 @@ def test_a_few_rows_are_sample_enough(metric: str, rows: int) -> None:
 def test_rows_that_are_all_alike_are_found(metric: str) -> None:
     index = Index.build(np.repeat(ROWS[metric](1), 300, axis=0), metric=metric, scan_below=0)
     assert not index.search(ROWS[metric](1), 20)[1].any()
+
+
+def test_sets_that_have_nothing_in_common_are_not_missed() -> None:
+    rows = [[n, n + 1, n + 2, 10_000 + n] for n in range(600)]
+    stats = Index.build(rows, metric="jaccard", scan_below=300, recall=0.9).stats()
+    assert stats.path == "buckets"
+    assert stats.measured_recall is not None and stats.measured_recall >= 0.9

@@ -8,6 +8,8 @@ from typing import Any
 
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.backends import Backend
+from lookalike.hashing import FamilySpec
+from lookalike.hashing.spec import LEARNED
 from lookalike.index import IndexView
 
 
@@ -50,4 +52,5 @@ def describe(
 def describe_index(feature: FeatureRecord, index: IndexView) -> dict[str, Any]:
     """Return which kind of index was chosen for a feature, and what it says of itself."""
     told = {key: value for key, value in asdict(index.stats()).items() if value not in (None, (), {})}
-    return {"chosen": feature.index.get("family", "learned"), **told}
+    usual = FamilySpec.for_metric(None, feature.metric)
+    return {"chosen": feature.index.get("family", LEARNED if usual is None else usual.name), **told}

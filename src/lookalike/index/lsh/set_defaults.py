@@ -47,8 +47,8 @@ class Distances:
 
     all: Float64
     """Shares of all pairs, (bins,)."""
-    k: int
-    """Nearest that are looked for, of the sample."""
+    wanted: Int64
+    """(q,): how many nearest are looked for, of queries that have any."""
     bins: Int64
     """(m,): bins of rows that are as near as a query's k-th, query by query."""
     counts: Int64
@@ -75,14 +75,12 @@ class Distances:
             everything += counts
             nearer = np.cumsum(counts[::-1])[::-1] - counts
             near.append(np.where(nearer < k, counts, 0))
+            near[-1][0] = 0  # what has nothing in common is no neighbour
         query_of, bins = np.nonzero(near)
-        return cls(
-            everything / max(1, everything.sum()),
-            k,
-            bins,
-            np.array(near)[query_of, bins],
-            np.unique(query_of, return_index=True)[1],
-        )
+        counts = np.array(near)[query_of, bins]
+        firsts = np.unique(query_of, return_index=True)[1]
+        wanted = np.minimum(np.add.reduceat(counts, firsts), k) if len(firsts) else firsts
+        return cls(everything / max(1, everything.sum()), wanted, bins, counts, firsts)
 
     def recall(self, chances: Float64) -> float:
         """Return the mean recall where a row in bin i is found with chance chances[i]."""
@@ -90,7 +88,9 @@ class Distances:
             return 1.0
         random = np.random.default_rng(0)
         found = random.binomial(self.counts, chances[self.bins], (DRAWS, len(self.bins)))
-        return float(np.minimum(np.add.reduceat(found, self.firsts, axis=1), self.k).mean() / self.k)
+        return float(
+            (np.minimum(np.add.reduceat(found, self.firsts, axis=1), self.wanted) / self.wanted).mean()
+        )
 
 
 @dataclass(frozen=True, slots=True)

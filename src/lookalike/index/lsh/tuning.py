@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Float32, Float64, Int64, Metric
 from lookalike.buckets import Candidates
 from lookalike.hashing import Family
 from lookalike.index.exact_rows import ExactRows
@@ -76,7 +76,7 @@ def measured(buckets: Trial, drawn: Int64, threads: int) -> tuple[RecallMeasurem
         met = float(found.met.mean())
         for k in tuple(ks):
             nearest = _without(own, *buckets.answered(queries, found, k + 1, threads))
-            shares = (nearest <= truth[:, k - 1 : k]).mean(axis=1)
+            shares = _found(nearest, truth[:, :k], metric)
             measurements.append(
                 RecallMeasurement(
                     k,
@@ -91,6 +91,20 @@ def measured(buckets: Trial, drawn: Int64, threads: int) -> tuple[RecallMeasurem
                 ks.remove(k)
         probes = max(probes + 1, math.ceil(probes * GROWTH))
     return tuple(sorted(measurements, key=lambda measurement: (measurement.k, measurement.probes)))
+
+
+def _found(nearest: Float32, truth: Float32, metric: Metric) -> Float64:
+    """Return the share of the nearest rows, at distances `truth` (q, k), that are found, at `nearest` (q, k), (q,).
+
+    Sets that have nothing in common with a query are no neighbours of it, and no bucket could tell of them.
+    """
+    found = nearest <= truth[:, -1:]
+    shares: Float64 = found.mean(axis=1)
+    if metric == "jaccard":
+        neighbours = np.count_nonzero(truth < 1, axis=1)
+        among = np.count_nonzero(found & (nearest < 1), axis=1)
+        shares = np.where(neighbours, among / np.maximum(neighbours, 1), 1.0)
+    return shares
 
 
 def _without(own: Int64, ids: Int64, distances: Float32) -> npt.NDArray[np.float32]:
