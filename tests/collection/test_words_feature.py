@@ -138,3 +138,11 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         refused(shop)
+
+
+def test_a_rebuild_makes_up_for_a_write_that_was_cut_short(shop: Collection) -> None:
+    shop.add_words(["title"])
+    with shop._catalogue.write() as writer:  # and no more, as when the process ends here
+        writer.update_metadata({4: {"title": "Winter coat"}})
+    shop.rebuild()
+    assert found(shop, TextQuery("winter coats"))[0] == ("d", 0)

@@ -317,6 +317,7 @@ class Collection(Reader):
         built = {}
         with self._backend.writing("rebuild"):
             self._catalogue.rebuild_text()
+            refresh_words(self._catalogue)
             for name, feature in self._catalogue.features().items():
                 listener.stage(f"indexing {name}")
                 built[name] = len(self._indexes.build(feature))
