@@ -102,6 +102,7 @@ def test_a_scan_by_the_compiled_kernels_is_that_by_numpy(
 ) -> None:
     scanned = Index.build(ROWS[metric](3000), metric=metric, recall=1)
     queries = ROWS[metric](20, seed=6)
+    monkeypatch.setattr("lookalike.index.exact_rows._discrete", None)
     before = scanned.search(queries, 30)
     monkeypatch.setattr("lookalike.index.exact_rows.COMPILED_NUMBERS", 0)
     assert same(before, scanned.search(queries, 30))

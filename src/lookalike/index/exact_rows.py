@@ -19,7 +19,7 @@ REFERENCE: dict[Metric, Callable[[Any, Any], npt.NDArray[np.float64]]] = {
 }
 """Distances of rows (n, w) to the same rows of others, (n, w') or (1, w')."""
 COMPILED_NUMBERS = 20_000_000
-"""Fewer numbers than these are compared by NumPy, in less time than it takes to load the compiled kernels."""
+"""Until the compiled kernels are loaded, NumPy compares fewer numbers than these, in less time than loading takes."""
 BLOCK_NUMBERS = 1 << 18
 """Rows are compared so many numbers at a time, which stay in the processor's cache."""
 WORD_BYTES = 8
@@ -82,7 +82,7 @@ def scan_exactly(
     """Return ids and distances (q, k) of the nearest rows; see `lookalike.index.scan.scan`."""
     found = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.inf, np.float32)
     count = len(vectors) if rows is None else len(rows)
-    compiled = len(queries) * count * vectors.shape[1] >= COMPILED_NUMBERS
+    compiled = _discrete is not None or len(queries) * count * vectors.shape[1] >= COMPILED_NUMBERS
     compared_ids = ids if rows is None else ids[rows]
     for query in range(len(queries)):
         asked = queries[query : query + 1]
@@ -106,13 +106,12 @@ def distances_to(query: Rows, rows: Rows, metric: Metric) -> Float32:
 
 def compiled_distances(queries: Rows, vectors: Rows, query: Int64, row: Int64, metric: Metric) -> Float32:
     """Return the distance of `queries[query[i]]` to `vectors[row[i]]`, for each i, by the compiled kernels."""
-    from lookalike.kernels.compiled import discrete
-
+    kernels = _discrete or _load()
     distances = np.empty(len(row), dtype=np.float32)
     if metric == "jaccard":
-        discrete.jaccard_distances(queries, vectors, query, row, distances)
+        kernels.jaccard_distances(queries, vectors, query, row, distances)
     else:
-        discrete.hamming_distances(_words(queries), _words(vectors), query, row, distances)
+        kernels.hamming_distances(_words(queries), _words(vectors), query, row, distances)
     return distances
 
 
@@ -130,3 +129,15 @@ def _put_nearest(ids: Int64, distances: Float32, found_ids: Int64, found_distanc
         ids, distances = ids[near], distances[near]
     order = np.lexsort((ids, distances))[:k]
     found_ids[: len(order)], found_distances[: len(order)] = ids[order], distances[order]
+
+
+_discrete: Any = None
+
+
+def _load() -> Any:
+    """Load the compiled kernels, and with them Numba, when many rows are compared first."""
+    global _discrete
+    from lookalike.kernels.compiled import discrete
+
+    _discrete = discrete
+    return _discrete
