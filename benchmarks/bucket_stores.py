@@ -144,11 +144,8 @@ class Datasketch(Store):
     def _hashed(self, own: Keys) -> Any:
         from datasketch import MinHash
 
-        return MinHash(num_perm=len(own), hashvalues=own, permutations=PERMUTATIONS, scheme="legacy")
-
-
-PERMUTATIONS = np.zeros((2, TABLES), dtype=np.uint64)
-"""datasketch draws them otherwise for each; nothing is hashed here."""
+        nothing = np.zeros((2, len(own)), dtype=np.uint64)  # nothing is hashed; else they are drawn for each
+        return MinHash(num_perm=len(own), hashvalues=own, permutations=nothing, scheme="legacy")
 
 
 class NearPy(Store):
@@ -206,7 +203,7 @@ def measured(
     filling = _seconds(lambda: store.fill(rows, keys))
     used = _memory(store) - empty
     asked = queries[:, :, :probes]
-    read = _entries(keys, asked)
+    read = entries_read(keys, asked)
     store.query(asked)
     batch = min(_seconds(lambda: store.query(asked)) for _ in range(REPEATS))
     singles = [_seconds(lambda one=one: store.query(one)) for one in np.split(asked, len(asked))]  # type: ignore[misc]
@@ -244,7 +241,7 @@ def _memory(store: Store) -> int:
     return int(store.client.info("memory")["used_memory"])
 
 
-def _entries(keys: Keys, asked: Keys) -> int:
+def entries_read(keys: Keys, asked: Keys) -> int:
     """Return how many entries the buckets have that queries (q, tables, probes) ask for."""
     total = 0
     for table in range(keys.shape[1]):

@@ -50,7 +50,7 @@ class RedisServer:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="lookalike-redis-"))
-        self.port = _free_port()
+        self.port = free_port()
 
     def url(self, scheme: str = "redis", *, password: str = PASSWORD) -> str:
         """Return the URL of the server's first database."""
@@ -229,7 +229,7 @@ def _is_whole(client: Any) -> bool:
     return (told["cluster_state"], told["cluster_known_nodes"]) == ("ok", "3")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that is free, and whose bus port, 10,000 above, a cluster may use."""
     while True:
         with socket.socket() as listening, socket.socket() as bus:
