@@ -15,11 +15,11 @@ from lookalike.hashing import CrossPolytope, Hyperplane, cross_polytope, family_
 from lookalike.hashing.cross_polytope import (
     agreement,
     cheap_pairs,
-    hadamard,
     nearest_vertex,
     nearest_vertices,
 )
 from lookalike.index import Index
+from lookalike.kernels.reference_rotation import hadamard
 
 SEEDS = st.integers(0, 2**32)
 DIMENSIONS = st.integers(1, 70)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -169,20 +168,20 @@ class CrossPolytope(Family):
 
         Coordinates are (rows, tables, axes looked at). `bytes_a_row` is what the caller makes of each row.
         """
+        from lookalike.kernels.compiled import rotation
+
         mean = self._arrays.get("mean")
-        first, later = self._arrays["first_signs"], self._arrays["later_signs"]
+        first, later = (
+            np.require(self._arrays[name], np.int8, ["C", "W"]) for name in ("first_signs", "later_signs")
+        )
         functions, axes = later.shape[1:]
         bits = self._function_bits(axes)
         step = max(1, BLOCK_BYTES // max(4 * functions * axes, bytes_a_row))
         for start in range(0, len(vectors), step):
             rows = slice(start, min(start + step, len(vectors)))
-            turned = np.zeros((rows.stop - start, functions, axes), dtype=np.float32)
+            turned = np.empty((rows.stop - start, functions, axes), dtype=np.float32)
             scaled = _scaled(vectors[rows] if mean is None else vectors[rows] - mean)
-            np.multiply(scaled[:, np.newaxis], first, out=turned[..., : first.shape[1]])
-            turned = hadamard(turned)
-            for signs in later:
-                turned *= signs
-                turned = hadamard(turned)
+            rotation.rotate(scaled, first, later, turned)
             own = turned.reshape(len(turned), self.tables, len(bits), axes)
             yield (
                 rows,
@@ -191,21 +190,6 @@ class CrossPolytope(Family):
                     for function, taken in enumerate(bits)
                 ],
             )
-
-
-def hadamard(vectors: Float32) -> Float32:
-    """Return `vectors` (..., n) times the Hadamard matrix of order n, a power of two, in Sylvester's order, unscaled.
-
-    That matrix is the Kronecker product of two of order about sqrt(n), so each vector, as a matrix, is multiplied by
-    them from left and right. In NumPy this is several times faster than log2(n) passes of sums and differences,
-    and as each product is of one vector, its result does not depend on its company.
-    """
-    order = vectors.shape[-1]
-    right = _sylvester(1 << (order.bit_length() - 1) // 2)
-    left = _sylvester(order // len(right))
-    squares = vectors.reshape(*vectors.shape[:-1], len(left), len(right))
-    turned: Float32 = np.matmul(left, np.matmul(squares, right)).reshape(vectors.shape)
-    return turned
 
 
 def nearest_vertex(coordinates: Float32) -> Int64:
@@ -301,15 +285,6 @@ def _axes(dimension: int) -> int:
     return max(FEWEST_AXES, 1 << (dimension - 1).bit_length())
 
 
-@cache
-def _sylvester(order: int) -> Float32:
-    """Return the Hadamard matrix of an order that is a power of two."""
-    if order == 1:
-        return np.ones((1, 1), dtype=np.float32)
-    half = _sylvester(order // 2)
-    return np.block([[half, half], [half, -half]])
-
-
 def _signs(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
     return 2 * random.integers(0, 2, shape, dtype=np.int8) - np.int8(1)
 
@@ -318,5 +293,6 @@ def _scaled(vectors: Float32) -> Float32:
     """Return vectors whose largest coordinate is 1 or -1: no sum overflows, and in vectors of few different values
     sums are of small whole numbers, exact, so that coordinates that tie do so whatever the vector's length."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    scaled: Float32 = np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0)
+    zeros = np.zeros(vectors.shape, dtype=np.float32)
+    scaled: Float32 = np.divide(vectors, largest, out=zeros, where=largest > 0)
     return scaled

@@ -100,17 +100,18 @@ class PStable(Family):
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
         """Return keys, shape (q, tables, min(probes, 3**floors))."""
         probes = min(checked("probes", probes, 1), 3**self.floors)
+        from lookalike.kernels.compiled import rotation
+
         positions = self._positions(queries)
         floors = np.floor(positions)
         below = positions - floors
-        keys = np.empty((len(queries), self.tables, probes), dtype=np.uint64)
         costs = np.square(np.concatenate((below, 1 - below), axis=2)).astype(np.float32)
-        for query in range(len(queries)):
-            moves = cheapest_subsets(costs[query], probes, pairs=self.floors).T[:, :, np.newaxis]
-            chosen = moves >> np.arange(2 * self.floors) & 1
-            moved = floors[query] - chosen[:, :, : self.floors] + chosen[:, :, self.floors :]
-            keys[query] = self._combined(moved).T
-        return keys
+        moves = cheapest_subsets(costs.reshape(-1, 2 * self.floors), probes, pairs=self.floors)
+        keys = np.empty(moves.shape, dtype=np.uint64)
+        own = self._combined(floors).astype(np.int64).reshape(-1)
+        multipliers = np.ascontiguousarray(self._arrays["multipliers"], dtype=np.int64)
+        rotation.moved_keys(own, multipliers, moves, self.table_size, keys)
+        return keys.reshape(len(queries), self.tables, probes)
 
     def collision_probability(self, distance: float) -> float:
         """Return the chance of one key at `distance`: all floors agree, or the modulus makes keys equal.
