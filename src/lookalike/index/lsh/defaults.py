@@ -124,14 +124,20 @@ def _least(values: range, fits: Callable[[int], bool]) -> int:
     return values[low]
 
 
-def _distances(sample: Float32, queries: Float32, rows: int, distance: str) -> tuple[float, float]:
-    """Return the distances of queries to near rows and to any, medians: `sample` is of `rows` rows."""
+def _distances(rows_drawn: Float32, queries: Float32, rows: int, distance: str) -> tuple[float, float]:
+    """Return the distances of queries to near rows and to any, medians: `rows_drawn` are of `rows` rows."""
+    sample = rows_drawn.astype(np.float64)
     order = 1 if distance == "l1" else 2
     # A query's NEAR-th nearest of all rows is about its first few in the sample; the very first may be itself.
     place = min(max(1, round(NEAR * len(sample) / max(1, rows))), len(sample) - 1)
     near, typical = [], []
+    lengths = np.einsum("ij,ij->i", sample, sample, dtype=np.float64)
     for query in queries[:: max(1, len(queries) // NEAR_ROWS)][:NEAR_ROWS].astype(np.float64):
-        distances = np.linalg.norm(sample - query, ord=order, axis=1)
+        if order == 1:
+            distances = np.abs(sample - query).sum(axis=1)
+        else:
+            # In float64 the rounding is far below the narrowest slot, `FEWEST_SLOTS`.
+            distances = np.sqrt(np.maximum(lengths - 2 * (sample @ query) + query @ query, 0))
         near.append(np.partition(distances, place)[place])
         typical.append(np.median(distances))
     return float(np.median(near)), float(np.median(typical))
