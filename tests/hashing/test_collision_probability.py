@@ -51,7 +51,9 @@ def test_p_stable(distance: Any, floors: int, ratio: float) -> None:
     check(shared(family, np.array([np.zeros(D), apart])), family.collision_probability(3 * ratio))
 
 
-@pytest.mark.parametrize("degrees", [5, 15, 30, 45, 60, 90])  # beyond, too few keys are shared for standard errors
+@pytest.mark.parametrize(
+    "degrees", [5, 15, 30, 45, 60, 90]
+)  # beyond, too few keys are shared for standard errors
 @pytest.mark.parametrize("bits", [3, 5])
 def test_cross_polytope(degrees: int, bits: int) -> None:
     """Its pseudo-random rotations are like Gaussian matrices for vectors that are spread over many coordinates."""
