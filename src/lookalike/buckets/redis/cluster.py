@@ -54,6 +54,10 @@ class Cluster(Server):
         """See `Server`."""
         self.pipelined(("SET", key, content) for key, content in contents)
 
+    def append(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """See `Server`."""
+        self.pipelined(("APPEND", key, content) for key, content in contents)
+
     def unlink(self, keys: Iterable[str]) -> None:
         """See `Server`."""
         self.pipelined(("UNLINK", key) for key in keys)

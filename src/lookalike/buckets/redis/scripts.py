@@ -73,3 +73,11 @@ end
 return 1
 """
 """KEYS: a witness. ARGV: field, number, which is below 2**53."""
+
+APPEND = """
+for i, key in ipairs(KEYS) do
+  redis.call('APPEND', key, ARGV[i])
+end
+return 1
+"""
+"""KEYS: buckets. ARGV: what is appended to each. It may be done in part where memory runs out."""
