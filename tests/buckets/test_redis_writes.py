@@ -245,16 +245,23 @@ def test_buckets_shrink_when_much_was_removed(server: RedisServer, monkeypatch: 
     assert server.client().keys() == []
 
 
-def test_rewriting_that_fails_is_told(store: BucketStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rewriting_that_fails_is_told_and_tried_again_later(
+    store: BucketStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
     def fails(*_: Any, **__: Any) -> bool:
+        tried.append(1)
         raise BucketStoreError("no memory")
 
     monkeypatch.setattr(state, "FEW_CHANGES", 2)
     with monkeypatch.context() as patched:
         patched.setattr(State, "swap", fails)
         assert store.apply(numbers([1, 2, 3]), numbers([4]), keys([[5]]), seen=1, stamp=2)
-    assert "4 ids were changed since the buckets were last rewritten" in store.stats().notes[0]
-    assert store.apply(numbers(), numbers(), keys([]), seen=2, stamp=3)
+        assert store.apply(numbers([9]), numbers(), keys([]), seen=2, stamp=3)
+    assert len(tried) == 1
+    assert "5 ids were changed since the buckets were last rewritten" in store.stats().notes[0]
+    assert store.apply(numbers([6, 7, 8]), numbers(), keys([]), seen=3, stamp=4)
     assert (store.stats().notes, answers(store, asked(5))) == ((), [({4: 1}, 1)])
 
 

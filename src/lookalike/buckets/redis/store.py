@@ -71,6 +71,7 @@ class RedisBuckets:
         self._state = State(server, Names.of(namespace))
         self._where, self._owned, self._closed = where, owned, False
         self._writing = threading.Lock()
+        self._patience = 0
         with self._asking():
             check_servers(server, where)
 
@@ -158,12 +159,17 @@ class RedisBuckets:
             yield self._state
 
     def _compact_if_due(self) -> None:
-        """Rewrite the buckets where that is due. What was changed is in already, so a failure is told by `stats`."""
+        """Rewrite the buckets where that is due. What was changed is in already, so a failure is told by `stats`.
+
+        Where it has failed, for want of memory, it is tried again once twice as many ids were changed.
+        """
         with suppress(BucketStoreError):
             with self._asking() as state:
                 view = state.view()
-            if view is not None and view.is_due:
+            if view is not None and view.is_due and view.journal.changes >= self._patience:
+                self._patience = 2 * view.journal.changes
                 filling.compact(state, view, self._asking)
+                self._patience = 0
 
 
 _NOBODY: Int64 = np.empty(0, dtype=np.int64)
