@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +83,7 @@ def test_what_was_acknowledged_outlives_a_kill_of_a_server_that_keeps_it() -> No
 
 
 @pytest.fixture
-def failed_over(server: RedisServer) -> Iterator[BucketStore]:
+def failed_over(server: RedisServer) -> Iterator[RedisBuckets]:
     """A store that knows of ids 1, 2 and 3, whose stale replica, promoted since, was not told of 3."""
     client = server.client()
     client.config_set("repl-diskless-sync-delay", 0)
@@ -116,12 +115,15 @@ def test_what_follows_on_a_promoted_replica_is_another_history(failed_over: Buck
     assert in_bucket(failed_over) == [1, 2, 6, 7]
 
 
-def test_another_history_of_the_same_length_is_noticed(failed_over: BucketStore, server: RedisServer) -> None:
-    with_its_port: Any = failed_over
-    pool = with_its_port._state.server.client.connection_pool
-    promoted = redis.Redis(port=pool.connection_kwargs["port"], password=PASSWORD)
-    put(RedisBuckets(promoted, NAME), 8, seen=2, stamp=11)
-    assert (in_bucket(failed_over), failed_over.header()) == ([1, 2, 8], header(stamp=11))
+@pytest.mark.parametrize("more", [[8], [8, 9], [8, 9, 10]])
+def test_another_history_of_any_length_is_noticed(failed_over: RedisBuckets, more: list[int]) -> None:
+    pool = failed_over._state.server.client.connection_pool
+    promoted = RedisBuckets(redis.Redis(port=pool.connection_kwargs["port"], password=PASSWORD), NAME)
+    seen = 2
+    for number in more:
+        assert put(promoted, number, seen=seen, stamp=100 + number)
+        seen = 100 + number
+    assert (in_bucket(failed_over), failed_over.header()) == ([1, 2, *more], header(stamp=seen))
 
 
 def test_a_server_that_stalls_is_not_waited_for(server: RedisServer) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.services.redis import RedisServer, running
 
 from lookalike.buckets import BucketStore, MemoryBuckets, open_bucket_store
 from lookalike.buckets.redis import RedisBuckets, state
+from lookalike.buckets.redis.server import Reading, Server
 from lookalike.buckets.redis.state import State
 from lookalike.errors import BucketStoreError, BucketStoreUnavailableError
 
@@ -171,6 +173,25 @@ def test_readers_see_all_of_one_fill_or_of_the_next(store: BucketStore, server: 
     done.set()
     reader.join()
     assert counts == {200}
+
+
+def test_buckets_that_are_replaced_while_they_are_read_are_read_anew(
+    store: BucketStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = Server.read, []
+
+    def overtaken(self: Server, *asked_for: Any) -> Reading:
+        calls.append(1)
+        before = read(self, *asked_for)
+        if len(calls) > 1:
+            return before
+        filled(store, {2: [5], 3: [5]}, stamp=4)
+        after = read(self, *asked_for)
+        return replace(before, contents=after.contents, generation_after=after.generation_after)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Server, "read", overtaken)
+        assert answers(store, asked(5)) == [({2: 1, 3: 1}, 2)]
 
 
 def test_of_two_fills_at_once_the_later_stays(store: BucketStore) -> None:
