@@ -146,3 +146,13 @@ def test_a_rebuild_makes_up_for_a_write_that_was_cut_short(shop: Collection) -> 
         writer.update_metadata({4: {"title": "Winter coat"}})
     shop.rebuild()
     assert found(shop, TextQuery("winter coats"))[0] == ("d", 0)
+
+
+def test_of_a_very_long_text_the_first_words_are_taken(
+    shop: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.collection.words.MOST_ELEMENTS", 3)
+    shop.add_words(["text"])
+    text = {"text": "one two two three four five"}
+    shop.add_vectors(np.ones((1, 4)), ids=["e"], feature="look", metadata=[text])
+    assert found(shop, TextQuery("one two three"))[0] == ("e", 0)

@@ -176,7 +176,7 @@ def from_outside(
 def _from_text(text: str, features: Features) -> ResolvedQuery:
     """Return a text as the set of its words, or of runs of them, in each feature that is made of words."""
     from lookalike.collection.extraction import WORDS
-    from lookalike.collection.words import elements_of_text
+    from lookalike.collection.words import elements_of_text, first_elements
 
     made = {name: feature for name, feature in features.items() if feature.extractor == WORDS}
     if not made:
@@ -185,7 +185,7 @@ def _from_text(text: str, features: Features) -> ResolvedQuery:
         )
     if not tokens(text):
         raise OptionError(f"text {text!r} has no word to compare; give at least one letter or digit")
-    sets = {name: set(elements_of_text(text, feature)) for name, feature in made.items()}
+    sets = {name: first_elements(elements_of_text(text, feature)) for name, feature in made.items()}
     return ResolvedQuery({name: as_sets([one])[0] for name, one in sets.items()}, {"description": text})
 
 

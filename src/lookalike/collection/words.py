@@ -6,6 +6,7 @@ They are kept up by every write: a source whose metadata is newer than its set, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from lookalike.arguments import as_count
@@ -14,7 +15,7 @@ from lookalike.catalogue.text import texts_of, tokens
 from lookalike.collection.extraction import WORDS
 from lookalike.errors import FeatureMismatchError, OptionError
 from lookalike.features.registry import FeatureSpec
-from lookalike.sets import FEWEST_PLACES, as_sets
+from lookalike.sets import FEWEST_PLACES, MOST_ELEMENTS, as_sets
 
 BLOCK_SOURCES = 1024
 LONGEST_SHINGLE = 16
@@ -59,11 +60,21 @@ def refresh_words(catalogue: Catalogue) -> int:
         outdated = catalogue.outdated(feature.name)
         for start in range(0, len(outdated), BLOCK_SOURCES):
             block = outdated[start : start + BLOCK_SOURCES]
-            rows = [list(elements_of(source.metadata, feature)) for source in catalogue.sources(block)]
+            rows = [
+                first_elements(elements_of(source.metadata, feature)) for source in catalogue.sources(block)
+            ]
             with catalogue.write() as writer:
                 writer.add_vectors(feature.name, block, as_sets(rows, name=f"words of {feature.name}"))
         made += len(outdated)
     return made
+
+
+def first_elements(elements: Iterable[str]) -> list[str]:
+    """Return each of `elements` once; where there are more than a set may have, the first of them.
+
+    A long text then keeps no write from ending.
+    """
+    return list(islice(dict.fromkeys(elements), MOST_ELEMENTS))
 
 
 def elements_of(metadata: Mapping[str, Any], feature: FeatureRecord) -> Iterator[str]:
