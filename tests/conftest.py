@@ -1,6 +1,14 @@
 """Fixtures for all tests: the servers."""
 
-from tests.services.postgres import own_postgres, postgres, postgres_url
+from tests.services.postgres import own_postgres, postgres, postgres_servers, postgres_url
 from tests.services.redis import own_redis, redis_cluster, redis_server
 
-__all__ = ["own_postgres", "own_redis", "postgres", "postgres_url", "redis_cluster", "redis_server"]
+__all__ = [
+    "own_postgres",
+    "own_redis",
+    "postgres",
+    "postgres_servers",
+    "postgres_url",
+    "redis_cluster",
+    "redis_server",
+]

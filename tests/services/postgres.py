@@ -7,6 +7,7 @@ restarts a server takes `own_postgres`, which starts one for the test alone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import shutil
@@ -16,7 +17,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -169,11 +170,19 @@ def running(kind: Kind, *, durable: bool = False) -> Iterator[PostgresServer]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[Callable[[Kind], PostgresServer]]:
+    """Return what gives the server of a kind that runs for the whole session, once it is asked for."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda kind: stack.enter_context(running(kind)))
+
+
 @pytest.fixture(scope="session", params=KINDS, ids=[f"postgres-{kind}" for kind in KINDS])
-def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+def postgres(
+    request: pytest.FixtureRequest, postgres_servers: Callable[[Kind], PostgresServer]
+) -> PostgresServer:
     """Return a server of each kind, for the whole session: leave it running."""
-    with running(request.param) as server:
-        yield server
+    return postgres_servers(request.param)
 
 
 @pytest.fixture

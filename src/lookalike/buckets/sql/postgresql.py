@@ -33,9 +33,12 @@ LOOK = SQL(
     "UNION ALL SELECT -2, entry, int8send(id) FROM {changes} WHERE number >= %(known)s "
     "UNION ALL SELECT asked.place, NULL, b.entries FROM "
     "unnest(%(tables)s, %(keys)s) WITH ORDINALITY AS asked (number, key, place) "
-    "JOIN {buckets} b ON b.number = asked.number AND b.key = asked.key"
+    "CROSS JOIN LATERAL (SELECT entries FROM {buckets} WHERE number = asked.number AND key = asked.key LIMIT 1) b"
 )
-"""One statement sees one moment, in one round trip: stamp, newer changes, and buckets by their places from 1."""
+"""One statement sees one moment, in one round trip: stamp, newer changes, and buckets by their places from 1.
+
+By a plain join, a planner that takes many keys for most keys would read the whole table.
+"""
 
 
 def open_postgresql(url: str, namespace: str, *, timeout: float) -> SqlBuckets:

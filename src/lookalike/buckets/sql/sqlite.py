@@ -199,7 +199,6 @@ class SqliteDatabase:
             cached_statements=1024,
         )
         try:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded where nothing was written yet
             connection.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
             connection.close()
@@ -211,6 +210,7 @@ class SqliteDatabase:
         until = time.monotonic() + self._timeout
         while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             try:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded where nothing was written yet
                 connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:  # SQLite does not wait here
                 if not error.sqlite_errorname.startswith(BUSY) or time.monotonic() > until:
@@ -319,7 +319,9 @@ class SqliteWriter:
         numbers = range(len(old.header.tables))
         for table in (_ids(old), _changes_table(old), *(_buckets(old, number) for number in numbers)):
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
-        self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+        ((pages,),) = self._connection.execute("PRAGMA freelist_count")
+        for _ in range(pages):  # the driver takes one step of this statement, which is one page
+            self._connection.execute("PRAGMA incremental_vacuum(1)")
 
     def _now(self) -> State:
         assert self.state is not None
