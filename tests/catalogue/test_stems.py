@@ -17,8 +17,8 @@ from lookalike.catalogue.text import LONGEST, has_phrase, phrases, tokens
 
 SUFFIXES = (
     "ational", "tional", "enci", "izer", "logi", "bli", "alli", "eli", "ousli", "ization", "ator", "iveness", "icate",
-    "ative", "ful", "ness", "al", "ance", "er", "ement", "ment", "ent", "ion", "sion", "tion", "ou", "ism", "iti", "ize",
-    "ed", "ing", "eed", "y", "s", "ies", "sses", "e", "ll", "at", "bl", "iz",
+    "ative", "ful", "ness", "al", "ance", "er", "ement", "ment", "ent", "ion", "sion", "tion", "ou", "ism", "iti",
+    "ize", "ed", "ing", "eed", "y", "s", "ies", "sses", "e", "ll", "at", "bl", "iz",
 )  # fmt: skip
 MADE = st.builds(
     lambda start, ends: start + "".join(ends),
