@@ -71,16 +71,11 @@ class Dialect(Protocol):
 
     # --- Metadata, JSON text as `metadata.encoded` writes it ---
 
-    def meets(self, condition: Condition) -> ColumnElement[bool]:
-        """`condition` on the metadata of `sources`, as `Where.matches` defines it."""
-        ...
-
-    def has_field(self, field: str) -> ColumnElement[bool]:
-        """Whether the metadata of `sources` have `field` (null counts as not)."""
-        ...
-
     def field_entries(self) -> Any:
-        """`sources.metadata` taken apart: one row (`key`, `type`) a field, to be joined with `sources`."""
+        """`sources.metadata` taken apart: one row (`key`, `type`) a field, to be joined with `sources`.
+
+        Types are those of SQLite: text, integer, real, true, false, array, object, null.
+        """
         ...
 
     def field_values(self, field: str) -> Any:
@@ -88,6 +83,10 @@ class Dialect(Protocol):
 
         To be joined with `sources`.
         """
+        ...
+
+    def as_number(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A `value` of `field_values` that is one, as a number to compare."""
         ...
 
     # --- The index of metadata: words, as `text.indexed` has them, and whatever else filters need ---
@@ -112,8 +111,15 @@ class Dialect(Protocol):
         """What is in the index, in ascending order of number."""
         ...
 
-    def with_phrases(self, phrases: Sequence[Phrase]) -> Select[Any]:
-        """A query for the numbers of the sources that have all `phrases`, each within one of `text.PARTS`."""
+    def matching(self, conditions: Sequence[Condition], phrases: Sequence[Phrase] = ()) -> Select[Any]:
+        """A query for the numbers of the sources that meet all `conditions` and have all `phrases`.
+
+        Conditions are on metadata, as `Where.matches` defines them; a phrase lies within one of `text.PARTS`.
+        """
+        ...
+
+    def with_field(self, field: str) -> Select[Any]:
+        """A query for the numbers of the sources whose metadata have `field` (null counts as not)."""
         ...
 
     def text_scores(

@@ -7,6 +7,9 @@ from sqlalchemy import UniqueConstraint as Unique
 
 tables = MetaData()
 
+CODE_POINTS = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that compares by code point, whatever the order of words that a database is set to."""
+
 
 def checksum() -> Column[int]:
     """The last column of each table."""
@@ -18,7 +21,7 @@ state = Table(
     "state",
     tables,
     Column("schema_version", Integer, nullable=False),
-    Column("created_at", Text, nullable=False),
+    Column("created_at", CODE_POINTS, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("next_number", BigInteger, nullable=False),
     Column("tables_checksum", BigInteger, nullable=False),  # see `Dialect.tables_checksum`
@@ -39,14 +42,14 @@ features = Table(
     "features",
     tables,
     Column("feature", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False, unique=True),
-    Column("extractor", Text, nullable=False),
-    Column("options", Text, nullable=False),
-    Column("index", Text, nullable=False),
+    Column("name", CODE_POINTS, nullable=False, unique=True),
+    Column("extractor", CODE_POINTS, nullable=False),
+    Column("options", CODE_POINTS, nullable=False),
+    Column("index", CODE_POINTS, nullable=False),
     Column("dimension", Integer, nullable=False),
-    Column("metric", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("model_hash", Text, nullable=False),
+    Column("metric", CODE_POINTS, nullable=False),
+    Column("version", CODE_POINTS, nullable=False),
+    Column("model_hash", CODE_POINTS, nullable=False),
     Column("generation", BigInteger, nullable=False),
     checksum(),
 )
@@ -56,14 +59,14 @@ sources = Table(
     tables,
     # INTEGER, as SQLite makes nothing else an alias of its row id.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False, unique=True),
-    Column("sha256", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("id", CODE_POINTS, nullable=False, unique=True),
+    Column("sha256", CODE_POINTS, nullable=False),
+    Column("kind", CODE_POINTS, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("width", Integer),
     Column("height", Integer),
-    Column("added_at", Text, nullable=False),
-    Column("metadata", Text, nullable=False),
+    Column("added_at", CODE_POINTS, nullable=False),
+    Column("metadata", CODE_POINTS, nullable=False),
     Column("generation", BigInteger, nullable=False),
     checksum(),
 )
@@ -71,7 +74,7 @@ sources = Table(
 places = Table(
     "places",
     tables,
-    Column("path", Text, primary_key=True),
+    Column("path", CODE_POINTS, primary_key=True),
     Column(
         "number", BigInteger, ForeignKey(sources.c.number, ondelete="CASCADE"), nullable=False, index=True
     ),

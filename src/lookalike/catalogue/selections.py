@@ -21,15 +21,13 @@ GROUPED = 50
 def selected(queries: Queries, where: Where | None, text: str | None) -> Int64:
     """Ascending numbers of the sources that meet `where` and have all words of `text`; see `Catalogue.select`."""
     conditions = where.conditions if where is not None else ()
-    column, dialect = schema.sources.c.number, queries.dialect
+    dialect = queries.dialect
     # A few conditions at a time, as databases limit how deep an expression is.
     groups = [conditions[start : start + GROUPED] for start in range(0, len(conditions), GROUPED)]
-    chosen = [select(column).where(*map(dialect.meets, group)) for group in groups or [()]]
-    if text is not None:
-        chosen[0] = chosen[0].where(column.in_(dialect.with_phrases(texts.phrases(text))))
-    numbers = queries.column(chosen[0])
-    for query in chosen[1:]:
-        numbers = np.intersect1d(numbers, queries.column(query), assume_unique=True)
+    phrases = [] if text is None else texts.phrases(text)
+    numbers = queries.column(dialect.matching(groups[0] if groups else (), phrases))
+    for group in groups[1:]:
+        numbers = np.intersect1d(numbers, queries.column(dialect.matching(group)), assume_unique=True)
     # A field that no source has lets none through, so nothing is missed by looking only now.
     if not numbers.size:
         for condition in conditions:

@@ -61,7 +61,7 @@ def check_field(queries: Queries, field: str) -> None:
     anything = select(schema.sources.c.number).limit(1)
     if (
         not queries.connection.execute(anything).first()
-        or queries.connection.execute(anything.where(queries.dialect.has_field(field))).first()
+        or queries.connection.execute(queries.dialect.with_field(field).limit(1)).first()
     ):
         return
     known = list(metadata_fields(queries))

@@ -24,7 +24,7 @@ def unmet(queries: Queries, where: Where) -> list[str]:
         return []
     lines = []
     for condition in where.conditions:
-        if queries.connection.execute(anything.where(queries.dialect.meets(condition))).first() is None:
+        if queries.connection.execute(queries.dialect.matching([condition]).limit(1)).first() is None:
             check_field(queries, condition.field)
             hint = _hint(queries, condition)
             lines.append(f"no source has {_written(condition)}{hint and '; '}{hint}")
@@ -63,6 +63,7 @@ def _hint(queries: Queries, condition: Condition) -> str:
     entry = queries.dialect.field_values(condition.field)
     values = select(entry.c.value).select_from(sources).join(entry, true())
     texts = values.where(entry.c.type == "text")
+    numbers = select(queries.dialect.as_number(entry.c.value)).select_from(sources).join(entry, true())
     if isinstance(condition, AnyOf):
         asked = [value for value in condition.values if isinstance(value, str)]
         there = queries.connection.execute(texts.distinct().limit(COMPARED_VALUES)).scalars().all()
@@ -75,7 +76,7 @@ def _hint(queries: Queries, condition: Condition) -> str:
         if close:
             return f"did you mean {' or '.join(dict.fromkeys(close))}?"
     for kind, query in (
-        ("numbers", values.where(entry.c.type.in_(("integer", "real")))),
+        ("numbers", numbers.where(entry.c.type.in_(("integer", "real")))),
         ("texts", texts),
     ):
         column = query.subquery().c[0]

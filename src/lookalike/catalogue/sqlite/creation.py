@@ -11,8 +11,9 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from lookalike.catalogue.cores import translate_errors
 from lookalike.catalogue.sqlite.connections import opened
-from lookalike.catalogue.sqlite.engine import translate_errors
+from lookalike.catalogue.sqlite.errors import translation
 from lookalike.errors import CollectionError, CollectionExistsError
 
 
@@ -49,7 +50,7 @@ def _fill(draft: Path, fill: Callable[[Connection], None], path: Path) -> None:
         creator=lambda: opened(draft, "mode=rw", ["journal_mode = DELETE"]),
         poolclass=NullPool,
     )
-    translate_errors(engine, path)
+    translate_errors(engine, translation(path))
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         fill(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from lookalike.catalogue import text
+from lookalike.catalogue.cores import Cores
 from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.records import Metadata, Problem
-from lookalike.catalogue.sqlite import conditions, creation, structure, words
-from lookalike.catalogue.sqlite.engine import Cores
+from lookalike.catalogue.schema import sources
+from lookalike.catalogue.sqlite import creation, structure, words
+from lookalike.catalogue.sqlite.conditions import field_entries, field_values, has_field, meets
+from lookalike.catalogue.sqlite.connections import connect
+from lookalike.catalogue.sqlite.errors import translation
 from lookalike.catalogue.text import Phrase
 from lookalike.catalogue.where import Condition
 
@@ -38,7 +43,9 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._cores = Cores(path)
+        self._cores = Cores(
+            "sqlite+pysqlite://", partial(connect, path), translation(path), paramstyle="named"
+        )
 
     @property
     def name(self) -> str:
@@ -84,17 +91,14 @@ class Sqlite:
         # A range, as it is answered by the index: "$" is the character after "#".
         return and_(path > f"{file}#", path < f"{file}$", row.op("NOT GLOB", is_comparison=True)("*[^0-9]*"))
 
-    def meets(self, condition: Condition) -> ColumnElement[bool]:
-        return conditions.meets(condition)
-
-    def has_field(self, field: str) -> ColumnElement[bool]:
-        return conditions.has_field(field)
-
     def field_entries(self) -> Any:
-        return conditions.field_entries()
+        return field_entries()
 
     def field_values(self, field: str) -> Any:
-        return conditions.field_values(field)
+        return field_values(field)
+
+    def as_number(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return value
 
     def index_entry(self, metadata: Metadata) -> tuple[str, ...]:
         return tuple(map(" ".join, text.indexed(metadata)))
@@ -123,8 +127,15 @@ class Sqlite:
         for number, *parts in connection.execute(query, execution_options={"yield_per": 1000}):
             yield number, tuple(parts)
 
-    def with_phrases(self, phrases: Sequence[Phrase]) -> Select[Any]:
-        return select(words.text_index.c.rowid).where(words.match(phrases))
+    def matching(self, conditions: Sequence[Condition], phrases: Sequence[Phrase] = ()) -> Select[Any]:
+        query = select(sources.c.number).where(*map(meets, conditions))
+        if phrases:
+            having = select(words.text_index.c.rowid).where(words.match(phrases))
+            query = query.where(sources.c.number.in_(having))
+        return query
+
+    def with_field(self, field: str) -> Select[Any]:
+        return select(sources.c.number).where(has_field(field))
 
     def text_scores(
         self,

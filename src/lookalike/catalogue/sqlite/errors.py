@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import sqlite3
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lookalike.errors import (
     CollectionDamagedError,
@@ -13,6 +15,9 @@ from lookalike.errors import (
     CollectionLockedError,
     CollectionReadOnlyError,
 )
+
+if TYPE_CHECKING:
+    from lookalike.catalogue.cores import Translation
 
 DRIVER_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What the driver raises; the second for an error of SQLite's that quotes damaged text."""
@@ -76,6 +81,11 @@ def translated(error: Exception, path: Path) -> CollectionError:
     if code.startswith("SQLITE_IOERR"):
         return CollectionError(f"{path}: reading or writing failed ({said}); check the disk")
     return CollectionError(f"{path}: {said}")
+
+
+def translation(path: Path) -> Translation:
+    """What the driver raises, and what it means for the file `path`."""
+    return DRIVER_ERRORS, partial(translated, path=path)
 
 
 def has_locks(folder: Path) -> bool:

@@ -9,10 +9,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from lookalike.catalogue import migrations
+from lookalike.catalogue.cores import translate_errors
 from lookalike.catalogue.dialect import Dialect
 from lookalike.catalogue.sqlite import structure
 from lookalike.catalogue.sqlite.connections import opened
-from lookalike.catalogue.sqlite.engine import translate_errors
+from lookalike.catalogue.sqlite.errors import translation
 from lookalike.errors import CollectionReadOnlyError
 
 
@@ -29,7 +30,7 @@ def upgrade(path: Path, dialect: Dialect) -> None:
         )
 
     engine = create_engine("sqlite+pysqlite://", creator=open_file, paramstyle="named", poolclass=NullPool)
-    translate_errors(engine, path)
+    translate_errors(engine, translation(path))
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
