@@ -24,6 +24,7 @@
     │   ├── CollectionVersionError  made by a newer version
     │   ├── CollectionLockedError   another process is writing
     │   ├── CollectionReadOnlyError it may be read, but not written
+    │   ├── CollectionUnavailableError  its database cannot be reached; try again later
     │   └── CollectionDamagedError
     ├── IndexFormatError        an index directory that is not what it should be
     ├── IndexStorageError       an index directory that the system does not let be read or written
@@ -142,6 +143,10 @@ class CollectionLockedError(CollectionError):
 
 class CollectionReadOnlyError(CollectionError):
     """The collection may be read, but not written."""
+
+
+class CollectionUnavailableError(CollectionError):
+    """The database of the collection cannot be reached, or does not answer; try again later."""
 
 
 class CollectionDamagedError(CollectionError):

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from filled_catalogue import new  # type: ignore[import-not-found]
+from tests.services.postgres import PostgresServer, running
 
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord
 
-DIALECTS: dict[str, Callable[[Path], Catalogue]] = {
-    "sqlite": lambda folder: Catalogue.create(folder / "catalogue.sqlite")
-}
+Location = Callable[[str], Path | str]
+"""Gives a place for a new catalogue of a name."""
 
 
-@pytest.fixture(params=DIALECTS)
-def catalogue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogue]:
-    with DIALECTS[request.param](tmp_path) as created:
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """The server for all tests that leave it running: of the system's version, which is the older one."""
+    with running("system") as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Location:
+    if request.param == "sqlite":
+        return lambda name: tmp_path / f"{name}.sqlite"
+    url = without_password(request.getfixturevalue("server").url(), monkeypatch)
+    test = uuid.uuid4().hex
+    return lambda name: f"{url}?schema={name}_{test}"
+
+
+def without_password(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL; its password is in the environment, where it is never shown."""
+    user, _, place = url.removeprefix("postgresql://").partition("@")
+    monkeypatch.setenv("PGPASSWORD", unquote(user.partition(":")[2]))
+    return f"postgresql://{user.partition(':')[0]}@{place}"
+
+
+@pytest.fixture
+def catalogue(location: Location) -> Iterator[Catalogue]:
+    with Catalogue.create(location("catalogue")) as created:
         yield created
 
 

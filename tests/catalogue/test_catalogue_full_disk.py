@@ -99,6 +99,7 @@ def test_a_catalogue_whose_name_finds_no_room_is_not_created(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_a_write_for_which_there_is_no_room_leaves_nothing(filled: Catalogue) -> None:
     with pytest.raises(CollectionError, match=FULL), filled.write() as writer:
         writer._connection.exec_driver_sql("PRAGMA max_page_count = 80")

@@ -16,6 +16,7 @@ import pytest
 from filled_catalogue import new  # type: ignore[import-not-found]
 
 from lookalike.catalogue.catalogue import Catalogue
+from lookalike.catalogue.postgresql import connections as server_connections
 from lookalike.catalogue.records import FeatureRecord
 from lookalike.catalogue.sqlite import connections, creation
 from lookalike.errors import (
@@ -74,7 +75,7 @@ def test_what_was_acknowledged_survives_sigkill_and_others_read_meanwhile(tmp_pa
 def test_a_reader_keeps_its_snapshot_while_another_writes(filled: Catalogue) -> None:
     blocks = filled.changes("look", block_rows=8)
     seen = next(blocks)[0].tolist()
-    with Catalogue.open(Path(filled.name)) as other, other.write() as writer:
+    with Catalogue.open(filled.name) as other, other.write() as writer:
         writer.remove([12])
         writer.add_sources([new(99)])
     seen += [number for numbers, _ in blocks for number in numbers.tolist()]
@@ -84,7 +85,8 @@ def test_a_reader_keeps_its_snapshot_while_another_writes(filled: Catalogue) -> 
 
 def test_a_second_writer_is_told(filled: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_TIMEOUT_SECONDS", 0.05)
-    with Catalogue.open(Path(filled.name)) as other, filled.write() as writer:
+    monkeypatch.setattr(server_connections, "BUSY_SECONDS", 0.05)
+    with Catalogue.open(filled.name) as other, filled.write() as writer:
         writer.remove([1])
         with pytest.raises(CollectionLockedError, match="another process is writing"), other.write():
             pytest.fail("two writers at once")
@@ -144,6 +146,7 @@ def test_threads_share_a_catalogue(filled: Catalogue) -> None:
     filled.close()
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_creating_and_opening(tmp_path: Path, filled: Catalogue) -> None:
     with pytest.raises(CollectionExistsError):
         Catalogue.create(Path(filled.name))

@@ -14,42 +14,64 @@ from lookalike.catalogue.checksums import with_checksum
 from lookalike.catalogue.records import FeatureRecord, Location, NewSource
 from lookalike.errors import CollectionDamagedError
 
+COMMON = [
+    (
+        "UPDATE vectors SET vector = zeroblob(16) WHERE number = 3",
+        "feature look of source id2 (/p/2)",
+        "checksum",
+    ),
+    (
+        "UPDATE vectors SET vector = x'00' WHERE number = 3",
+        "feature look of source id2 (/p/2)",
+        "1 bytes, and not",
+    ),
+    ("DELETE FROM vectors WHERE number = 4", "source id3 (/p/3)", "no vector"),
+    ("UPDATE sources SET metadata = '[' WHERE number = 5", "source id4 (/p/4)", "no JSON object"),
+    ("UPDATE sources SET metadata = '{}' WHERE number = 5", "source id4 (/p/4)", "checksum"),
+    ("UPDATE places SET size = 7 WHERE number = 6", "table places, row '/p/5'", "checksum"),
+    ("UPDATE state SET next_number = 4", "table state", "checksum"),
+    ("UPDATE writes SET stamp = 4 WHERE generation = 1", "table writes, row 1", "checksum"),
+    ("UPDATE features SET version = '2'", "table features, row 1", "checksum"),
+    ("UPDATE vectors SET generation = 0 WHERE number = 3", "source id2 (/p/2)", "checksum"),
+    ("CREATE INDEX more ON sources (sha256)", "the tables", "definitions"),
+    ("DELETE FROM writes WHERE generation = 1", "table writes", "no stamp"),
+]
+OF_SQLITE = [
+    (
+        "UPDATE vectors SET vector = '0123456789abcdef' WHERE number = 3",
+        "feature look of source id2 (/p/2)",
+        "not stored as bytes",
+    ),
+    ("INSERT INTO text_index (rowid, title) VALUES (99, 'x')", "full text, row 99", "of no source"),
+    ("UPDATE text_index SET title = 'dog' WHERE rowid = 5", "text of source id4 (/p/4)", "not that"),
+    ("DELETE FROM text_index WHERE rowid = 6", "text of source id5 (/p/5)", "missing"),
+    ("DELETE FROM text_index_data WHERE id > 10", "full text", "does not match"),
+    ("PRAGMA user_version = 7", "the database file", "header is damaged (user_version)"),
+    ("PRAGMA application_id = 7", "the database file", "header is damaged (application_id)"),
+]
+OF_POSTGRESQL = [
+    ("UPDATE metadata_index SET title = '{dog}' WHERE number = 5", "text of source id4 (/p/4)", "not that"),
+    ("UPDATE metadata_index SET words = '{dog}' WHERE number = 5", "text of source id4 (/p/4)", "not that"),
+    ("UPDATE metadata_index SET fields = '{}' WHERE number = 5", "text of source id4 (/p/4)", "not that"),
+    ("UPDATE word_totals SET tokens = 1", "full text", "not its sums"),
+    ("DELETE FROM word_totals", "full text", "not its sums"),
+    (
+        "WITH gone AS (DELETE FROM metadata_index WHERE number = 6) UPDATE word_totals SET sources = 19, tokens = 38",
+        "text of source id5 (/p/5)",
+        "missing",
+    ),
+    ('ALTER TABLE places ALTER path TYPE text COLLATE "default"', "the tables", "definitions"),
+    ("DROP INDEX metadata_index_by_field", "the tables", "definitions"),
+]
+
 
 @pytest.mark.parametrize(
-    ("statement", "where", "what"),
+    ("location", "statement", "where", "what"),
     [
-        (
-            "UPDATE vectors SET vector = zeroblob(16) WHERE number = 3",
-            "feature look of source id2 (/p/2)",
-            "checksum",
-        ),
-        (
-            "UPDATE vectors SET vector = x'00' WHERE number = 3",
-            "feature look of source id2 (/p/2)",
-            "1 bytes, and not",
-        ),
-        (
-            "UPDATE vectors SET vector = '0123456789abcdef' WHERE number = 3",
-            "feature look of source id2 (/p/2)",
-            "not stored as bytes",
-        ),
-        ("INSERT INTO text_index (rowid, title) VALUES (99, 'x')", "full text, row 99", "of no source"),
-        ("DELETE FROM vectors WHERE number = 4", "source id3 (/p/3)", "no vector"),
-        ("UPDATE sources SET metadata = '[' WHERE number = 5", "source id4 (/p/4)", "no JSON object"),
-        ("UPDATE sources SET metadata = '{}' WHERE number = 5", "source id4 (/p/4)", "checksum"),
-        ("UPDATE text_index SET title = 'dog' WHERE rowid = 5", "text of source id4 (/p/4)", "not that"),
-        ("DELETE FROM text_index WHERE rowid = 6", "text of source id5 (/p/5)", "missing"),
-        ("DELETE FROM text_index_data WHERE id > 10", "full text", "does not match"),
-        ("UPDATE places SET size = 7 WHERE number = 6", "table places, row '/p/5'", "checksum"),
-        ("UPDATE state SET next_number = 4", "table state", "checksum"),
-        ("UPDATE writes SET stamp = 4 WHERE generation = 1", "table writes, row 1", "checksum"),
-        ("UPDATE features SET version = '2'", "table features, row 1", "checksum"),
-        ("UPDATE vectors SET generation = 0 WHERE number = 3", "source id2 (/p/2)", "checksum"),
-        ("CREATE INDEX more ON sources (sha256)", "the tables", "definitions"),
-        ("PRAGMA user_version = 7", "the database file", "header is damaged (user_version)"),
-        ("PRAGMA application_id = 7", "the database file", "header is damaged (application_id)"),
-        ("DELETE FROM writes WHERE generation = 1", "table writes", "no stamp"),
+        *(("sqlite", *damage) for damage in (*COMMON, *OF_SQLITE)),
+        *(("postgresql", *damage) for damage in (*COMMON, *OF_POSTGRESQL)),
     ],
+    indirect=["location"],
 )
 def test_verify_finds(filled: Catalogue, statement: str, where: str, what: str) -> None:
     assert list(filled.verify()) == []
@@ -98,6 +120,7 @@ def test_the_advice_names_the_commands(catalogue: Catalogue) -> None:
     ]
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_verify_finds_damaged_pages(filled: Catalogue) -> None:
     with filled.write() as writer:
         writer.add_sources([new(i, metadata={"title": "blue " * 500}) for i in range(100, 200)])
@@ -129,12 +152,14 @@ def test_verify_finds_counters_that_are_behind(filled: Catalogue, changed: dict[
     assert [problem.what for problem in filled.verify()] == [what]
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_verify_finds_a_row_without_the_row_that_it_refers_to(filled: Catalogue) -> None:
     row = with_checksum(schema.places, {"path": "/x", "number": 999, "size": 1, "modified_ns": 1})
     tamper(filled, f"INSERT INTO places VALUES ('/x', 999, 1, 1, {row['checksum']})")
     assert [problem.what for problem in filled.verify()] == ["refers to a row of sources that is not there"]
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_words_of_an_unknown_format_are_found_and_made_anew(filled: Catalogue) -> None:
     tamper(filled, "UPDATE text_index_config SET v = 0")
     filled.close()

@@ -128,6 +128,7 @@ def test_words_of_an_old_catalogue_are_found(tmp_path: Path, text: str) -> None:
         assert catalogue.select(text=text).tolist() == [1, 3]
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_what_is_up_to_date_loads_no_migrations(filled: Catalogue) -> None:
     filled.close()
     program = (

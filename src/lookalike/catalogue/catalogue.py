@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from lookalike.arrays import Float32, Int64, Rows
 from lookalike.catalogue.handle import Handle
 from lookalike.catalogue.hit_rows import HitRows
+from lookalike.catalogue.opening import database_at
 from lookalike.catalogue.records import (
     FeatureRecord,
     FieldSummary,
@@ -19,7 +20,6 @@ from lookalike.catalogue.records import (
     StoredLocation,
 )
 from lookalike.catalogue.sessions import Session
-from lookalike.catalogue.sqlite import SqliteFile
 from lookalike.catalogue.where import Where
 from lookalike.errors import CollectionError, UnknownIdError
 
@@ -47,26 +47,26 @@ class Catalogue(Handle):
 
     @classmethod
     def create(cls, path: Path | str) -> Self:
-        """Make a catalogue in a new file and open it. The file appears whole or not at all.
+        """Make a catalogue in a new file, whose folder must be there, or at a URL of PostgreSQL; and open it.
 
-        Its folder must be there.
+        It appears whole or not at all.
 
-        Raises: CollectionExistsError, also when another process was first; CollectionError when the file
-        cannot be written.
+        Raises: CollectionExistsError, also when another process was first; CollectionError when it cannot be made.
         """
         from lookalike.catalogue.create import create
 
-        create(SqliteFile(Path(path)).dialect())
-        return cls.open(path)
+        database = database_at(path)
+        create(database.dialect())
+        return cls(database)
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Open the catalogue in the file `path`, for reading only where it may not be written.
+        """Open the catalogue in the file `path` or at that URL, for reading only where it may not be written.
 
-        Raises: CollectionMissingError, CollectionVersionError (made by a newer version),
-        CollectionDamagedError.
+        Raises: CollectionMissingError, CollectionVersionError (made by a newer version), CollectionDamagedError,
+        CollectionUnavailableError.
         """
-        return cls(SqliteFile(Path(path)))
+        return cls(database_at(path))
 
     def generation(self) -> int:
         """Number of committed writes."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from lookalike.catalogue.database import DriverConnection
 from lookalike.errors import CollectionError
+
+BLOCK_ROWS = 1000
 
 Translation = tuple[tuple[type[Exception], ...], Callable[[Exception], CollectionError]]
 """What a driver raises, and what each of it means in Lookalike's words."""
@@ -57,3 +59,9 @@ def translate_errors(engine: Engine, translation: Translation) -> None:
     def handle_error(context: ExceptionContext) -> None:
         if isinstance(context.original_exception, errors):
             raise translated(context.original_exception) from context.original_exception
+
+
+def streamed(connection: Connection, query: Select[Any]) -> Generator[Any, None, None]:
+    """The rows of a query as they are read."""
+    with connection.execute(query, execution_options={"yield_per": BLOCK_ROWS}) as rows:
+        yield from rows

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 
 from lookalike.catalogue import schema
 from lookalike.catalogue.checksums import with_checksum
+from lookalike.catalogue.cores import BLOCK_ROWS
 from lookalike.catalogue.dialect import Dialect
 from lookalike.catalogue.metadata import decoded_all
 from lookalike.catalogue.records import SCHEMA_VERSION
@@ -47,6 +48,7 @@ def index_anew(connection: Connection, dialect: Dialect) -> None:
     dialect.clear_index(connection)
     columns = schema.sources.c
     query = select(columns.number, columns.id, columns.metadata).order_by(columns.number)
-    for block in connection.execute(query, execution_options={"yield_per": 1000}).partitions():
-        numbers, ids, written = zip(*block, strict=True)
-        dialect.index_metadata(connection, zip(numbers, decoded_all(written, ids), strict=True))
+    with connection.execute(query, execution_options={"yield_per": BLOCK_ROWS}) as rows:
+        for block in rows.partitions():
+            numbers, ids, written = zip(*block, strict=True)
+            dialect.index_metadata(connection, zip(numbers, decoded_all(written, ids), strict=True))

@@ -6,7 +6,7 @@ they are handed, and know none by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Select, Table
@@ -107,7 +107,7 @@ class Dialect(Protocol):
         """Make the index anew, with nothing in it, whatever state it is in."""
         ...
 
-    def index_entries(self, connection: Connection) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def index_entries(self, connection: Connection) -> Generator[tuple[int, tuple[Any, ...]], None, None]:
         """What is in the index, in ascending order of number."""
         ...
 

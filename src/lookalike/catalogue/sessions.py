@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from lookalike.catalogue.database import Database
-from lookalike.errors import CollectionError
+from lookalike.errors import CollectionError, CollectionUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,6 +27,8 @@ class Session:
         self.driver = database.open()
         self._core: Connection | None = None
         self.active = False
+        self.kept = False
+        """Whether it was open before, for another transaction."""
 
     def rows(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a query; a list among the parameters is `packed`."""
@@ -90,12 +92,24 @@ class Sessions:
 
         Raises: CollectionError where the catalogue is closed; CollectionLockedError, for one that `writes`.
         """
-        session = self.take()
+        session = self._begun(writes)
         try:
-            session.begin(writes=writes)
             yield session
         finally:
             self._give_back(session)
+
+    def _begun(self, writes: bool) -> Session:
+        """A session in a transaction; not one whose server was restarted while nobody used it."""
+        while True:
+            session = self.take()
+            try:
+                session.begin(writes=writes)
+            except BaseException as error:
+                self._give_back(session)
+                if not (session.kept and isinstance(error, CollectionUnavailableError)):
+                    raise
+            else:
+                return session
 
     def take(self) -> Session:
         """A session that nobody uses, or a new one."""
@@ -110,6 +124,7 @@ class Sessions:
         if session.end():
             with self._lock:
                 if not self._closed and len(self._kept) < KEPT_CONNECTIONS:
+                    session.kept = True
                     self._kept.append(session)
                     return
         session.close()

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, select
+from sqlalchemy import Connection, Row, RowMapping, Table, func, select
 
 from lookalike.arrays import METRICS
 from lookalike.catalogue import schema
 from lookalike.catalogue.advice import REBUILD, RESTORE, make_anew, place_of_source
 from lookalike.catalogue.blobs import fits, is_meant
 from lookalike.catalogue.checksums import is_sound, is_sound_vector
+from lookalike.catalogue.cores import streamed
+from lookalike.catalogue.dialect import Dialect
 from lookalike.catalogue.metadata import json_object
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import Problem
 from lookalike.errors import CollectionDamagedError, CollectionError
-
-_BLOCKS = {"yield_per": 1000}
 
 _first_place = (
     select(func.min(schema.places.c.path))
@@ -67,7 +67,7 @@ def _rows(connection: Connection, queries: Queries) -> Iterator[Problem]:
     for table in schema.tables.sorted_tables:
         if table in (schema.sources, schema.vectors):  # which have checks of their own
             continue
-        for row in connection.execute(select(table), execution_options=_BLOCKS):
+        for row in streamed(connection, select(table)):
             if not is_sound(row):
                 yield Problem(
                     "the row does not match its checksum", f"table {table.name}, row {row[0]!r}", RESTORE
@@ -99,7 +99,7 @@ def _largest(connection: Connection, table: Table) -> tuple[int, int]:
 
 def _sources(connection: Connection, queries: Queries) -> Iterator[Problem]:
     query = select(schema.sources, _first_place)
-    for *source, place in connection.execute(query, execution_options=_BLOCKS):
+    for *source, place in streamed(connection, query):
         if is_sound(source):
             continue
         _, id_, _, kind, *_, metadata, _, _ = source
@@ -125,9 +125,7 @@ def _vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
             .where(table.c.feature == key)
             .order_by(table.c.number)
         )
-        for number, generation, checksum, vector, *named in connection.execute(
-            query, execution_options=_BLOCKS
-        ):
+        for number, generation, checksum, vector, *named in streamed(connection, query):
             what = _of_vector((number, key, generation, checksum, vector), dimension, metric)
             if what is not None:
                 where = f"feature {name} of {place_of_source(*named)}"
@@ -150,8 +148,18 @@ def _of_vector(row: Sequence[Any], dimension: object, metric: object) -> str | N
 
 def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
     query = select(schema.sources, _first_place).order_by(schema.sources.c.number)
-    stored = connection.execute(query, execution_options=_BLOCKS)
-    for source, indexed in zip_longest(stored, queries.dialect.index_entries(connection)):
+    with (
+        closing(streamed(connection, query)) as stored,
+        closing(queries.dialect.index_entries(connection)) as entries,
+    ):
+        yield from _differences(stored, entries, queries.dialect)
+
+
+def _differences(
+    stored: Iterable[Row[Any]], entries: Iterable[tuple[int, tuple[Any, ...]]], dialect: Dialect
+) -> Iterator[Problem]:
+    """Where the index of metadata, in order of number, first lacks a source or has another, and what it has wrong."""
+    for source, indexed in zip_longest(stored, entries):
         if source is None or (indexed is not None and source.number > indexed[0]):
             yield Problem("the text is of no source", f"full text, row {indexed[0]}", REBUILD)
             return
@@ -160,7 +168,7 @@ def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
             yield Problem("the text is missing", where, REBUILD)
             return
         # What is wrong with the source itself, `_sources` tells.
-        entry = queries.dialect.index_entry(json_object(source.metadata) or {})
+        entry = dialect.index_entry(json_object(source.metadata) or {})
         if is_sound(source[:-1]) and entry != indexed[1]:
             yield Problem("the text is not that of the metadata", where, REBUILD)
 
@@ -168,6 +176,6 @@ def _text(connection: Connection, queries: Queries) -> Iterator[Problem]:
 def _without_vectors(connection: Connection, queries: Queries) -> Iterator[Problem]:
     has = select(schema.vectors.c.number).where(schema.vectors.c.number == schema.sources.c.number)
     query = select(*_named).where(~has.exists()).order_by(schema.sources.c.number)
-    for named in connection.execute(query, execution_options=_BLOCKS):
+    for named in streamed(connection, query):
         what = "has no vector of any feature, so that no search finds it"
         yield Problem(what, place_of_source(*named), make_anew(*named))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from lookalike.catalogue import text
-from lookalike.catalogue.cores import Cores
+from lookalike.catalogue.cores import Cores, streamed
 from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.schema import sources
@@ -121,10 +121,10 @@ class Sqlite:
         connection.exec_driver_sql("DROP TABLE IF EXISTS text_index")
         connection.exec_driver_sql(words.CREATE)
 
-    def index_entries(self, connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
+    def index_entries(self, connection: Connection) -> Generator[tuple[int, tuple[str, ...]], None, None]:
         index = words.text_index.c
         query = select(index.rowid, *(index[part] for part in text.PARTS)).order_by(index.rowid)
-        for number, *parts in connection.execute(query, execution_options={"yield_per": 1000}):
+        for number, *parts in streamed(connection, query):
             yield number, tuple(parts)
 
     def matching(self, conditions: Sequence[Condition], phrases: Sequence[Phrase] = ()) -> Select[Any]:
