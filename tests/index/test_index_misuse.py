@@ -17,7 +17,7 @@ import pytest
 from lookalike import Index, LookalikeError
 from lookalike.hashing import CrossPolytope, FamilySpec
 from lookalike.index.io.array_directory import LOCK
-from lookalike.index.view import MOST_PADDED
+from lookalike.index.queries import MOST_PADDED
 
 ROWS, DIMENSION = 50, 6
 VECTORS: Any = np.random.default_rng(0).normal(size=(ROWS, DIMENSION)).astype(np.float32)

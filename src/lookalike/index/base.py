@@ -8,10 +8,27 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from lookalike.arrays import Bool, Float32, Int64, Metric, Rows
+from lookalike.errors import LookalikeError
 from lookalike.index.reports import Explanation, IndexStats
 
 Ids = Sequence[int] | npt.NDArray[Any]
 """Whole numbers from 0 to 2**63 - 1, (n,), each there once."""
+
+
+class VectorReader(Protocol):
+    """Where an index that keeps no vectors of its own takes them from, such as one feature of a catalogue."""
+
+    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
+        """Return those of `ids` that are there, (n,) in any order, and their vectors (n, d)."""
+        ...
+
+    def ids(self) -> Int64:
+        """Return the ids of all vectors, ascending."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of vectors."""
+        ...
 
 
 class IndexView(Protocol):
@@ -33,6 +50,11 @@ class IndexView(Protocol):
     @property
     def stamp(self) -> int:
         """Which state of its source the rows are of: the number given with the last update."""
+        ...
+
+    @property
+    def trouble(self) -> LookalikeError | None:
+        """Why every row is compared where buckets are asked for: they cannot be reached, or are not to be trusted."""
         ...
 
     def __len__(self) -> int:
@@ -112,7 +134,7 @@ class VectorIndex(IndexView, Protocol):
         """Give what the index holds now to all processes.
 
         Raises:
-            IndexFormatError, IndexStorageError: it cannot be written.
+            IndexFormatError, IndexStorageError, BucketStoreError: it cannot be written.
         """
         ...
 

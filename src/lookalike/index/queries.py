@@ -1,4 +1,4 @@
-"""The gate of queries: checked, and under "cosine" brought to length one."""
+"""The gate of searches: queries, under "cosine" brought to length one, and what else is asked; all of it checked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,77 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import DISCRETE, LARGEST_SQUARE, SMALLEST_SQUARE, Given, Metric, Rows, as_vectors
+from lookalike.arguments import as_count, as_number, as_share, as_threads, shown
+from lookalike.arrays import (
+    DISCRETE,
+    LARGEST_SQUARE,
+    SMALLEST_SQUARE,
+    Float32,
+    Given,
+    Int64,
+    Metric,
+    Rows,
+    as_vectors,
+)
+from lookalike.errors import OptionError, VectorError
+from lookalike.index.options import Options
 from lookalike.index.row_forms import unit_rows
 
 QUICK_TYPES = "feBb"
 """float32, float16, uint8 and int8, none of which float32 changes."""
+LARGEST = float(np.finfo(np.float32).max)
+MOST_PADDED = 10_000_000
+"""Where k is above the number of rows, so many ids are returned at most."""
+
+
+def as_search(
+    queries: Given,
+    k: int,
+    max_distance: float | None,
+    recall: float | None,
+    n_jobs: int,
+    options: Options,
+    *,
+    compiled: bool,
+) -> tuple[Rows, int, float, float, int]:
+    """Return the queries (q, d), k, recall, limit and threads that a search of an index with `options` is asked for.
+
+    Args:
+        compiled: see `as_queries`; the others are those of `Index.search`, whose errors this raises.
+    """
+    block = as_queries(queries, dimension=options.dimension, metric=options.metric, compiled=compiled)
+    if type(k) is not int or k < 1:
+        k = as_count(k, "k", least=1)
+    wanted = options.recall if recall is None else as_share(recall, "recall")
+    limit = np.inf
+    if max_distance is not None:
+        limit = min(max(as_number(max_distance, "max_distance"), -LARGEST), LARGEST)
+    threads = as_threads(n_jobs) if type(n_jobs) is not int or n_jobs != 1 else 1
+    return block, k, wanted, limit, threads
+
+
+def check_padding(k: int, queries: int, rows: int) -> None:
+    """Raise OptionError where `k`, which is above the number of rows, would take too much room."""
+    if k * queries > MOST_PADDED:
+        raise OptionError(f"k is {shown(k)} for {queries} queries, of an index of {rows} rows; give fewer")
+
+
+def padded(found: tuple[Int64, Float32], k: int) -> tuple[Int64, Float32]:
+    """Return an answer of fewer columns with `k` of them."""
+    rows, columns = found[0].shape
+    ids = np.full((rows, k), -1, dtype=np.int64)
+    distances = np.full((rows, k), np.inf, dtype=np.float32)
+    ids[:, :columns], distances[:, :columns] = found
+    return ids, distances
+
+
+def as_query(query: Given, options: Options) -> Rows:
+    """Return one query as (1, d), under cosine at length one. Raises VectorError."""
+    size = None if options.metric == "jaccard" else options.dimension
+    vector = as_vectors(query, dimension=size, metric=options.metric, name="query")
+    if len(vector) != 1:
+        raise VectorError(f"query has {len(vector)} rows; give one vector")
+    return unit_rows(vector) if options.metric == "cosine" else vector
 
 
 def as_queries(queries: Given, *, dimension: int, metric: Metric, compiled: bool) -> Rows:

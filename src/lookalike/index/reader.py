@@ -56,6 +56,11 @@ class IndexReader:
         """The number of the state that the rows came from, saved with them; 0 at first."""
         return self._view.stamp
 
+    @property
+    def trouble(self) -> None:
+        """See `IndexView`: buckets within a process are there or not."""
+        return self._view.trouble
+
     def ids(self) -> Int64:
         """Return the ids of all rows, ascending."""
         return self._view.snapshot.ids()

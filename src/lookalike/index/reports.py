@@ -111,6 +111,10 @@ class IndexStats:
     vector_bytes: int
     index_bytes: int
     """Everything beside the vectors."""
+    store: str | None = None
+    """Where the buckets are kept; None for those within the process."""
+    notes: tuple[str, ...] = ()
+    """What the store has to say of them."""
 
 
 Measured = TypeVar("Measured")

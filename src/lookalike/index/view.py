@@ -9,22 +9,18 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arguments import as_count, as_number, as_share, as_threads, shown
-from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids, as_vectors
-from lookalike.errors import InputError, OptionError, UnknownIdError, VectorError
+from lookalike.arguments import as_count
+from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids
+from lookalike.errors import InputError, UnknownIdError
 from lookalike.index.base import Ids
 from lookalike.index.explain import explain, stats
 from lookalike.index.options import Options
-from lookalike.index.queries import as_queries
+from lookalike.index.queries import as_query, as_search, check_padding, padded
 from lookalike.index.reports import Explanation, IndexStats
-from lookalike.index.row_forms import comparable, unit_rows
+from lookalike.index.row_forms import comparable
 from lookalike.index.scan import DISTANCES
 from lookalike.index.search import answer
 from lookalike.index.snapshot import Snapshot, block_rows
-
-LARGEST = float(np.finfo(np.float32).max)
-MOST_PADDED = 10_000_000
-"""Where k is above the number of rows, so many ids are returned at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +40,11 @@ class SnapshotView:
     def metric(self) -> Metric:
         """See `IndexView`."""
         return self.options.metric
+
+    @property
+    def trouble(self) -> None:
+        """See `IndexView`: what is in this process is always in reach."""
+        return None
 
     def __len__(self) -> int:
         """See `IndexView`."""
@@ -77,26 +78,18 @@ class SnapshotView:
         """See `IndexView`."""
         state, settings = self.snapshot, self.options
         compiled = state.base.buckets is not None
-        block = as_queries(queries, dimension=settings.dimension, metric=settings.metric, compiled=compiled)
-        if type(k) is not int or k < 1:
-            k = as_count(k, "k", least=1)
-        wanted = settings.recall if recall is None else as_share(recall, "recall")
-        limit = np.inf
-        if max_distance is not None:
-            limit = min(max(as_number(max_distance, "max_distance"), -LARGEST), LARGEST)
-        threads = as_threads(n_jobs) if type(n_jobs) is not int or n_jobs != 1 else 1
+        block, k, wanted, limit, threads = as_search(
+            queries, k, max_distance, recall, n_jobs, settings, compiled=compiled
+        )
         if k <= state.count:
             return answer(state, settings, block, k, wanted, limit, allow, threads)
-        if k * len(block) > MOST_PADDED:
-            raise OptionError(
-                f"k is {shown(k)} for {len(block)} queries, of an index of {state.count} rows; give fewer"
-            )
+        check_padding(k, len(block), state.count)
         found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads)
-        return _padded(found, k)
+        return padded(found, k)
 
     def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""
-        vector = self._query(query)
+        vector = as_query(query, self.options)
         rows = self.snapshot.find(as_ids(ids, repeated=True))
         distances: Float32 = np.full(len(rows), np.nan, dtype=np.float32)
         there = np.flatnonzero(rows >= 0)
@@ -108,7 +101,7 @@ class SnapshotView:
 
     def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """See `IndexView`."""
-        vector = self._query(query)
+        vector = as_query(query, self.options)
         number = as_count(id, "id", least=0)
         row = self.rows(np.array([number]))[0]
         return explain(self.snapshot, self.options, vector, number, int(row))
@@ -116,23 +109,6 @@ class SnapshotView:
     def stats(self) -> IndexStats:
         """See `IndexView`."""
         return stats(self.snapshot, self.options, self.stamp)
-
-    def _query(self, query: Given) -> Rows:
-        """Return one query as (1, d), under cosine at length one."""
-        size = None if self.metric == "jaccard" else self.dimension
-        vector = as_vectors(query, dimension=size, metric=self.metric, name="query")
-        if len(vector) != 1:
-            raise VectorError(f"query has {len(vector)} rows; give one vector")
-        return unit_rows(vector) if self.metric == "cosine" else vector
-
-
-def _padded(found: tuple[Int64, Float32], k: int) -> tuple[Int64, Float32]:
-    """Return an answer of fewer columns with `k` of them."""
-    rows, columns = found[0].shape
-    ids = np.full((rows, k), -1, dtype=np.int64)
-    distances = np.full((rows, k), np.inf, dtype=np.float32)
-    ids[:, :columns], distances[:, :columns] = found
-    return ids, distances
 
 
 class Closed:
