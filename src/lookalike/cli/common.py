@@ -74,6 +74,11 @@ def collection_option(function: F) -> F:
     )(function)
 
 
+def buckets_option(help_: str, *, required: bool = False) -> Callable[[F], F]:
+    """Return what adds `--buckets` to a verb."""
+    return click.option("--buckets", metavar="URL|embedded", required=required, help=help_)
+
+
 def json_option(function: F) -> F:
     """Add `--json` to a verb."""
     return click.option(

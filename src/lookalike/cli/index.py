@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lookalike.cli.common import collection_option, json_option, open_collection
+from lookalike.cli.common import buckets_option, collection_option, json_option, open_collection
 from lookalike.cli.info import lines
 from lookalike.cli.streams import print_json, put, shown
 
@@ -18,6 +18,7 @@ FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters", "
 @click.argument("feature")
 @collection_option
 @click.option("--family", type=click.Choice(FAMILIES), help="Search by buckets of this kind from now on.")
+@buckets_option("Keep the buckets there from now on; embedded is beside the catalogue.")
 @click.option("--tables", type=click.IntRange(min=1), help="Hash tables. [all but learned, clusters]")
 @click.option(
     "--bits", type=click.IntRange(min=1), help="Bits of a key. [hyperplane, cross-polytope, bit-sampling]"
@@ -32,28 +33,31 @@ FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters", "
 @click.option("--clusters", type=click.IntRange(min=1), help="Centroids of a section. [clusters]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of what is drawn. [all but learned]")
 @json_option
-def index(feature: str, folder: Path, family: str | None, as_json: bool, **parameters: Any) -> None:
-    """Show how FEATURE is searched; with --family, search it by buckets of another kind from now on.
+def index(
+    feature: str, folder: Path, family: str | None, buckets: str | None, as_json: bool, **parameters: Any
+) -> None:
+    """Show how FEATURE is searched; with --family or --buckets, search it by other buckets from now on.
 
     The index is built anew, and the choice is kept: later additions and rebuilds follow it. Parameters that are not
-    given are fitted to the vectors. "learned", the default, learns its buckets from them. For sets there is min-hash,
-    for binary codes bit-sampling.
+    given are fitted to the vectors. "learned", the default, learns its buckets from them, and keeps them beside the
+    catalogue alone. For sets there is min-hash, for binary codes bit-sampling.
 
     \b
     Examples:
       lookalike index look
       lookalike index look --family p-stable --tables 16
+      lookalike index look --family p-stable --buckets redis://localhost
       lookalike index look --family learned
     """
     given = {name: value for name, value in parameters.items() if value is not None}
-    if family is None:
-        if given:
-            raise click.UsageError(
-                f"--{next(iter(given)).replace('_', '-')} is for a family; name one with --family"
-            )
+    if family is None and given:
+        raise click.UsageError(
+            f"--{next(iter(given)).replace('_', '-')} is for a family; name one with --family"
+        )
+    if family is None and buckets is None:
         told = open_collection(folder).index(feature)
     else:
-        told = open_collection(folder).set_index(feature, family, **given)
+        told = open_collection(folder).set_index(feature, family, buckets=buckets, **given)
     if as_json:
         print_json(told)
         return

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     help="In the place of QUERY: sources with these words are nearest; see lookalike words.",
 )
 @query_options()
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail where a store's buckets cannot be used, instead of comparing everything.",
+)
 @click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @paths0_option
@@ -46,6 +51,7 @@ def search(
     query: str | None,
     description: str | None,
     folder: Path,
+    strict: bool,
     html: Path | None,
     open_page: bool,
     paths0: bool,
@@ -78,7 +84,7 @@ def search(
     asked: Asked | str | None = None if query is None else read_query(query)
     if description is not None:
         asked = TextQuery(description)
-    hits = open_collection(folder).search(asked, **options)
+    hits = open_collection(folder).search(asked, strict=strict, **options)
     if html or open_page:
         write_page(hits, html, open_page=open_page)
     if as_json:

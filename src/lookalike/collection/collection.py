@@ -9,25 +9,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+from lookalike.arguments import as_count
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.backends import FolderBackend
 from lookalike.collection.info import describe_index
+from lookalike.collection.moving import (
+    MigrationReport,
+    check_place,
+    feature_of,
+    is_elsewhere,
+    sampled_hits,
+    with_index,
+)
 from lookalike.collection.paths import as_path
 from lookalike.collection.reader import Reader
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
+from lookalike.collection.stored_index import as_buckets
 from lookalike.collection.words import check_same, refresh_words, words_feature
-from lookalike.errors import (
-    CollectionExistsError,
-    LookalikeError,
-    OptionError,
-    UnknownFeatureError,
-)
+from lookalike.errors import BucketStoreError, CollectionExistsError, LookalikeError, OptionError
 from lookalike.features import TIME_LIMIT
 from lookalike.hashing import FamilySpec
 from lookalike.images import MAX_PIXELS
+from lookalike.index import VectorIndex
 
 if TYPE_CHECKING:
     from lookalike.collection.add_plan import AddPlan
@@ -50,23 +56,27 @@ class Collection(Reader):
     """
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str]) -> Self:
+    def create(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
         """Make a new collection in `folder`, which is made if need be, and open it.
 
+        Args:
+            buckets: see `open`.
+
         Raises:
+            OptionError: `buckets` is no URL.
             CollectionExistsError: there is one already.
             CollectionError: the folder cannot be made or written.
         """
-        backend = FolderBackend(as_path(folder, "folder"))
-        return cls(backend, backend.create_catalogue())
+        backend, url = FolderBackend(as_path(folder, "folder")), as_buckets(buckets)
+        return cls(backend, backend.create_catalogue(), url)
 
     @classmethod
-    def open_or_create(cls, folder: str | os.PathLike[str]) -> Self:
+    def open_or_create(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
         """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
         if not FolderBackend(as_path(folder, "folder")).has_catalogue():
             with suppress(CollectionExistsError):  # another process was quicker
-                return cls.create(folder)
-        return cls.open(folder)
+                return cls.create(folder, buckets=buckets)
+        return cls.open(folder, buckets=buckets)
 
     def add(
         self,
@@ -117,6 +127,7 @@ class Collection(Reader):
             stored = self._catalogue.features()
             if plan is None or plan.stored != stored:
                 plan = plan_add(paths, features=features, metadata=metadata, stored=stored)
+            plan.features.new[:] = map(self._placed, plan.features.new)
             report = add_pictures(self._catalogue, plan, options, listener)
             self._update_indexes(listener)
         report.seconds = time.monotonic() - started
@@ -160,6 +171,7 @@ class Collection(Reader):
             record = rows.plan_feature(
                 stored, name=feature, dimension=table.shape[1], metric=kind, options={}
             )
+            record = self._placed(record)
             return self._store_rows(record, rows.array_blocks(table, record, named, fields), on_duplicate)
 
     def add_words(self, fields: Iterable[str] = (), *, feature: str = "words", shingle: int = 1) -> int:
@@ -232,6 +244,7 @@ class Collection(Reader):
                 metric=vectors.metric,
                 options=options,
             )
+            record = self._placed(record)
             listener.total(vectors.rows)
             return self._store_rows(record, file_blocks(vectors, record), on_duplicate, listener)
 
@@ -280,36 +293,56 @@ class Collection(Reader):
         """Return what `info` tells of the index of a feature. Raises UnknownFeatureError."""
         self._check_open()
         with self._searcher.indexes() as (_, features, indexes):
-            if feature not in features:
-                raise UnknownFeatureError(
-                    f"the collection has no feature {feature!r}; it has {', '.join(features) or 'none'}"
-                )
-            return describe_index(features[feature], indexes[feature])
+            return describe_index(feature_of(features, feature), indexes[feature])
 
-    def set_index(self, feature: str, family: str = "learned", **parameters: Any) -> dict[str, Any]:
+    def set_index(
+        self, feature: str, family: str | None = None, *, buckets: str | None = None, **parameters: Any
+    ) -> dict[str, Any]:
         """Search a feature by buckets of this kind from now on; return what `info` tells of the new index.
 
-        The choice is kept in the catalogue, so that every rebuild follows it.
+        The choice is kept in the catalogue, so that every rebuild follows it; the password of a URL is not.
 
         Args:
-            family: "learned" (buckets that are learned from the vectors, the default), or a hash family: "hyperplane",
-                "cross-polytope", "p-stable" or "clusters"; for sets "min-hash", for binary codes "bit-sampling",
-                which stand for "learned" there.
+            family: "learned" (buckets that are learned from the vectors), or a hash family: "hyperplane",
+                "cross-polytope", "p-stable" or "clusters"; for sets "min-hash", for binary codes "bit-sampling", which
+                stand for "learned" there. By default that which the feature has, but clusters where learned buckets go
+                to a store.
+            buckets: where to keep them: the URL of a store, such as redis://host, or "embedded", beside the
+                catalogue; by default where they are.
             parameters: of the family, such as tables=16; what is left out is fitted to the vectors.
 
         Raises:
             UnknownFeatureError: there is no such feature.
-            OptionError: there is no such family, or it takes no such parameters.
+            OptionError: there is no such family or store, or it takes no such parameters.
+            BucketStoreError: the store cannot be used; the index stays where it was.
         """
-        spec = FamilySpec.of(FamilySpec(family, parameters))
-        index = {} if spec is None else spec.to_json()
+        if family is None and parameters:
+            raise OptionError(f"{', '.join(parameters)}: of which family? name it")
+        spec = None if family is None else FamilySpec(family, parameters)
         with self._backend.writing("index"):
-            if feature in (stored := self._catalogue.features()):
-                FamilySpec.for_metric(spec, stored[feature].metric)
-            with self._open_catalogue.write() as writer:
-                writer.set_feature_index(feature, index)
-            record = self._catalogue.features()[feature]
-            return describe_index(record, self._indexes.build(record).view())
+            record, index = self._change_index(feature, spec, buckets)
+            return describe_index(record, index.view())
+
+    def migrate(self, feature: str, *, buckets: str, queries: int = 100) -> MigrationReport:
+        """Move the index of a feature to a store, or back beside the catalogue, and compare what both find.
+
+        The family stays; learned buckets become clusters in a store.
+
+        Args:
+            buckets: the URL of a store, or "embedded".
+            queries: how many sources, drawn from all, are searched for before and after.
+
+        Raises:
+            UnknownFeatureError, OptionError, BucketStoreError: as `set_index` does.
+        """
+        place, sampled = check_place(buckets), as_count(queries, "queries", least=1)
+        with self._backend.writing("migrate"):
+            with self._searcher.indexes() as (catalogue, features, indexes):
+                feature_of(features, feature)
+                before = sampled_hits(catalogue, indexes[feature], feature, sampled)
+            record, index = self._change_index(feature, None, place)
+            with self._catalogue.snapshot() as catalogue:
+                return MigrationReport.of(record, before, sampled_hits(catalogue, index, feature, sampled))
 
     def rebuild(self, *, listener: Listener | None = None) -> dict[str, int]:
         """Build every index, and the index of words, anew from the catalogue; return the vectors indexed by feature."""
@@ -322,6 +355,27 @@ class Collection(Reader):
                 listener.stage(f"indexing {name}")
                 built[name] = len(self._indexes.build(feature))
         return built
+
+    def _change_index(
+        self, feature: str, family: FamilySpec | None, buckets: str | None
+    ) -> tuple[FeatureRecord, VectorIndex]:
+        """Build the index that is asked for, and delete the one that was elsewhere. Needs the writer lock."""
+        old = feature_of(self._open_catalogue.features(), feature)
+        new = with_index(old, family, buckets)
+        self._stores.check(new, buckets)
+        with self._catalogue.write() as writer:
+            writer.set_feature_index(feature, new.index)
+        index = self._indexes.build(new)
+        if is_elsewhere(old, new):
+            with suppress(BucketStoreError):  # what is left there is of no use to anybody
+                self._homes.drop(old)
+        return new, index
+
+    def _placed(self, feature: FeatureRecord) -> FeatureRecord:
+        """Return a feature; where it is new to the collection, with its buckets where those of new features go."""
+        if self._buckets is None or feature.name in self._catalogue.features():
+            return feature
+        return with_index(feature, None, self._buckets)
 
     def _store_rows(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -12,10 +13,13 @@ from typing import Protocol
 
 from lookalike.arrays import Int64, Rows
 from lookalike.catalogue import FeatureRecord
-from lookalike.errors import CollectionError, IndexFormatError
+from lookalike.collection.stored_index import StoredIndex
+from lookalike.errors import CollectionError, CollectionLockedError, IndexFormatError, LookalikeError
 from lookalike.hashing import FamilySpec
 from lookalike.index import Index, VectorIndex
 from lookalike.index.io.array_directory import MANIFEST
+
+log = logging.getLogger(__name__)
 
 Blocks = Iterable[tuple[Int64, Rows]]
 """Numbers (b,) and vectors (b, d) of a feature, block by block."""
@@ -45,8 +49,10 @@ class IndexHome(Protocol):
         """
         ...
 
-    def build_private(self, feature: FeatureRecord, blocks: Blocks, *, stamp: int) -> VectorIndex:
-        """Build an index of a feature for this process only."""
+    def build_private(
+        self, feature: FeatureRecord, blocks: Blocks, *, stamp: int, because: LookalikeError
+    ) -> VectorIndex:
+        """Make an index of a feature for this process only; `because` says why it is not made for all."""
         ...
 
     def drop(self, feature: FeatureRecord) -> None:
@@ -54,11 +60,11 @@ class IndexHome(Protocol):
         ...
 
     def bytes_used(self) -> int:
-        """Size of all indexes."""
+        """Size of all indexes on this machine."""
         ...
 
     def close(self) -> None:
-        """Let go of what private indexes took."""
+        """Let go of what private indexes took, and of connections."""
         ...
 
 
@@ -95,8 +101,12 @@ class FolderHome:
             self.drop(feature)
         return _build(feature, blocks, folder, stamp)
 
-    def build_private(self, feature: FeatureRecord, blocks: Blocks, *, stamp: int) -> Index:
+    def build_private(
+        self, feature: FeatureRecord, blocks: Blocks, *, stamp: int, because: LookalikeError
+    ) -> Index:
         """See `IndexHome`."""
+        if not isinstance(because, CollectionLockedError):  # whoever holds the lock publishes one
+            log.warning("%s; the index is built for this process only", because)
         temporary = tempfile.TemporaryDirectory(prefix="lookalike-", ignore_cleanup_errors=True)
         self._private.append(temporary)
         return _build(feature, blocks, Path(temporary.name) / feature.name, stamp)
@@ -137,3 +147,41 @@ def _build(feature: FeatureRecord, blocks: Blocks, folder: Path, stamp: int) -> 
         family=family,
         stamp=stamp,
     )
+
+
+class FeatureHomes:
+    """The indexes of a collection: each where its feature's record says."""
+
+    def __init__(self, embedded: IndexHome, stores: IndexHome) -> None:
+        self._embedded = embedded
+        self._stores = stores
+
+    def open(self, feature: FeatureRecord, *, verify: bool = False) -> VectorIndex | None:
+        """See `IndexHome`."""
+        return self._of(feature).open(feature, verify=verify)
+
+    def build(self, feature: FeatureRecord, blocks: Blocks, *, stamp: int) -> VectorIndex:
+        """See `IndexHome`."""
+        return self._of(feature).build(feature, blocks, stamp=stamp)
+
+    def build_private(
+        self, feature: FeatureRecord, blocks: Blocks, *, stamp: int, because: LookalikeError
+    ) -> VectorIndex:
+        """See `IndexHome`."""
+        return self._of(feature).build_private(feature, blocks, stamp=stamp, because=because)
+
+    def drop(self, feature: FeatureRecord) -> None:
+        """See `IndexHome`."""
+        self._of(feature).drop(feature)
+
+    def bytes_used(self) -> int:
+        """See `IndexHome`."""
+        return self._embedded.bytes_used() + self._stores.bytes_used()
+
+    def close(self) -> None:
+        """See `IndexHome`."""
+        self._embedded.close()
+        self._stores.close()
+
+    def _of(self, feature: FeatureRecord) -> IndexHome:
+        return self._embedded if StoredIndex.of(feature.index) is None else self._stores

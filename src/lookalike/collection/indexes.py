@@ -7,7 +7,9 @@ that it reads; whoever finds one behind brings it up to date, one thread at a ti
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,18 +19,26 @@ import numpy as np
 from lookalike.arrays import kept_dtype
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.backends import Backend
+from lookalike.collection.catalogue_rows import CatalogueRows
+from lookalike.collection.index_homes import IndexHome
 from lookalike.errors import (
+    BucketStoreError,
+    BucketStoreUnavailableError,
     CollectionDamagedError,
-    CollectionLockedError,
     IndexFormatError,
     LookalikeError,
 )
 from lookalike.index import IndexView, VectorIndex
+from lookalike.index.fetched_rows import StaleBucketsError
+from lookalike.index.store_index import OutdatedBucketsError, StoreIndex
+from lookalike.index.store_view import StoreView
 
 log = logging.getLogger(__name__)
 
 REBUILD_SHARE = 0.5
 """If this share of the index or more is new, it is built anew, which needs no memory for the new rows."""
+TRIED_AGAIN = 5.0
+"""Seconds after which a store that could not be reached, or was to be filled by somebody else, is asked again."""
 
 
 class OvertakenError(Exception):
@@ -42,15 +52,44 @@ class _Held:
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held by the thread that opens it or brings it up to date."""
     index: VectorIndex | None = None
-    kind: tuple[int, str, int] | None = None
-    """Which feature of that name, and what kind of index, `index` is of."""
+    feature: FeatureRecord | None = None
+    """What `index` is of."""
+    doubted: bool = False
+    """Whether the buckets of `index`, in a store, were found to be of another state."""
+    made: float = -math.inf
+    """When `index` was opened or built, by the monotonic clock."""
+    counted: tuple[int, int] | None = None
+    """A stamp, and the number of rows then."""
+
+    def keep(self, feature: FeatureRecord, index: VectorIndex | None) -> None:
+        """Use `index` from now on."""
+        self.index, self.feature, self.doubted, self.made = index, feature, False, time.monotonic()
+
+    def kept(self, feature: FeatureRecord) -> VectorIndex | None:
+        """Return `index` where it is of `feature`, and was not made for want of buckets some time ago."""
+        if self.index is None or self.feature is None or _kind(self.feature) != _kind(feature):
+            return None
+        late = self.index.trouble is not None and time.monotonic() > self.made + TRIED_AGAIN
+        return None if late else self.index
+
+    def read(self, snapshot: Catalogue, feature: FeatureRecord) -> IndexView | None:
+        """Return what `index` holds, where it takes vectors from the catalogue those of `snapshot`."""
+        if self.index is None:
+            return None
+        view = self.index.view()
+        if not isinstance(view, StoreView):
+            return view
+        if self.counted is None or self.counted[0] != view.stamp:
+            self.counted = view.stamp, snapshot.count(feature.name)
+        return view.reading(CatalogueRows(snapshot, feature.name, self.counted[1]))
 
 
 class Indexes:
     """Gives the index of a feature as of one state of the catalogue; builds it if there is none or it is damaged."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue) -> None:
+    def __init__(self, backend: Backend, homes: IndexHome, catalogue: Catalogue) -> None:
         self._backend = backend
+        self._homes = homes
         self._catalogue = catalogue
         self._held: dict[str, _Held] = {}
 
@@ -78,11 +117,16 @@ class Indexes:
         """Bring the index of `feature` up to date, and publish it. Needs the writer lock."""
         slot = self._slot(feature.name)
         with slot.lock, self._catalogue.snapshot() as snapshot:
+            slot.made = -math.inf  # whoever writes does not wait to ask a store again
             index = self._current(slot, snapshot, snapshot.stamp(), feature)
-            if index is None:
-                self._build(slot, snapshot, feature)
-            else:
+            if index is not None and index.trouble is not None:
+                raise index.trouble
+            try:
+                if index is None or (isinstance(index, StoreIndex) and not index.fits()):
+                    raise OutdatedBucketsError
                 index.publish()
+            except OutdatedBucketsError:
+                self._build(slot, snapshot, feature)
 
     def build(self, feature: FeatureRecord) -> VectorIndex:
         """Build the index of `feature` from the catalogue, and publish it. Needs the writer lock."""
@@ -95,29 +139,31 @@ class Indexes:
         slot = self._slot(feature.name)
         with slot.lock:
             slot.index = None
-            self._backend.indexes.drop(feature)
+            self._homes.drop(feature)
 
     def close(self) -> None:
         """Let go of all indexes."""
         for slot in self._held.values():
             with slot.lock:
                 slot.index = None
-        self._backend.indexes.close()
+        self._homes.close()
 
     def _slot(self, feature: str) -> _Held:
         return self._held.setdefault(feature, _Held())
 
     def _view(self, snapshot: Catalogue, stamp: int, feature: FeatureRecord) -> IndexView:
         slot = self._slot(feature.name)
-        if slot.index is not None:
-            view = slot.index.view()
-            if view.stamp == stamp:
+        index = slot.index
+        if index is not None and index.stamp == stamp and not slot.doubted and slot.kept(feature) is index:
+            view = slot.read(snapshot, feature)
+            if view is not None and view.stamp == stamp:
                 return view
         with slot.lock:
-            index = self._current(slot, snapshot, stamp, feature) or self._build_for_search(
-                slot, snapshot, feature
-            )
-            return index.view()
+            if self._current(slot, snapshot, stamp, feature) is None:
+                self._build_for_search(slot, snapshot, feature)
+            view = slot.read(snapshot, feature)
+            assert view is not None
+            return view
 
     def _current(
         self, slot: _Held, snapshot: Catalogue, stamp: int, feature: FeatureRecord
@@ -127,11 +173,15 @@ class Indexes:
         It should if it is of another feature of that name, or saw a state that this catalogue never had (a catalogue
         may be restored from a copy, and the indexes not), or lacks too much.
         """
-        if slot.index is None or slot.kind != _kind(feature):
-            slot.index, slot.kind = self._opened(feature), _kind(feature)
-        index = slot.index
+        index = self._opened(slot, stamp, feature)
         if index is None:
             return None
+        if (
+            isinstance(index, StoreIndex) and not index.has_buckets
+        ):  # all that it compares is in the catalogue
+            if index.trouble is None and snapshot.count(feature.name):
+                return None
+            index.update([], [], np.empty((0, feature.dimension)), stamp=stamp)
         if index.stamp == stamp:
             return index
         seen = snapshot.generation_of(index.stamp)
@@ -142,40 +192,75 @@ class Indexes:
             return None
         return index
 
-    def _opened(self, feature: FeatureRecord) -> VectorIndex | None:
-        try:
-            return self._backend.indexes.open(feature)
-        except IndexFormatError as error:
-            log.warning("%s; it is built anew from the catalogue", error)
-            return None
+    def _opened(self, slot: _Held, stamp: int, feature: FeatureRecord) -> VectorIndex | None:
+        """Return the index that this process has or, where it has none, the published one; None without any.
 
-    def _build_for_search(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> VectorIndex:
+        Buckets in a store are looked at anew where they were doubted, or the catalogue has changed: another process
+        may have brought them up to date, or they were lost. A store that cannot be reached leaves every row to be
+        compared, for a while.
+        """
+        index = slot.kept(feature)
+        try:
+            if index is None:
+                slot.keep(feature, self._homes.open(feature))
+            elif (
+                isinstance(index, StoreIndex) and index.has_buckets and (slot.doubted or index.stamp != stamp)
+            ):
+                slot.keep(feature, index if index.refresh() else None)
+        except BucketStoreUnavailableError as error:
+            self._stand_in(slot, feature, stamp, error)
+        except (BucketStoreError, IndexFormatError) as error:
+            log.warning("%s; it is built anew from the catalogue", error)
+            slot.keep(feature, None)
+        return slot.index
+
+    def doubt(self, found: StaleBucketsError, *, last: bool) -> None:
+        """Look at buckets anew that could not be read, or were of another state than a view of them.
+
+        Args:
+            last: do without them for a while; so too where they could not be read.
+        """
+        for slot in self._held.values():
+            with slot.lock:
+                index, feature = slot.index, slot.feature
+                if (
+                    isinstance(index, StoreIndex)
+                    and index.store is found.probing.store
+                    and feature is not None
+                ):
+                    slot.doubted = True
+                    changing = f"{index.name}: the buckets change faster than they are read"
+                    cause = found.cause or (BucketStoreError(changing) if last else None)
+                    if cause is not None:
+                        self._stand_in(slot, feature, index.stamp, cause)
+
+    def _stand_in(self, slot: _Held, feature: FeatureRecord, stamp: int, because: BucketStoreError) -> None:
+        """Compare every row for a while."""
+        slot.keep(feature, self._homes.build_private(feature, (), stamp=stamp, because=because))
+
+    def _build_for_search(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> None:
         """Build an index amid a search, which is answered whether or not the index can be kept."""
         try:
             with self._backend.writing("search"):
-                return self._build(slot, snapshot, feature)
+                self._build(slot, snapshot, feature)
         except CollectionDamagedError:
             raise
-        except CollectionLockedError:
-            pass  # whoever holds the lock publishes one
-        except LookalikeError as error:  # no room for it, or the folder may not be written
-            log.warning("%s; the index is built for this process only", error)
-        blocks = snapshot.changes(feature.name)
-        built = self._backend.indexes.build_private(feature, blocks, stamp=snapshot.stamp())
-        return _keep(slot, feature, built)
+        except (
+            LookalikeError
+        ) as error:  # somebody else is writing, or there is no room, or it may not be written
+            blocks = snapshot.changes(feature.name)
+            private = self._homes.build_private(feature, blocks, stamp=snapshot.stamp(), because=error)
+            slot.keep(feature, private)
 
     def _build(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> VectorIndex:
         blocks = snapshot.changes(feature.name)
-        return _keep(slot, feature, self._backend.indexes.build(feature, blocks, stamp=snapshot.stamp()))
+        built = self._homes.build(feature, blocks, stamp=snapshot.stamp())
+        slot.keep(feature, built)
+        return built
 
 
 def _kind(feature: FeatureRecord) -> tuple[int, str, int]:
     return feature.generation, repr(feature.index), feature.dimension
-
-
-def _keep(slot: _Held, feature: FeatureRecord, index: VectorIndex) -> VectorIndex:
-    slot.index, slot.kind = index, _kind(feature)
-    return index
 
 
 def _catch_up(index: VectorIndex, snapshot: Catalogue, stamp: int, feature: FeatureRecord, seen: int) -> bool:

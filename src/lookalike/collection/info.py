@@ -7,14 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.collection.backends import Backend
+from lookalike.collection.index_homes import IndexHome
+from lookalike.collection.stored_index import family_of
 from lookalike.hashing import FamilySpec
 from lookalike.hashing.spec import LEARNED
 from lookalike.index import IndexView
 
 
 def describe(
-    backend: Backend,
+    location: str,
+    homes: IndexHome,
     catalogue: Catalogue,
     features: Mapping[str, FeatureRecord],
     indexes: Mapping[str, IndexView],
@@ -22,14 +24,14 @@ def describe(
     """Return counts, sizes, features, families and bucket statistics."""
     statistics = catalogue.statistics()
     return {
-        "folder": backend.location,
+        "folder": location,
         "created": catalogue.created_at,
         "generation": catalogue.generation(),
         "sources": statistics.sources,
         "pictures": statistics.pictures,
         "places": statistics.places,
         "catalogue_bytes": statistics.file_bytes,
-        "index_bytes": backend.indexes.bytes_used(),
+        "index_bytes": homes.bytes_used(),
         "features": {
             name: {
                 "extractor": feature.extractor,
@@ -52,5 +54,5 @@ def describe(
 def describe_index(feature: FeatureRecord, index: IndexView) -> dict[str, Any]:
     """Return which kind of index was chosen for a feature, and what it says of itself."""
     told = {key: value for key, value in asdict(index.stats()).items() if value not in (None, (), {})}
-    usual = FamilySpec.for_metric(None, feature.metric)
-    return {"chosen": feature.index.get("family", LEARNED if usual is None else usual.name), **told}
+    family = FamilySpec.for_metric(family_of(feature.index), feature.metric)
+    return {"chosen": LEARNED if family is None else family.name, **told}

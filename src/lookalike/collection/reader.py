@@ -17,12 +17,15 @@ from lookalike.collection.backends import Backend, FolderBackend
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
+from lookalike.collection.index_homes import FeatureHomes
 from lookalike.collection.indexes import Indexes
 from lookalike.collection.info import describe
 from lookalike.collection.paths import as_path
 from lookalike.collection.query import Asked, Query, SourceQuery, as_query, guess
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.searcher import Searcher
+from lookalike.collection.store_home import StoreHome
+from lookalike.collection.stored_index import as_buckets
 from lookalike.collection.verify import verify_collection
 from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
 from lookalike.images import MAX_PIXELS
@@ -31,24 +34,33 @@ from lookalike.images import MAX_PIXELS
 class Reader:
     """The half of a collection that changes nothing; `Collection` adds the other."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue) -> None:
+    def __init__(self, backend: Backend, catalogue: Catalogue, buckets: str | None = None) -> None:
         self._backend = backend
         self._catalogue = catalogue
-        self._indexes = Indexes(backend, catalogue)
+        self._buckets = buckets
+        self._stores = StoreHome(catalogue, buckets)
+        self._homes = FeatureHomes(backend.indexes, self._stores)
+        self._indexes = Indexes(backend, self._homes, catalogue)
         self._searcher = Searcher(catalogue, self._indexes)
         self._closed = False
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Self:
+    def open(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
         """Open the collection in `folder`.
 
+        Args:
+            buckets: the URL of the store for the buckets of features that are new; where features have theirs in the
+                same store, the URL's password is used, as the catalogue keeps none. By default what the environment
+                (LOOKALIKE_BUCKETS) or `buckets` in `lookalike.toml` in the working folder says; "embedded" for none.
+
         Raises:
+            OptionError: `buckets` is no URL.
             CollectionMissingError: there is none.
             CollectionVersionError: it was made by a newer version of Lookalike.
             CollectionDamagedError: its catalogue cannot be read.
         """
         backend = FolderBackend(as_path(folder, "folder"))
-        return cls(backend, backend.open_catalogue())
+        return cls(backend, backend.open_catalogue(), as_buckets(buckets))
 
     def close(self) -> None:
         """Close the collection, which stays closed. Closing twice does no harm."""
@@ -89,6 +101,7 @@ class Reader:
         blend: bool = False,
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        strict: bool = False,
     ) -> Hits:
         """Find the `k` sources that look most like `query`.
 
@@ -105,10 +118,12 @@ class Reader:
                 those that it has, brought to the same scale; `Hits.notes` says how many do.
             max_distance: farther sources are left out.
             max_pixels: a picture with more is refused.
+            strict: raise an error where the buckets of a store cannot be used, instead of comparing every source,
+                which `Hits.notes` tells of.
 
         Raises:
             PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
-            MetadataError.
+            MetadataError; BucketStoreError with `strict`.
         """
         request = SearchRequest.of(
             k=k,
@@ -118,6 +133,7 @@ class Reader:
             blend=blend,
             max_distance=max_distance,
             max_pixels=max_pixels,
+            strict=strict,
         )
         if query is None:
             self._check_open()
@@ -139,6 +155,7 @@ class Reader:
         blend: bool = False,
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        strict: bool = False,
     ) -> list[Hits]:
         """Find what looks most like each of `queries`: with one call of an index and one of the catalogue for all.
 
@@ -155,6 +172,7 @@ class Reader:
             blend=blend,
             max_distance=max_distance,
             max_pixels=max_pixels,
+            strict=strict,
         )
         if isinstance(queries, str | bytes | Mapping) or not isinstance(queries, Iterable):
             raise OptionError(f"queries is of type {type(queries).__name__}; give a list of queries")
@@ -226,7 +244,7 @@ class Reader:
         """Return counts, sizes, features, families and bucket statistics, as JSON has them."""
         self._check_open()
         with self._searcher.indexes() as (catalogue, features, indexes):
-            return describe(self._backend, catalogue, features, indexes)
+            return describe(self._backend.location, self._homes, catalogue, features, indexes)
 
     def verify(self, *, files: bool = False) -> Iterator[Problem]:
         """Look for damage in the catalogue, the indexes and the files, one problem at a time.
@@ -234,7 +252,7 @@ class Reader:
         Args:
             files: read the pictures' files whole too, also those whose size and time are as they were.
         """
-        return verify_collection(self._open_catalogue, self._backend, files=files)
+        return verify_collection(self._open_catalogue, self._homes, files=files)
 
     @property
     def _open_catalogue(self) -> Catalogue:

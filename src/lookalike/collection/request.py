@@ -25,6 +25,7 @@ class SearchRequest:
         blend: whether words weigh in by reciprocal-rank fusion, instead of narrowing.
         max_distance: farther sources are left out.
         max_pixels: a query picture with more is refused.
+        strict: whether buckets of a store that cannot be used are an error.
     """
 
     k: int = 10
@@ -34,6 +35,7 @@ class SearchRequest:
     blend: bool = False
     max_distance: float | None = None
     max_pixels: int = MAX_PIXELS
+    strict: bool = False
 
     @classmethod
     def of(
@@ -46,6 +48,7 @@ class SearchRequest:
         blend: bool = False,
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        strict: bool = False,
     ) -> Self:
         """Return the request that these options make; see `Collection.search` for what they mean.
 
@@ -55,6 +58,8 @@ class SearchRequest:
         check_text(text)
         if not isinstance(blend, bool):
             raise OptionError(f"blend is {blend!r}; give True or False")
+        if not isinstance(strict, bool):
+            raise OptionError(f"strict is {strict!r}; give True or False")
         if blend and text is None:
             raise OptionError("blend needs text: the words that are to weigh in")
         return cls(
@@ -65,6 +70,7 @@ class SearchRequest:
             blend=blend,
             max_distance=None if max_distance is None else as_finite(max_distance, "max_distance"),
             max_pixels=as_count(max_pixels, "max_pixels", least=1),
+            strict=strict,
         )
 
     @property

@@ -36,7 +36,10 @@ from lookalike.collection.resolve import (
 from lookalike.collection.search import Searched, rank, rank_by_words
 from lookalike.errors import OptionError
 from lookalike.index import IndexView
+from lookalike.index.fetched_rows import StaleBucketsError
 
+ATTEMPTS = 5
+"""Times that a search is begun, where other processes change the buckets of a store meanwhile."""
 SAMPLED = 64
 """Sources that tell how far apart things usually are in a feature."""
 
@@ -76,6 +79,18 @@ class Searcher:
 
     def answer(self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest) -> list[Hits]:
         """Return the hits of each query, or of each row of an array; see `Collection.search` for what is raised."""
+        return self._fresh(partial(self._answer, queries, request))
+
+    def _fresh(self, asked: Callable[[], T]) -> T:
+        """Return what `asked` does, again where the buckets of a store were of another state meanwhile."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return asked()
+            except StaleBucketsError as error:
+                self._indexes.doubt(error, last=attempt == ATTEMPTS - 1)
+        return asked()
+
+    def _answer(self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest) -> list[Hits]:
         found: dict[int, Hits] = {}
         with self._groups(queries, request) as (state, groups):
             for group in groups:
@@ -87,7 +102,11 @@ class Searcher:
                     request,
                     partial(rank, searched, asked),
                 )
-                notes = (*_lacking_notes(searched), *_notes(searched.catalogue, rankings, gone, request))
+                notes = (
+                    *_trouble_notes(searched),
+                    *_lacking_notes(searched),
+                    *_notes(searched.catalogue, rankings, gone, request),
+                )
                 hits = answers(searched.catalogue, sources, asked, rankings, request, searched.weights, notes)
                 found.update(zip(group.places, hits, strict=True))
         return [found[place] for place in range(len(queries))]
@@ -136,9 +155,13 @@ class Searcher:
 
     def explain(self, query: Query, id_or_path: str, request: SearchRequest) -> Explanation:
         """Tell why a source is, or is not, among the hits of a query."""
-        with self._groups([query], request) as (_, (group,)):
-            rankings = rank(group.searched, group.queries, request)
-            return explanation(group.searched, group.queries, rankings, id_or_path, request)
+
+        def explained() -> Explanation:
+            with self._groups([query], request) as (_, (group,)):
+                rankings = rank(group.searched, group.queries, request)
+                return explanation(group.searched, group.queries, rankings, id_or_path, request)
+
+        return self._fresh(explained)
 
     @contextmanager
     def indexes(self) -> Iterator[tuple[Catalogue, Mapping[str, FeatureRecord], Mapping[str, IndexView]]]:
@@ -163,7 +186,9 @@ class Searcher:
             def wanted(catalogue: Catalogue, state: State) -> tuple[State, list[Group]]:
                 resolved = block(rows, chosen_features(state.features, request))
                 weights = weights_of(resolved.vectors, request)
-                return state, [Group(self._searched(catalogue, state, weights), resolved, range(len(rows)))]
+                return state, [
+                    Group(self._searched(catalogue, state, weights, request), resolved, range(len(rows)))
+                ]
 
         else:
             ready = [self._ready(query, request) for query in queries]
@@ -176,7 +201,7 @@ class Searcher:
                     alike.setdefault(tuple(weights_of(query.vectors, request)), []).append((place, query))
                 return state, [
                     Group(
-                        self._searched(catalogue, state, weights_of(names, request)),
+                        self._searched(catalogue, state, weights_of(names, request), request),
                         ResolvedQueries.of([query for _, query in placed], names),
                         [place for place, _ in placed],
                     )
@@ -242,10 +267,15 @@ class Searcher:
             return query
         return replace(query, number=catalogue.numbers([query.own]).get(query.own))
 
-    def _searched(self, catalogue: Catalogue, state: State, weights: Mapping[str, float]) -> Searched:
+    def _searched(
+        self, catalogue: Catalogue, state: State, weights: Mapping[str, float], request: SearchRequest
+    ) -> Searched:
         indexes = self._indexes.views(
             catalogue, state.stamp, {name: state.features[name] for name in weights}
         )
+        for index in indexes.values() if request.strict else ():
+            if index.trouble is not None:
+                raise index.trouble
         lacking, sample = self._lacking(catalogue, state, tuple(sorted(weights)))
         return Searched(catalogue, indexes, weights, lacking, sample)
 
@@ -262,6 +292,12 @@ class Searcher:
                 sample = complete[np.linspace(0, len(complete) - 1, min(SAMPLED, len(complete))).astype(int)]
             state.lacking[names] = counts, sample
         return state.lacking[names]
+
+
+def _trouble_notes(searched: Searched) -> Iterator[str]:
+    for name, index in searched.indexes.items():
+        if index.trouble is not None:
+            yield f"{index.trouble}; every vector of {name} was compared instead"
 
 
 def _lacking_notes(searched: Searched) -> Iterator[str]:

@@ -13,16 +13,18 @@ import numpy as np
 from lookalike.arrays import DISCRETE, Int64, Rows
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, StoredLocation
 from lookalike.collection import paths
-from lookalike.collection.backends import Backend
 from lookalike.collection.changed_content import changed_content
 from lookalike.collection.identity import content_of
-from lookalike.errors import LookalikeError
+from lookalike.collection.index_homes import IndexHome
+from lookalike.collection.stored_index import StoredIndex
+from lookalike.errors import BucketStoreError, LookalikeError
 from lookalike.index import VectorIndex
+from lookalike.index.store_index import StoreIndex
 
 REBUILD = "run lookalike rebuild, which makes the index from the catalogue"
 
 
-def verify_collection(catalogue: Catalogue, backend: Backend, *, files: bool) -> Iterator[Problem]:
+def verify_collection(catalogue: Catalogue, homes: IndexHome, *, files: bool) -> Iterator[Problem]:
     """Yield what is wrong, worst first; nothing that is damaged makes it raise. With `files`, all are read whole."""
     yield from catalogue.verify()
     try:
@@ -30,7 +32,7 @@ def verify_collection(catalogue: Catalogue, backend: Backend, *, files: bool) ->
     except LookalikeError:
         features = []  # damage of the catalogue, which it has told itself
     for feature in features:
-        yield from _verify_index(catalogue, backend, feature)
+        yield from _verify_index(catalogue, homes, feature)
     with suppress(LookalikeError):
         yield from _files(catalogue)
         for place in changed_content(catalogue) if files else ():
@@ -38,18 +40,23 @@ def verify_collection(catalogue: Catalogue, backend: Backend, *, files: bool) ->
             yield Problem(f"{place.path} {what}", "files", f"run lookalike add --reread {quote(place.path)}")
 
 
-def _verify_index(catalogue: Catalogue, backend: Backend, feature: FeatureRecord) -> Iterator[Problem]:
+def _verify_index(catalogue: Catalogue, homes: IndexHome, feature: FeatureRecord) -> Iterator[Problem]:
     where = f"index {feature.name}"
     try:
-        index = backend.indexes.open(feature, verify=True)
+        index = homes.open(feature, verify=True)
     except LookalikeError as error:
         yield Problem(str(error), where, REBUILD)
         return
-    if index is None:
-        return  # none was finished yet, which a search mends by itself
+    if index is None:  # none was finished yet, which a search mends by itself
+        stored = StoredIndex.of(feature.index)
+        if stored is not None and catalogue.count(feature.name):
+            yield Problem(f"{stored.name}: there are no buckets", where, REBUILD)
+        return
     try:
         with catalogue.snapshot() as snapshot:
             problem = _difference(snapshot, index, feature)
+    except BucketStoreError as error:
+        problem = str(error)
     except LookalikeError:
         return  # damage of the catalogue, which it has told itself
     if problem is not None:
@@ -62,6 +69,8 @@ def _difference(snapshot: Catalogue, index: VectorIndex, feature: FeatureRecord)
         return "is not of this catalogue, or of a state before it was restored"
     if index.stamp != snapshot.stamp():
         return None  # it is behind, which a search mends by itself
+    if isinstance(index, StoreIndex):
+        return _difference_of_buckets(snapshot, index, feature)
     rows = 0
     for numbers, vectors in snapshot.changes(feature.name):
         rows += len(numbers)
@@ -71,6 +80,20 @@ def _difference(snapshot: Catalogue, index: VectorIndex, feature: FeatureRecord)
         if not _same(index, numbers, vectors):
             return "holds other vectors than the catalogue"
     return "holds vectors that the catalogue does not have" if len(index) != rows else None
+
+
+def _difference_of_buckets(snapshot: Catalogue, index: StoreIndex, feature: FeatureRecord) -> str | None:
+    """Return how the buckets of a store differ from the vectors of the catalogue; None where they do not."""
+    if index.store is None:
+        return None
+    strange = np.setdiff1d(index.store.ids(), snapshot.numbers_with([feature.name]))
+    if len(strange):
+        return f"has {len(strange)} sources in its buckets that the catalogue does not have"
+    for numbers, vectors in snapshot.changes(feature.name):
+        wrong = int(np.count_nonzero(index.misplaced(numbers, vectors)))
+        if wrong:
+            return f"lacks {wrong} of {len(numbers)} vectors in their buckets"
+    return None
 
 
 def _same(index: VectorIndex, numbers: Int64, vectors: Rows) -> bool:

@@ -30,6 +30,8 @@ from lookalike.index.store_view import StoreState, StoreView
 
 ATTEMPTS = 8
 """Searches of one call, where another process changes the buckets meanwhile again and again."""
+VERIFIED = 64
+"""Rows that are looked for in the buckets at once."""
 GROWN = 2
 """Parameters are fitted anew where there are more than so many times the rows that they were fitted to."""
 LONGER = 1 + 1e-6
@@ -48,7 +50,7 @@ class StoreIndex:
     what was removed is hidden. `publish` gives both to the store.
     """
 
-    def __init__(self, store: BucketStore, name: str, reader: VectorReader, state: StoreState) -> None:
+    def __init__(self, store: BucketStore | None, name: str, reader: VectorReader, state: StoreState) -> None:
         """Use `open`, `build` or `without_buckets` instead."""
         self.store = store
         self.name = name
@@ -112,7 +114,7 @@ class StoreIndex:
             try:
                 if not isinstance(buckets, LshSearch):  # there are no rows
                     store.drop()
-                    return cls.without_buckets(store, name, reader, view.options, stamp=stamp)
+                    return cls.without_buckets(name, reader, view.options, stamp=stamp)
                 stored = StoredBuckets(view.options, replace(buckets.probing, store=store))
                 stored.fill(view.snapshot, stamp)
             finally:
@@ -122,7 +124,6 @@ class StoreIndex:
     @classmethod
     def without_buckets(
         cls,
-        store: BucketStore,
         name: str,
         reader: VectorReader,
         options: Options,
@@ -130,12 +131,12 @@ class StoreIndex:
         stamp: int,
         trouble: BucketStoreError | None = None,
     ) -> Self:
-        """Return an index that compares every row that `reader` has, whatever the store holds; `trouble` says why."""
+        """Return an index that compares every row that `reader` has; `trouble` says why, where there are rows."""
         nothing = np.empty(0, dtype=np.int64)
         state = StoreState(
             options, name, None, stamp, stamp, _no_rows(options.dimension), nothing, trouble=trouble
         )
-        return cls(store, name, reader, state)
+        return cls(None, name, reader, state)
 
     @property
     def dimension(self) -> int:
@@ -232,12 +233,12 @@ class StoreIndex:
             BucketStoreError: it cannot be read, or is of something else.
         """
         with self._writing:
-            header = self.store.header()
-            if header is None:
+            header = None if self.store is None else self.store.header()
+            if self.store is None or header is None:
                 return False
             state = self._state
             if state.probing is None or header.stamp != state.seen:
-                self._settle(_state(self._stored(header), self.name, header.stamp))
+                self._settle(_state(self._stored(self.store, header), self.name, header.stamp))
             return True
 
     def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
@@ -271,7 +272,7 @@ class StoreIndex:
         """
         with self._writing:
             state = self._state
-            if state.probing is None:
+            if self.store is None or state.probing is None:
                 raise OutdatedBucketsError
             if state.stamp == state.seen and not len(state.hidden):
                 return
@@ -297,16 +298,36 @@ class StoreIndex:
             return False
         return len(self._reader) <= GROWN * state.probing.rows
 
+    def misplaced(self, ids: Int64, vectors: Float32) -> Bool:
+        """Return which of `ids` (n,) are not in all buckets that `vectors` (n, d) have, (n,).
+
+        Raises:
+            BucketStoreError: the buckets cannot be read.
+        """
+        state = self._state
+        if self.store is None or state.probing is None:
+            return np.zeros(len(ids), dtype=np.bool_)
+        keys = StoredBuckets(state.options, state.probing).keys(prepared(vectors, self.metric))
+        wrong = np.ones(len(ids), dtype=np.bool_)
+        for start in range(0, len(ids), VERIFIED):
+            part = slice(start, start + VERIFIED)
+            found = self.store.candidates(keys[part, :, np.newaxis], limit=2**31)
+            query = np.repeat(np.arange(start, start + len(keys[part])), np.diff(found.offsets))
+            own = (found.ids == ids[query]) & (found.hits == keys.shape[1])
+            wrong[query[own]] = False
+        return wrong
+
     def close(self) -> None:
         """See `VectorIndex`; the store is closed too."""
-        self.store.close()
+        if self.store is not None:
+            self.store.close()
 
-    def _stored(self, header: Header) -> StoredBuckets:
+    def _stored(self, store: BucketStore, header: Header) -> StoredBuckets:
         """Return what a header tells; what is known already is not read again."""
         state = self._state
         if state.probing is not None and state.probing.family.table_uuids() == header.tables:
             return StoredBuckets(state.options, state.probing)
-        return StoredBuckets.of(self.store, header)
+        return StoredBuckets.of(store, header)
 
     def _settle(self, state: StoreState) -> None:
         self._state, self._tail = state, Tail()

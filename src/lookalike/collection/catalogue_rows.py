@@ -1,0 +1,30 @@
+"""One feature of a catalogue, as an index reads it that keeps no vectors of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lookalike.arrays import Float32, Int64
+from lookalike.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRows:
+    """A `VectorReader` of one feature; of one state where `catalogue` is a snapshot."""
+
+    catalogue: Catalogue
+    feature: str
+    count: int | None = None
+    """Number of vectors, where that is known."""
+
+    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
+        """See `VectorReader`."""
+        return self.catalogue.vectors(self.feature, ids)
+
+    def ids(self) -> Int64:
+        """See `VectorReader`."""
+        return self.catalogue.numbers_with([self.feature])
+
+    def __len__(self) -> int:
+        """See `VectorReader`."""
+        return self.catalogue.count(self.feature) if self.count is None else self.count
