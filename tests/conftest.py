@@ -2,8 +2,11 @@
 
 from tests.services.postgres import own_postgres, postgres, postgres_servers, postgres_url
 from tests.services.redis import own_redis, redis_cluster, redis_server
+from tests.services.stores import one_postgres, one_redis, store_url
 
 __all__ = [
+    "one_postgres",
+    "one_redis",
     "own_postgres",
     "own_redis",
     "postgres",
@@ -11,4 +14,5 @@ __all__ = [
     "postgres_url",
     "redis_cluster",
     "redis_server",
+    "store_url",
 ]

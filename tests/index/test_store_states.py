@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.index.readers import Rows, rows_of
 
-from lookalike.buckets import Header, MemoryBuckets
+from lookalike.buckets import BucketStore, Header, MemoryBuckets
 from lookalike.errors import BucketStoreError, OptionError
 from lookalike.index.fetched_rows import StaleBucketsError
 from lookalike.index.store_index import OutdatedBucketsError, StoreIndex
@@ -28,9 +28,15 @@ def built(store: Any, rows: Rows, *, family: Any = "clusters", metric: str = "eu
     )
 
 
+def store_of(index: StoreIndex) -> BucketStore:
+    """Return the store of an index that has one."""
+    assert index.store is not None
+    return index.store
+
+
 def other_of(index: StoreIndex, rows: Rows) -> StoreIndex:
     """Return what another process opens."""
-    opened = StoreIndex.open(index.store, "a store", rows)
+    opened = StoreIndex.open(store_of(index), "a store", rows)
     assert opened is not None
     return opened
 
@@ -70,7 +76,7 @@ def test_a_store_without_buckets_has_no_index(rows: Rows) -> None:
 
 def test_no_rows_have_no_buckets_and_no_hits() -> None:
     index = built(MemoryBuckets(), Rows())
-    assert (index.has_buckets, len(index), index.store.header()) == (False, 0, None)
+    assert (index.has_buckets, len(index), index.store) == (False, 0, None)
     assert (index.search(QUERIES, 3)[0] == -1).all()
 
 
@@ -86,7 +92,7 @@ def test_what_is_newer_than_the_buckets_is_found_before_it_is_published(
     rows.update(zip(NEW_IDS, NEW, strict=True))
     index.update([], NEW_IDS, NEW, stamp=2)
     assert index.search(NEW, 1)[0][:, 0].tolist() == NEW_IDS
-    assert index.store.stats().ids == 1200, "a reader writes nothing"
+    assert store_of(index).stats().ids == 1200, "a reader writes nothing"
 
 
 def test_removed_rows_are_hidden_before_it_is_published(rows: Rows, index: StoreIndex) -> None:
@@ -123,7 +129,7 @@ def test_a_change_of_a_state_that_is_no_more_is_not_published(rows: Rows, index:
     index.update([], [9001], NEW[1:2], stamp=3)
     with pytest.raises(OutdatedBucketsError):
         index.publish()
-    header = index.store.header()
+    header = store_of(index).header()
     assert header is not None and header.stamp == 2
 
 
@@ -137,7 +143,7 @@ def test_a_view_answers_of_no_other_state(rows: Rows, index: StoreIndex) -> None
 
 def test_a_view_of_another_family_answers_nothing(rows: Rows, index: StoreIndex) -> None:
     view = index.view()
-    assert built(index.store, rows, family="hyperplane").stats().tables > 1
+    assert built(store_of(index), rows, family="hyperplane").stats().tables > 1
     with pytest.raises(StaleBucketsError):
         view.search(QUERIES, 3)
 
@@ -152,7 +158,7 @@ def test_buckets_of_another_state_are_looked_at_anew(rows: Rows, index: StoreInd
 
 
 def test_buckets_that_are_gone_are_an_error_and_no_short_answer(index: StoreIndex) -> None:
-    index.store.drop()
+    store_of(index).drop()
     with pytest.raises(BucketStoreError, match="a store: the buckets are gone"):
         index.search(QUERIES, 3)
 
@@ -194,11 +200,11 @@ def test_more_than_twice_the_rows_need_other_buckets(rows: Rows, index: StoreInd
 def test_a_header_that_no_index_wrote_is_refused(
     rows: Rows, index: StoreIndex, changed: dict[str, Any], message: str
 ) -> None:
-    header = index.store.header()
+    header = store_of(index).header()
     assert header is not None
-    index.store.fill(Header(1, header.tables, {**header.properties, **changed}), [])
+    store_of(index).fill(Header(1, header.tables, {**header.properties, **changed}), [])
     with pytest.raises(BucketStoreError, match=message):
-        StoreIndex.open(index.store, "a store", rows)
+        StoreIndex.open(store_of(index), "a store", rows)
 
 
 def test_buckets_of_something_else_are_refused(rows: Rows) -> None:
@@ -209,11 +215,11 @@ def test_buckets_of_something_else_are_refused(rows: Rows) -> None:
 
 
 def test_tables_of_another_family_are_refused(rows: Rows, index: StoreIndex) -> None:
-    header = index.store.header()
+    header = store_of(index).header()
     assert header is not None
-    index.store.fill(Header(1, ("another",), header.properties), [])
+    store_of(index).fill(Header(1, ("another",), header.properties), [])
     with pytest.raises(BucketStoreError, match="other tables"):
-        StoreIndex.open(index.store, "a store", rows)
+        StoreIndex.open(store_of(index), "a store", rows)
 
 
 def test_explain_and_distances_are_exact(rows: Rows, index: StoreIndex) -> None:

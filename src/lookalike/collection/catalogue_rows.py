@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Int64, Rows
 from lookalike.catalogue import Catalogue
 
 
@@ -17,7 +17,7 @@ class CatalogueRows:
     count: int | None = None
     """Number of vectors, where that is known."""
 
-    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
+    def __call__(self, ids: Int64) -> tuple[Int64, Rows]:
         """See `VectorReader`."""
         return self.catalogue.vectors(self.feature, ids)
 

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lookalike.arrays import kept_dtype
+from lookalike.arrays import Rows, kept_dtype
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.backends import Backend
 from lookalike.collection.catalogue_rows import CatalogueRows
 from lookalike.collection.index_homes import IndexHome
+from lookalike.collection.stored_index import family_of
 from lookalike.errors import (
     BucketStoreError,
     BucketStoreUnavailableError,
@@ -181,7 +182,7 @@ class Indexes:
         ):  # all that it compares is in the catalogue
             if index.trouble is None and snapshot.count(feature.name):
                 return None
-            index.update([], [], np.empty((0, feature.dimension)), stamp=stamp)
+            index.update([], [], _no_vectors(feature), stamp=stamp)
         if index.stamp == stamp:
             return index
         seen = snapshot.generation_of(index.stamp)
@@ -206,7 +207,8 @@ class Indexes:
             elif (
                 isinstance(index, StoreIndex) and index.has_buckets and (slot.doubted or index.stamp != stamp)
             ):
-                slot.keep(feature, index if index.refresh() else None)
+                same = index.refresh() and index.family == family_of(feature.index)
+                slot.keep(feature, index if same else None)
         except BucketStoreUnavailableError as error:
             self._stand_in(slot, feature, stamp, error)
         except (BucketStoreError, IndexFormatError) as error:
@@ -263,10 +265,14 @@ def _kind(feature: FeatureRecord) -> tuple[int, str, int]:
     return feature.generation, repr(feature.index), feature.dimension
 
 
+def _no_vectors(feature: FeatureRecord) -> Rows:
+    return np.empty((0, feature.dimension), dtype=kept_dtype(np.float32, feature.metric))
+
+
 def _catch_up(index: VectorIndex, snapshot: Catalogue, stamp: int, feature: FeatureRecord, seen: int) -> bool:
     """Bring an index that saw the write number `seen` up to the state of `snapshot`; False where that is too much."""
     numbers = [np.empty(0, dtype=np.int64)]
-    vectors = [np.empty((0, feature.dimension), dtype=kept_dtype(np.float32, feature.metric))]
+    vectors = [_no_vectors(feature)]
     rows = 0
     for block_numbers, block in snapshot.changes(feature.name, seen):
         rows += len(block)

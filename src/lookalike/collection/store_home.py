@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 
+from lookalike.arrays import kept_dtype
 from lookalike.buckets import BucketStore, open_bucket_store
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.catalogue_rows import CatalogueRows
@@ -134,5 +135,5 @@ def _options(feature: FeatureRecord, stored: StoredIndex) -> Options:
         seed=0,
         scan_below=0,
         family=stored.family,
-        dtype=np.dtype(np.float32).name,
+        dtype=kept_dtype(np.float32, feature.metric).name,
     )

@@ -19,7 +19,7 @@ from lookalike.hashing.spec import LEARNED
 EMBEDDED = "embedded"
 """In place of the URL of a store: beside the catalogue, or in a folder of this machine."""
 DEFAULT_FAMILY = "clusters"
-"""Of vectors in a store. It has one table, whose buckets give their recall by few ids: the least to keep and to read."""
+"""Of vectors in a store: one table, whose buckets give their recall by few ids, the least to keep and to read."""
 VARIABLE, FILE = "LOOKALIKE_BUCKETS", "lookalike.toml"
 
 
@@ -99,9 +99,11 @@ def without_password(url: str) -> str:
     'redis://shop@db:6379/0?timeout=3'
     """
     scheme, separator, rest = url.partition("://")
-    login, at, place = rest.rpartition("@")
+    asked = re.search(r"\?([^@]*&)?password=", rest, re.IGNORECASE)  # whatever signs come after it
+    split = len(rest) if asked is None else asked.start()
+    login, at, place = rest[:split].rpartition("@")
     user = login.partition(":")[0]
-    place, mark, options = place.partition("?")
+    place, mark, options = (place + rest[split:]).partition("?")
     kept = "&".join(one for one in options.split("&") if not one.lower().startswith("password="))
     return f"{scheme}{separator}{user}{at if user else ''}{place}{mark if kept else ''}{kept}"
 

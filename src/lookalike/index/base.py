@@ -18,8 +18,8 @@ Ids = Sequence[int] | npt.NDArray[Any]
 class VectorReader(Protocol):
     """Where an index that keeps no vectors of its own takes them from, such as one feature of a catalogue."""
 
-    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
-        """Return those of `ids` that are there, (n,) in any order, and their vectors (n, d)."""
+    def __call__(self, ids: Int64) -> tuple[Int64, Rows]:
+        """Return those of `ids` that are there, (n,) in any order, and their vectors, codes or sets (n, d)."""
         ...
 
     def ids(self) -> Int64:

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64, Metric, as_ids, as_vectors
+from lookalike.arrays import Float32, Int64, Rows, as_ids, as_vectors
 from lookalike.buckets import Candidates
 from lookalike.errors import BucketStoreError, VectorError
 from lookalike.index.approximate import Answer
@@ -86,13 +86,13 @@ class FetchedRows:
             answer = merge(answer, scan(queries, vectors, numbers, k, self.options.metric))
         return answer
 
-    def fetch(self, ids: Int64) -> tuple[Int64, Float32]:
+    def fetch(self, ids: Int64) -> tuple[Int64, Rows]:
         """Return those of `ids` (each there once) whose vectors there are, ascending, and these as they are compared.
 
         Raises:
             VectorError, DuplicateIdError: the reader gave something else than was asked for.
         """
-        return fetched(self.reader, ids, self.options.dimension, self.options.metric)
+        return fetched(self.reader, ids, self.options)
 
     def _nearest(self, queries: Float32, found: Candidates, part: slice, k: int, threads: int) -> Answer:
         first, last = found.offsets[part.start], found.offsets[part.stop]
@@ -107,23 +107,23 @@ class FetchedRows:
         there = ids[positions] == candidates
         counts = np.append(0, np.cumsum(there))
         offsets = counts[found.offsets[part.start : part.stop + 1] - first]
-        metric: Metric = self.options.metric
-        return nearest(metric, vectors, ids, queries, offsets, positions[there], k, threads=threads)
+        return nearest(
+            self.options.metric, vectors, ids, queries, offsets, positions[there], k, threads=threads
+        )
 
 
-def fetched(reader: VectorReader, ids: Int64, dimension: int, metric: Metric) -> tuple[Int64, Float32]:
+def fetched(reader: VectorReader, ids: Int64, options: Options) -> tuple[Int64, Rows]:
     """Return what `reader` has of `ids`, ascending, checked, and as it is compared."""
-    if not len(ids):
-        return ids, np.empty((0, dimension), dtype=np.float32)
-    numbers, rows = reader(ids)
+    numbers, rows = reader(ids) if len(ids) else (ids, None)
     numbers = as_ids(numbers, name="ids that were fetched")
-    if not len(numbers):
-        return numbers, np.empty((0, dimension), dtype=np.float32)
-    vectors = as_vectors(rows, dimension=dimension, metric=metric, name="vectors that were fetched")
+    if rows is None or not len(numbers):
+        return numbers, np.empty((0, options.dimension), dtype=options.dtype)
+    name = "vectors that were fetched"
+    vectors = as_vectors(rows, dimension=options.dimension, metric=options.metric, name=name)
     if len(vectors) != len(numbers):
         raise VectorError(f"{len(numbers)} ids were fetched with {len(vectors)} vectors; give one an id")
     strange = numbers[~np.isin(numbers, ids)]
     if len(strange):
         raise VectorError(f"id {strange[0]} was fetched, and not asked for; fetch those that are asked for")
     order = np.argsort(numbers)
-    return numbers[order], prepared(vectors[order], metric)
+    return numbers[order], prepared(vectors[order], options.metric)

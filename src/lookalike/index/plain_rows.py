@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64, Metric
+from lookalike.arrays import DISCRETE, Float32, Int64, Metric, Rows
+from lookalike.index.exact_rows import ExactRows
 from lookalike.index.sketches.sketched_rows import in_threads
 from lookalike.kernels import plan as slots
 from lookalike.kernels.reference import METRICS
@@ -17,9 +18,9 @@ SIGNS = 128
 
 def nearest(
     metric: Metric,
-    vectors: Float32,
+    vectors: Rows,
     ids: Int64,
-    queries: Float32,
+    queries: Rows,
     offsets: Int64,
     positions: Int64,
     k: int,
@@ -29,12 +30,15 @@ def nearest(
     """Return ids and distances (q, k) of each query's nearest candidates, those of `SketchedRows` to the last bit.
 
     Args:
-        vectors: (n, d), of length one under "cosine", like `queries` (q, d).
+        vectors: (n, d), float32, of length one under "cosine", like `queries` (q, d); or codes or sets.
         ids: (n,), of each row.
         offsets: (q + 1,): the candidates of query i are positions[offsets[i] : offsets[i + 1]].
         positions: of the candidates among the rows, each once a query.
         threads: at most this many, each with queries of its own.
     """
+    if metric in DISCRETE:
+        rows = ExactRows(metric, vectors, ids)
+        return rows.nearest(queries, offsets, positions, k, len(positions), threads=threads)
     vectors, ids = np.ascontiguousarray(vectors, dtype=np.float32), np.ascontiguousarray(ids, dtype=np.int64)
     plan = np.zeros(slots.SKETCHED_SLOTS, dtype=np.int64)
     plan[slots.DIMENSION] = vectors.shape[1]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count
-from lookalike.arrays import Bool, Float32, Int64, Metric, Rows, as_ids, as_rows
+from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids, as_rows
 from lookalike.buckets import BucketStore, Header
 from lookalike.errors import BucketStoreError, OptionError
 from lookalike.hashing import Family, FamilySpec
@@ -133,9 +133,7 @@ class StoreIndex:
     ) -> Self:
         """Return an index that compares every row that `reader` has; `trouble` says why, where there are rows."""
         nothing = np.empty(0, dtype=np.int64)
-        state = StoreState(
-            options, name, None, stamp, stamp, _no_rows(options.dimension), nothing, trouble=trouble
-        )
+        state = StoreState(options, name, None, stamp, stamp, _no_rows(options), nothing, trouble=trouble)
         return cls(None, name, reader, state)
 
     @property
@@ -186,7 +184,7 @@ class StoreIndex:
 
     def search(
         self,
-        queries: npt.ArrayLike,
+        queries: Given,
         k: int,
         *,
         allow: npt.NDArray[Any] | Sequence[int] | None = None,
@@ -212,11 +210,11 @@ class StoreIndex:
                     raise BucketStoreError(f"{self.name}: the buckets are gone; build them anew") from None
         raise BucketStoreError(f"{self.name}: the buckets change faster than they are read; try again later")
 
-    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+    def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""
         return self.view().distances(query, ids)
 
-    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+    def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """See `IndexView`."""
         return self.view().explain(query, id)
 
@@ -241,7 +239,7 @@ class StoreIndex:
                 self._settle(_state(self._stored(self.store, header), self.name, header.stamp))
             return True
 
-    def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
+    def update(self, removed: Ids, ids: Ids, vectors: Given, *, stamp: int) -> None:
         """See `VectorIndex`: the change is this process's until it is published."""
         stamp = as_count(stamp, "stamp", least=0)
         gone = as_ids(removed, name="removed")
@@ -298,7 +296,7 @@ class StoreIndex:
             return False
         return len(self._reader) <= GROWN * state.probing.rows
 
-    def misplaced(self, ids: Int64, vectors: Float32) -> Bool:
+    def misplaced(self, ids: Int64, vectors: Rows) -> Bool:
         """Return which of `ids` (n,) are not in all buckets that `vectors` (n, d) have, (n,).
 
         Raises:
@@ -336,10 +334,10 @@ class StoreIndex:
 def _state(stored: StoredBuckets, name: str, stamp: int) -> StoreState:
     """Return the state of buckets of which nothing has changed."""
     nothing = np.empty(0, dtype=np.int64)
-    tail = _no_rows(stored.options.dimension)
+    tail = _no_rows(stored.options)
     return StoreState(stored.options, name, stored.probing, stamp, stamp, tail, nothing)
 
 
-def _no_rows(dimension: int) -> Snapshot:
-    vectors = np.empty((0, dimension), dtype=np.float32)
+def _no_rows(options: Options) -> Snapshot:
+    vectors = np.empty((0, options.dimension), dtype=options.dtype)
     return Snapshot.of(Base.of(vectors, np.empty(0, dtype=np.int64)))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count
-from lookalike.arrays import Bool, Float32, Int64, Metric, as_array, as_ids
+from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_array, as_ids
 from lookalike.buckets import BucketStats
 from lookalike.errors import BucketStoreError, UnknownIdError
 from lookalike.index.approximate import Answer
@@ -95,7 +95,7 @@ class StoreView:
         wanted = as_ids(ids, repeated=True)
         return np.isin(wanted, self._rows().fetch(np.unique(wanted))[0])
 
-    def vectors(self, ids: Ids) -> Float32:
+    def vectors(self, ids: Ids) -> Rows:
         """See `IndexView`."""
         wanted = as_ids(ids, repeated=True)
         numbers, vectors = self._rows().fetch(np.unique(wanted))
@@ -106,7 +106,7 @@ class StoreView:
 
     def search(
         self,
-        queries: npt.ArrayLike,
+        queries: Given,
         k: int,
         *,
         allow: npt.NDArray[Any] | Sequence[int] | None = None,
@@ -143,7 +143,7 @@ class StoreView:
             found = merge(found, self._tail(block, k, shown))
         return plan.within_limit(found)
 
-    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+    def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""
         vector, wanted = as_query(query, self.state.options), as_ids(ids, repeated=True)
         distances: Float32 = np.full(len(wanted), np.nan, dtype=np.float32)
@@ -157,7 +157,7 @@ class StoreView:
             distances[here] = DISTANCES[self.metric](vectors, vector)[places[here]]
         return distances
 
-    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+    def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """See `IndexView`."""
         state, vector = self.state, as_query(query, self.state.options)
         number = as_count(id, "id", least=0)
@@ -225,14 +225,14 @@ class StoreView:
         state = self.state
         return FetchedRows(state.options, self.reader, state.hidden, state.probing, state.seen, allow)
 
-    def _tail(self, queries: Float32, k: int, allow: Int64 | None) -> Answer:
+    def _tail(self, queries: Rows, k: int, allow: Int64 | None) -> Answer:
         """Return the nearest rows of the tail."""
         tail = self.state.tail
         there = tail.alive if allow is None else tail.alive & np.isin(tail.tail_ids, allow)
         rows = None if there.all() else np.flatnonzero(there)
         return scan(queries, tail.tail_vectors, tail.tail_ids, k, self.metric, rows, tail.tail_squares)
 
-    def _rank(self, query: Float32, distance: float, id: int) -> int:  # noqa: A002
+    def _rank(self, query: Rows, distance: float, id: int) -> int:  # noqa: A002
         """Return how many rows come before the one of this distance and id."""
         closer, ids, rows = 0, self.reader.ids(), self._rows()
         for start in range(0, len(ids), step := block_rows(self.dimension)):
