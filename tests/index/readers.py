@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 Int64 = npt.NDArray[np.int64]
-Float32 = npt.NDArray[np.float32]
 
 
 class Rows(dict[int, Any]):
     """Vectors by id, as a `VectorReader`."""
 
     dimension = 24
+    dtype: Any = np.dtype(np.float32)
     asked = 0
     """How many vectors were fetched."""
 
-    def __call__(self, ids: Int64) -> tuple[Int64, Float32]:
+    def __call__(self, ids: Int64) -> tuple[Int64, npt.NDArray[Any]]:
         there = [number for number in ids.tolist() if number in self]
         self.asked += len(there)
-        rows = np.array([self[number] for number in there], dtype=np.float32)
+        rows = np.array([self[number] for number in there], dtype=self.dtype)
         return np.array(there, dtype=np.int64), rows.reshape(len(there), self.dimension)
 
     def ids(self) -> Int64:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.index.readers import Rows, rows_of
 
+from lookalike import Index
 from lookalike.buckets import BucketStore, Header, MemoryBuckets
 from lookalike.errors import BucketStoreError, OptionError
 from lookalike.index.fetched_rows import StaleBucketsError
@@ -229,3 +230,31 @@ def test_explain_and_distances_are_exact(rows: Rows, index: StoreIndex) -> None:
     exact = np.linalg.norm(QUERIES[0] - np.array([rows[number] for number in nearest]), axis=1)
     np.testing.assert_allclose(index.distances(QUERIES[0], nearest), exact, rtol=1e-6)
     assert np.isnan(index.distances(QUERIES[0], [9500])).all()
+
+
+@pytest.mark.parametrize("metric", ["hamming", "jaccard"])
+def test_codes_and_sets_have_the_hits_of_the_embedded_index(metric: str) -> None:
+    random = np.random.default_rng(2)
+    if metric == "hamming":
+        rows: Any = random.integers(0, 256, (40, 24), dtype=np.uint8)[random.integers(0, 40, 900)]
+        rows ^= (random.random(rows.shape) < 0.1).astype(np.uint8)
+        family, width = "bit-sampling", 24
+    else:
+        rows = [sorted({*range(10 * (i % 40), 10 * (i % 40) + 12), 1000 + i % 7}) for i in range(900)]
+        family, width = "min-hash", None
+    embedded = Index.build(rows, metric=metric, family=family, scan_below=0)
+    kept = Rows(zip(range(900), embedded.vectors(range(900)), strict=True))
+    kept.dimension, kept.dtype = embedded.dimension, embedded.vectors([0]).dtype
+    assert width in (None, kept.dimension)
+    index = StoreIndex.build(
+        MemoryBuckets(),
+        "a store",
+        kept,
+        [kept(kept.ids())],
+        dimension=embedded.dimension,
+        metric=metric,
+        family=family,
+        stamp=1,
+    )
+    ours, theirs = index.search(rows[:40], 5), embedded.search(rows[:40], 5)
+    assert np.array_equal(ours[0], theirs[0]) and np.array_equal(ours[1], theirs[1])
