@@ -27,11 +27,12 @@ if TYPE_CHECKING:
         TextQuery,
         VectorQuery,
     )
-    from lookalike.index import Index
+    from lookalike.index import BucketIndex, Index
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BucketIndex",
     "Collection",
     "Hit",
     "Hits",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "BucketIndex": "lookalike.index",
     "Collection": "lookalike.collection",
     "Hit": "lookalike.collection",
     "Hits": "lookalike.collection",

@@ -31,6 +31,7 @@
     ├── OutputError             what was asked for cannot be written out: a full disk, a closed stream
     ├── BucketStoreError        a bucket store refuses, or gives what it should not
     │   └── BucketStoreUnavailableError  it cannot be reached; try again later
+    ├── VectorReadError         the database that vectors are fetched from cannot be read
     └── MissingDependencyError  an extra that is not installed
 
 Messages name the thing, say what was wrong and what to do, in one line.
@@ -171,6 +172,10 @@ class BucketStoreError(LookalikeError):
 
 class BucketStoreUnavailableError(BucketStoreError):
     """A bucket store cannot be reached; try again later."""
+
+
+class VectorReadError(LookalikeError):
+    """The database of the user's own that vectors are fetched from cannot be read."""
 
 
 class MissingDependencyError(LookalikeError):

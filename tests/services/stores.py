@@ -15,7 +15,7 @@ STORES = ("memory", "sqlite", "redis", "postgresql")
 
 @pytest.fixture(scope="session")
 def one_redis() -> Iterator[redis.RedisServer]:
-    """Return one Redis for the whole session: leave it running, and let others' keys be."""
+    """Return one Redis for the whole session: leave it running."""
     with redis.running("redis-7") as server:
         yield server
 
@@ -29,13 +29,15 @@ def one_postgres() -> Iterator[postgres.PostgresServer]:
 
 @pytest.fixture(params=STORES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a store of each kind, without buckets of the name that the test gives."""
+    """Return the URL of a store of each kind, which is empty."""
     if request.param == "memory":
         return f"memory:{uuid.uuid4()}"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'buckets.sqlite'}"
     if request.param == "redis":
         server: redis.RedisServer = request.getfixturevalue("one_redis")
+        with server.client() as client:
+            client.flushall()
         return server.url()
     database: postgres.PostgresServer = request.getfixturevalue("one_postgres")
     return database.new_database()

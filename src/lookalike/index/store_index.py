@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lookalike.arguments import as_count
 from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids, as_rows
 from lookalike.buckets import BucketStore, Header
-from lookalike.errors import BucketStoreError, OptionError
+from lookalike.errors import BucketStoreError, OptionError, VectorError
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids, VectorReader
 from lookalike.index.fetched_rows import StaleBucketsError
@@ -274,15 +274,55 @@ class StoreIndex:
                 raise OutdatedBucketsError
             if state.stamp == state.seen and not len(state.hidden):
                 return
-            tail, stored = state.tail, StoredBuckets(state.options, state.probing)
-            rows = tail.tail_order
+            tail, rows = state.tail, state.tail.tail_order
             vectors, ids = tail.tail_vectors[rows], tail.tail_ids[rows]
-            applied = self.store.apply(
-                state.hidden, ids, stored.keys(vectors), seen=state.seen, stamp=state.stamp
-            )
-            if not applied:
+            if not self._apply(state.hidden, ids, vectors, state.stamp):
                 raise OutdatedBucketsError
-            self._settle(_state(stored, self.name, state.stamp))
+
+    def apply(self, removed: Int64, ids: Int64, vectors: Rows, *, stamp: int) -> bool:
+        """Change the store at once; False, with nothing done, where others have changed it.
+
+        Arguments are those of `update`, checked.
+
+        Raises:
+            VectorError: under "dot", a vector is longer than those that the buckets were fitted to.
+            BucketStoreError: it cannot be written.
+        """
+        rows = prepared(vectors, self.metric)
+        with self._writing:
+            if self.has_buckets and not self.takes(rows):
+                raise VectorError(
+                    f"{self.name}: a vector is longer than those that the buckets were fitted to, which inner products "
+                    "need; create them anew"
+                )
+            return self._apply(removed, ids, rows, stamp)
+
+    def _apply(self, removed: Int64, ids: Int64, rows: Rows, stamp: int) -> bool:
+        state = self._state
+        if self.store is None or state.probing is None:
+            return False
+        stored = StoredBuckets(state.options, state.probing)
+        done = self.store.apply(removed, ids, stored.keys(rows), seen=state.seen, stamp=stamp)
+        if done:
+            self._settle(_state(stored, self.name, stamp))
+        return done
+
+    def check_family(self, asked: FamilySpec | None) -> None:
+        """Raise BucketStoreError where the buckets are of another family, or other parameters, than `asked`."""
+        family = self.fitted
+        if asked is not None and not asked.is_met_by(family):
+            raise BucketStoreError(
+                f"{self.name} has buckets of {family.name} with {dict(family.parameters())}, not of {asked.name} with "
+                f"{dict(asked.parameters)}; choose another namespace, or replace them"
+            )
+
+    @property
+    def fitted(self) -> Family:
+        """The family as it was fitted. Raises BucketStoreError where there are no buckets."""
+        probing = self._state.probing
+        if probing is None:
+            raise BucketStoreError(f"{self.name} has no buckets; build them")
+        return probing.family
 
     def takes(self, vectors: Rows) -> bool:
         """Whether rows of such lengths may be added to the buckets as they were fitted."""
