@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,41 @@ def test_people_are_spared_the_measurements() -> None:
         lines = lookalike(*verb).stdout.splitlines()
         assert not {"measurements", "stamp"} & {line.split()[0] for line in lines}
         assert max(map(len, lines)) < 200
+
+
+def test_buckets_are_kept_in_a_store_and_found_by_later_commands(folder: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'b.sqlite'}"
+    told = lookalike("index", "vectors", "--family", "p-stable", "--buckets", url, "--json")
+    assert (told.exit_code, json.loads(told.stdout)["chosen"]) == (0, "p-stable")
+    assert json.loads(lookalike("info", "--json").stdout)["features"]["vectors"]["index"]["store"].startswith(
+        url
+    )
+    assert len(json.loads(lookalike("search", "7", "--strict", "--json").stdout)["hits"]) == 10
+    assert lookalike("verify").stdout == "no damage found\n"
+
+
+def test_an_index_is_moved_and_what_is_found_compared(folder: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'b.sqlite'}"
+    lookalike("index", "vectors", "--family", "hyperplane")
+    there = lookalike("migrate", "vectors", "--buckets", url, "--queries", "20")
+    assert there.stdout == f"vectors is in {url}: 200 of 200 hits of 20 queries are equal\n"
+    back = json.loads(lookalike("migrate", "vectors", "--buckets", "embedded", "--json").stdout)
+    assert (back["buckets"], back["hits"], back["equal"]) == ("embedded", 1000, 1000)
+
+
+def test_a_store_that_is_lost_is_told_of_or_with_strict_an_error(folder: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'stores' / 'b.sqlite'}"
+    (tmp_path / "stores").mkdir()
+    lookalike("index", "vectors", "--family", "clusters", "--buckets", url)
+    shutil.rmtree(tmp_path / "stores")
+    result = lookalike("search", "7")
+    assert result.exit_code == 0
+    assert "every vector of vectors was compared instead" in result.stderr + result.stdout
+    result = lookalike("search", "7", "--strict")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+
+
+def test_a_store_that_is_not_there_leaves_the_index_where_it_is(folder: Path) -> None:
+    result = lookalike("migrate", "vectors", "--buckets", "redis://127.0.0.1:1")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "store" not in json.loads(lookalike("index", "vectors", "--json").stdout)
