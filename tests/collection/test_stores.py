@@ -283,3 +283,9 @@ def test_what_is_no_url_is_refused(tmp_path: Path, buckets: object) -> None:
     with pytest.raises(OptionError, match="buckets"):
         Collection.create(tmp_path / "c", buckets=buckets)  # type: ignore[arg-type]
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("strict", [1, "yes", None])
+def test_strict_is_true_or_false(tmp_path: Path, strict: object) -> None:
+    with Collection.create(tmp_path / "c") as made, pytest.raises(OptionError, match="strict is"):
+        made.search(text="a", strict=strict)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 from lookalike.arrays import Int64, Metric, Rows, UInt64
@@ -72,10 +72,6 @@ class StoredBuckets:
     def keys(self, rows: Rows) -> UInt64:
         """Return the keys of rows (n, d), as they are kept, (n, tables)."""
         return self.probing.family.keys(self.probing.lift.rows(rows))
-
-    def among(self, rows: int) -> Self:
-        """Return the same, of so many rows."""
-        return replace(self, probing=replace(self.probing, rows=rows))
 
     def _hashed(self, rows: Snapshot) -> Iterator[tuple[Int64, UInt64]]:
         live, ids = rows.alive.nonzero()[0], rows.row_ids()
