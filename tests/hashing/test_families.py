@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lookalike.errors import OptionError
 from lookalike.hashing import Clusters, CrossPolytope, Hyperplane, PStable, family_from_json, token
+from lookalike.hashing.base import family_from_parts
 from lookalike.hashing.k_means import k_means, nearest_centroid
 from lookalike.hashing.perturbation import cheapest_subsets
 
@@ -57,6 +58,19 @@ def test_contract(family: Any) -> None:
     other = family_from_json({"family": family.name, "parameters": parameters, "arrays": {}}).fit(rows)
     assert not set(other.table_uuids()) & set(family.table_uuids())
     assert not np.array_equal(other.keys(rows), keys)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: f"{family.name}-{family.tables}")
+def test_arrays_that_may_not_be_written_serve_as_well(family: Any) -> None:
+    rows = sample()
+    family = family_from_json(family.to_json()).fit(rows)
+    arrays = {name: array.copy() for name, array in family.arrays().items()}
+    for array in arrays.values():
+        array.setflags(write=False)  # as memory-mapped ones are
+    again = family_from_parts(family.name, family.parameters(), arrays)
+    rows.setflags(write=False)
+    assert np.array_equal(again.keys(rows), family.keys(rows))
+    assert np.array_equal(again.probe_keys(rows, 6), family.probe_keys(rows, 6))
 
 
 def test_more_probes_find_more_neighbours() -> None:

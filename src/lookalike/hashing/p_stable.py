@@ -109,7 +109,7 @@ class PStable(Family):
         moves = cheapest_subsets(costs.reshape(-1, 2 * self.floors), probes, pairs=self.floors)
         keys = np.empty(moves.shape, dtype=np.uint64)
         own = self._combined(floors).astype(np.int64).reshape(-1)
-        multipliers = np.ascontiguousarray(self._arrays["multipliers"], dtype=np.int64)
+        multipliers = np.require(self._arrays["multipliers"], np.int64, ["C", "W"])
         rotation.moved_keys(own, multipliers, moves, self.table_size, keys)
         return keys.reshape(len(queries), self.tables, probes)
 
