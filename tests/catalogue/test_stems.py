@@ -16,8 +16,9 @@ from lookalike.catalogue.stem import stem
 from lookalike.catalogue.text import LONGEST, has_phrase, phrases, tokens
 
 SUFFIXES = (
-    "ational", "tional", "enci", "izer", "logi", "bli", "alli", "eli", "ousli", "ization", "ator", "iveness", "icate",
-    "ative", "ful", "ness", "al", "ance", "er", "ement", "ment", "ent", "ion", "sion", "tion", "ou", "ism", "iti",
+    "ational", "tional", "enci", "izer", "logi", "bli", "alli", "eli", "ousli", "ization", "ator", "iveness",
+    "icate", "ative", "ful", "ness", "al", "ance", "er", "ement",
+    "ment", "ent", "ion", "sion", "tion", "ou", "ism", "iti",
     "ize", "ed", "ing", "eed", "y", "s", "ies", "sses", "e", "ll", "at", "bl", "iz",
 )  # fmt: skip
 MADE = st.builds(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lookalike.catalogue.database import Database
 from lookalike.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from lookalike.catalogue.postgresql import Address
 
 SCHEMES = ("postgresql://", "postgres://")
 
@@ -24,12 +28,20 @@ def database_at(location: Path | str) -> Database:
         from lookalike.catalogue.sqlite import SqliteFile
 
         return SqliteFile(Path(location))
+    address = address_of(str(location))
+    from lookalike.catalogue.postgresql import PostgresSchema
+
+    return PostgresSchema(address)
+
+
+def address_of(url: str) -> Address:
+    """The schema at a URL. Raises: OptionError for one that makes no sense; MissingDependencyError."""
     try:
-        from lookalike.catalogue.postgresql import Address, PostgresSchema
+        from lookalike.catalogue.postgresql import Address
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
         raise MissingDependencyError(
             "collections on PostgreSQL need the package psycopg; run pip install 'lookalike[postgres]'"
         ) from None
-    return PostgresSchema(Address.parse(str(location)))
+    return Address.parse(url)

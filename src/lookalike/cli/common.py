@@ -50,6 +50,18 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Place(NamedPath):
+    """Where a collection is: a folder, or the URL of a server."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Return the path, or the URL as it is."""
+        if isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
+            return value
+        return super().convert(value, param, ctx)
+
+
 def _one_form(ctx: click.Context, option: click.Parameter, value: bool) -> bool:
     """Refuse a second form of output: each would have to be all that is on stdout."""
     if value:
@@ -65,12 +77,12 @@ def collection_option(function: F) -> F:
         "-c",
         "--collection",
         "folder",
-        type=NamedPath(file_okay=False),
+        type=Place(file_okay=False),
         default=Path(".lookalike"),
         envvar="LOOKALIKE_COLLECTION",
         show_envvar=True,
         show_default=True,
-        help="Folder of the collection.",
+        help="Folder of the collection, or its URL: postgresql://USER@HOST/DATABASE?schema=NAME.",
     )(function)
 
 
@@ -197,14 +209,14 @@ def _pixels(ctx: click.Context, option: click.Parameter, megapixels: float) -> i
     return math.ceil(megapixels * 1_000_000)
 
 
-def has_collection(folder: Path) -> bool:
+def has_collection(folder: Path | str) -> bool:
     """Return whether there is a collection in `folder`, be it a damaged one."""
-    from lookalike.collection.backends import CATALOGUE
+    from lookalike.collection.backends import backend_at
 
-    return os.path.exists(folder / CATALOGUE)
+    return backend_at(folder).has_catalogue()
 
 
-def open_collection(folder: Path) -> Collection:
+def open_collection(folder: Path | str) -> Collection:
     """Open the collection of a verb; it is closed when the verb ends."""
     from lookalike.collection import Collection
 

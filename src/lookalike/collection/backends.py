@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from lookalike.catalogue import Catalogue
+from lookalike.catalogue.opening import is_url
 from lookalike.collection.index_homes import FolderHome, IndexHome
 from lookalike.collection.lock import writer_lock
+from lookalike.collection.paths import as_path
 from lookalike.errors import CollectionError, CollectionMissingError
 
 CATALOGUE = "catalogue.sqlite"
@@ -29,6 +31,14 @@ class Backend(Protocol):
         """Where its indexes are."""
         ...
 
+    def has_catalogue(self) -> bool:
+        """Whether there is a collection, be it a damaged one."""
+        ...
+
+    def create_catalogue(self) -> Catalogue:
+        """Make an empty catalogue. Raises: CollectionExistsError, CollectionError."""
+        ...
+
     def open_catalogue(self) -> Catalogue:
         """Open the catalogue. Raises CollectionError."""
         ...
@@ -40,6 +50,15 @@ class Backend(Protocol):
             CollectionLockedError: somebody else holds it.
         """
         ...
+
+
+def backend_at(location: str | os.PathLike[str]) -> Backend:
+    """The backend of a URL of PostgreSQL, or of a folder. Raises: OptionError, MissingDependencyError."""
+    if not is_url(location):
+        return FolderBackend(as_path(location, "folder"))
+    from lookalike.collection.server_backend import PostgresBackend
+
+    return PostgresBackend(str(location))
 
 
 class FolderBackend:

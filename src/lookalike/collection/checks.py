@@ -26,8 +26,12 @@ def check_vectors(
 
 
 @contextmanager
-def collection_to_fill(folder: Path) -> Iterator[Collection]:
+def collection_to_fill(folder: Path | str) -> Iterator[Collection]:
     """Open the collection in `folder`, or make one, which goes away again if the body stores nothing in it."""
+    if isinstance(folder, str):  # a URL, where nothing lies about that an empty collection could be taken for
+        with Collection.open_or_create(folder) as collection:
+            yield collection
+        return
     folder = folder.absolute()
     if os.path.exists(folder / CATALOGUE):
         with Collection.open(folder) as collection:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lookalike.arguments import as_count
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
-from lookalike.collection.backends import FolderBackend
+from lookalike.collection.backends import backend_at
 from lookalike.collection.info import describe_index
 from lookalike.collection.moving import (
     MigrationReport,
@@ -22,7 +22,6 @@ from lookalike.collection.moving import (
     sampled_hits,
     with_index,
 )
-from lookalike.collection.paths import as_path
 from lookalike.collection.reader import Reader
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
@@ -57,7 +56,7 @@ class Collection(Reader):
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
-        """Make a new collection in `folder`, which is made if need be, and open it.
+        """Make a new collection in `folder`, which is made if need be, or at a URL of PostgreSQL, and open it.
 
         Args:
             buckets: see `open`.
@@ -67,13 +66,13 @@ class Collection(Reader):
             CollectionExistsError: there is one already.
             CollectionError: the folder cannot be made or written.
         """
-        backend, url = FolderBackend(as_path(folder, "folder")), as_buckets(buckets)
+        backend, url = backend_at(folder), as_buckets(buckets)
         return cls(backend, backend.create_catalogue(), url)
 
     @classmethod
     def open_or_create(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
         """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
-        if not FolderBackend(as_path(folder, "folder")).has_catalogue():
+        if not backend_at(folder).has_catalogue():
             with suppress(CollectionExistsError):  # another process was quicker
                 return cls.create(folder, buckets=buckets)
         return cls.open(folder, buckets=buckets)

@@ -13,14 +13,13 @@ import numpy.typing as npt
 
 from lookalike.arguments import as_count, check_text
 from lookalike.catalogue import Catalogue, Problem, Source
-from lookalike.collection.backends import Backend, FolderBackend
+from lookalike.collection.backends import Backend, backend_at
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
 from lookalike.collection.index_homes import FeatureHomes
 from lookalike.collection.indexes import Indexes
 from lookalike.collection.info import describe
-from lookalike.collection.paths import as_path
 from lookalike.collection.query import Asked, Query, SourceQuery, as_query, guess
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.searcher import Searcher
@@ -46,7 +45,7 @@ class Reader:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
-        """Open the collection in `folder`.
+        """Open the collection in `folder`, or at a URL of PostgreSQL.
 
         Args:
             buckets: the URL of the store for the buckets of features that are new; where features have theirs in the
@@ -59,7 +58,7 @@ class Reader:
             CollectionVersionError: it was made by a newer version of Lookalike.
             CollectionDamagedError: its catalogue cannot be read.
         """
-        backend = FolderBackend(as_path(folder, "folder"))
+        backend = backend_at(folder)
         return cls(backend, backend.open_catalogue(), as_buckets(buckets))
 
     def close(self) -> None:
