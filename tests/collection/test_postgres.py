@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.services.postgres import PostgresServer
+from tests.services.redis import RedisServer
 
 from lookalike import Collection, Hits, SourceQuery
 from lookalike.catalogue.postgresql import lock
@@ -163,3 +164,24 @@ def test_writers_and_readers_lose_nothing(url: str) -> None:
     with Collection.open(url) as collection:
         assert sorted(source.id for source in collection.list()) == sorted(IDS[:120])
         assert list(collection.verify()) == []
+
+
+def test_catalogue_and_buckets_on_servers_answer_as_one_folder(
+    url: str, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    with (
+        Collection.create(url, buckets=own_redis.url()) as server,
+        Collection.create(tmp_path / "c") as folder,
+    ):
+        for collection in (server, folder):
+            collection.add_vectors(VECTORS, ids=IDS)
+            collection.set_index("vectors", "hyperplane", tables=4, bits=4, seed=3)
+            collection.add_vectors(VECTORS[:20] + 9, ids=[f"more{i}" for i in range(20)])
+            collection.remove(["id7"])
+        for query in VECTORS[:30]:
+            hits = [[(hit.id, repr(hit.distance)) for hit in c.search(query)] for c in (server, folder)]
+            assert hits[0] == hits[1]
+        own_redis.client().flushall()
+        found = [[hit.id for hit in c.search(SourceQuery("more3"), k=3)] for c in (server, folder)]
+        assert found[0] == found[1]
+        assert list(server.verify()) == []
