@@ -26,6 +26,7 @@ VERBS = [
     "list",
     "info",
     "index",
+    "migrate",
     "verify",
     "rebuild",
     "completion",

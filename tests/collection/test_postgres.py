@@ -184,4 +184,5 @@ def test_catalogue_and_buckets_on_servers_answer_as_one_folder(
         own_redis.client().flushall()
         found = [[hit.id for hit in c.search(SourceQuery("more3"), k=3)] for c in (server, folder)]
         assert found[0] == found[1]
+        server.rebuild()
         assert list(server.verify()) == []
