@@ -169,7 +169,7 @@ def test_any_history_gives_what_a_dictionary_gives(kind: str) -> None:
     run_state_machine_as_test(
         Of,
         settings=settings(
-            max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 
