@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 import numpy.typing as npt
 
@@ -51,22 +49,17 @@ def pack_signs(values: Float32) -> UInt64:
 def cheapest_subsets(costs: Float32, count: int, pairs: int = 0) -> Int64:
     """Return the cheapest subsets for one row of costs (m,), as `hashing.perturbation` does for many.
 
-    By a heap of subsets of the members in ascending order, from each of which two follow: by adding the next member to
-    it, or putting the next in the place of its last.
+    Members are taken in ascending order, pairs in that of their cheaper ones. Each takes the cheapest subsets so far
+    to these, and the same with it; where costs are equal, those without it, then the cheaper of a pair, come first.
     """
-    order = np.argsort(costs, kind="stable")
-    ascending = costs[order].astype(np.float64).tolist()
-    subsets: list[int] = []
-    heap = [(0.0, 0)]
-    while heap and len(subsets) < count:
-        cost, mask = heapq.heappop(heap)
-        subset = sum(1 << int(order[i]) for i in range(len(costs)) if mask >> i & 1)
-        if not subset >> pairs & subset & (1 << pairs) - 1:
-            subsets.append(subset)
-        last = mask.bit_length() - 1
-        if last + 1 < len(costs):
-            after, added = ascending[last + 1], mask | 1 << (last + 1)
-            heapq.heappush(heap, (cost + after, added))
-            if last >= 0:
-                heapq.heappush(heap, (cost + after - ascending[last], added ^ 1 << last))
-    return np.array(subsets + [-1] * (count - len(subsets)), dtype=np.int64)
+    members = np.arange(len(costs)).reshape(2 if pairs else 1, -1).T
+    cost = costs.astype(np.float64)
+    order = np.argsort(cost[members].min(axis=1, initial=np.inf), kind="stable")
+    totals, subsets = np.zeros(1), np.zeros(1, dtype=np.int64)
+    for group in members[order]:
+        group = group[np.argsort(cost[group], kind="stable")]
+        more = np.concatenate([totals, *(totals + cost[i] for i in group)])
+        sets = np.concatenate([subsets, *(subsets | np.int64(1) << i for i in group)])
+        best = np.argsort(more, kind="stable")[:count]
+        totals, subsets = more[best], sets[best]
+    return np.append(subsets, np.full(count - len(subsets), -1))
