@@ -13,6 +13,14 @@ from lookalike.buckets import BucketStore, MemoryBuckets, gather, open_bucket_st
 from lookalike.errors import BucketStoreError, OptionError
 
 
+@pytest.fixture(params=["NumPy", "compiled"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have buckets gathered by NumPy, or by the kernel wherever ids allow it."""
+    monkeypatch.setattr(
+        "lookalike.buckets.memory.is_compiled_quicker", lambda keys: request.param == "compiled"
+    )
+
+
 class TestMemoryBuckets(BucketStoreSuite):
     def open(self, namespace: str) -> BucketStore:
         return open_bucket_store("memory:", namespace)

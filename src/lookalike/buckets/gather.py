@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Bool, Int64, UInt64
+from lookalike.arrays import Bool, Int32, Int64, UInt64
 from lookalike.buckets.base import BucketStats, Candidates, Header
 from lookalike.errors import OptionError, VectorError
 
@@ -200,15 +200,23 @@ def _gathered(
         kept = allowed.among(ids)
         query, ids, hits = query[kept], ids[kept], hits[kept]
     counts = np.bincount(query, minlength=queries)
+    return limited(ids, hits.astype(np.int32), counts, met, limit)
+
+
+def limited(
+    ids: Int64, hits: Int32, counts: Int64, met: Int64, limit: int, stamp: int | None = None
+) -> Candidates:
+    """Return the candidates of queries, of which each has `counts` in succession, no more than `limit` a query."""
+    offsets = np.append(0, np.cumsum(counts))
     cut = counts > limit
     if cut.any():
         kept = np.ones(len(ids), dtype=np.bool_)
         for i in np.flatnonzero(cut):
-            start = int(counts[:i].sum())
-            kept[start + np.argsort(-hits[start : start + counts[i]], kind="stable")[limit:]] = False
-        query, ids, hits = query[kept], ids[kept], hits[kept]
-    offsets = np.append(0, np.cumsum(np.minimum(counts, limit)))
-    return Candidates(offsets, ids, hits.astype(np.int32), met, cut)
+            start, end = offsets[i], offsets[i + 1]
+            kept[start + np.argsort(-hits[start:end], kind="stable")[limit:]] = False
+        ids, hits = ids[kept], hits[kept]
+        offsets = np.append(0, np.cumsum(np.minimum(counts, limit)))
+    return Candidates(offsets, ids, hits, met, cut, stamp)
 
 
 def _counted(taken: _Taken, queries: int) -> tuple[Int64, Int64, npt.NDArray[np.intp]]:

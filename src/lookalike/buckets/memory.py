@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, as_ids
 from lookalike.buckets.base import BucketStats, Candidates, Header, UInt64
+from lookalike.buckets.dense import DenseTables, is_compiled_quicker
 from lookalike.buckets.gather import (
     Spans,
     bucket_stats,
@@ -28,10 +30,15 @@ from lookalike.buckets.table import Table
 from lookalike.errors import BucketStoreError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Buckets:
     header: Header
     tables: tuple[Table, ...]
+
+    @cached_property
+    def dense(self) -> DenseTables | None:
+        """The tables as the compiled kernel takes them."""
+        return DenseTables.of(self.tables)
 
 
 class _Namespace:
@@ -90,13 +97,18 @@ class MemoryBuckets:
         if buckets is None or not len(keys):
             return nobody(len(keys), None if buckets is None else buckets.header.stamp)
         check_tables(keys, buckets.header)
+        stamp = buckets.header.stamp
+        if is_compiled_quicker(keys) and (dense := buckets.dense) is not None:
+            found = dense.candidates(keys, limit=limit, allow=allow, stamp=stamp)
+            if found is not None:
+                return found
         again = repeated(keys)
         spans = []
         for i, table in enumerate(buckets.tables):
             starts, lengths = table.spans(keys[:, i : i + 1])
             lengths = capped(lengths)  # ascending, so these are the lowest
             spans.append(Spans(table.members, starts, np.where(again[:, i : i + 1], 0, lengths)))
-        return gather(spans, limit=limit, allow=allow, stamp=buckets.header.stamp)
+        return gather(spans, limit=limit, allow=allow, stamp=stamp)
 
     def ids(self) -> Int64:
         """See `BucketStore`."""

@@ -39,3 +39,14 @@ SKETCHED_SLOTS = 14
 """Slots that sketched rows fill; the others are an inverted file's."""
 ELEMENTS = ("uint8", "int8", "float16", "float32")
 """The types of rows that kernels know."""
+
+KEYS_AT = 0
+"""Of a hash table, which has a row of slots of its own: (b,) uint64, ascending, a key a bucket."""
+SPANS_AT = 1
+"""(b + 1,) int64: the first member of each bucket."""
+MEMBERS_AT = 2
+"""(n,) int32 or int64, ids."""
+BUCKETS = 3
+MEMBER_BYTES = 4
+
+TABLE_SLOTS = 5

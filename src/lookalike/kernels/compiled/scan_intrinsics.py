@@ -250,6 +250,18 @@ def int64_at(typing: Any, address: Any, number: Any) -> Any:
 
 
 @intrinsic
+def int32_at(typing: Any, address: Any, number: Any) -> Any:
+    """Return one of the int32 that begin at an address, as an int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, number = arguments
+        at = builder.add(address, builder.mul(number, I64(4)))
+        return builder.sext(load(builder, at, 0, I32), I64)
+
+    return INT(INT, INT), generate
+
+
+@intrinsic
 def truths_at(typing: Any, address: Any, count: Any) -> Any:
     """Return the first `count` bytes from an address, 16 at most, as bits: 1 where a byte is not 0."""
 
