@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 
 from lookalike.errors import OptionError
 from lookalike.hashing import CrossPolytope, Hyperplane, cross_polytope, family_from_json
-from lookalike.hashing.cross_polytope import (
-    agreement,
-    cheap_pairs,
-    nearest_vertex,
-    nearest_vertices,
-)
+from lookalike.hashing.cross_polytope import agreement
 from lookalike.index import Index
+from lookalike.kernels.reference_polytope import nearest_vertices
 from lookalike.kernels.reference_rotation import hadamard
 
 SEEDS = st.integers(0, 2**32)
@@ -32,6 +28,14 @@ def drawn(rows: Any, dimension: Any, seed: Any = 1) -> Any:
 
 def fitted(dimension: Any, bits: Any, seed: Any = 0, tables: Any = 3) -> Any:
     return CrossPolytope(tables=tables, bits=bits, seed=seed).fit(np.zeros((1, dimension), np.float32))
+
+
+def looked_at(family: Any, vectors: Any) -> list[Any]:
+    """Return the coordinates (n, tables, axes) that each function of a key looks at."""
+    ((_, turned),) = family._turned(vectors)
+    bits = family._function_bits(turned.shape[2])
+    own = turned.reshape(len(vectors), family.tables, len(bits), -1)
+    return [own[:, :, function, : 2 ** (taken - 1)] for function, taken in enumerate(bits)]
 
 
 def at_distance(dimension: Any, distance: Any, seed: Any) -> Any:
@@ -89,9 +93,10 @@ def test_symmetries(dimension: Any, bits: Any, seed: Any, exponent: Any) -> None
     assert np.array_equal(family.keys(same * np.float32(0.3)), family.keys(same))
     # Of the opposite vector each function takes the opposite vertex, whose last bit differs; save where all axes
     # that it looks at are 0.
-    ((_, functions),) = family._turned(vectors, 0)
-    decided = np.all([np.abs(coordinates).max(axis=2) > 0 for coordinates, _ in functions], axis=0)
     width = cross_polytope._axes(dimension).bit_length()
+    decided = np.all(
+        [np.abs(coordinates).max(axis=2) > 0 for coordinates in looked_at(family, vectors)], axis=0
+    )
     opposite = sum(1 << start for start in range(0, bits, width))
     assert np.array_equal(family.keys(-vectors)[decided], keys[decided] ^ np.uint64(opposite))
     assert dimension < 3 or decided.all()
@@ -120,8 +125,7 @@ def test_probes_are_distinct_and_the_first_is_the_key(
 def test_probes_are_in_order_of_cost() -> None:
     family, vectors = fitted(20, 9, seed=4, tables=2), drawn(5, 20)  # 6 + 3 bits: 32 and 4 axes
     probed = family.probe_keys(vectors, 512)
-    ((_, functions),) = family._turned(vectors, 0)
-    values = [np.stack((c, -c), axis=-1).reshape(5, 2, -1) for c, _ in functions]
+    values = [np.stack((c, -c), axis=-1).reshape(5, 2, -1) for c in looked_at(family, vectors)]
     costs = [np.square(v.max(axis=2, keepdims=True) - v) for v in values]
     for row, table in itertools.product(range(5), range(2)):
         one, other = (cost[row, table].astype(np.float64) for cost in costs)
@@ -132,21 +136,6 @@ def test_probes_are_in_order_of_cost() -> None:
         assert np.allclose(found, np.sort(total), rtol=1e-5, atol=1e-3)
         few = family.probe_keys(vectors, 37)[row, table].astype(int)
         assert np.allclose(total[few], np.sort(total)[:37], rtol=1e-5, atol=1e-3)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    st.lists(st.integers(0, 60), min_size=1, max_size=12),
-    st.lists(st.integers(0, 60), min_size=1, max_size=12),
-    st.integers(1, 200),
-)
-def test_cheap_pairs_hold_the_least_sums(first: Any, second: Any, count: Any) -> None:
-    first, second = sorted(first), sorted(second)
-    own, other = cheap_pairs(len(first), len(second), count)
-    pairs = list(zip(own.tolist(), other.tolist(), strict=True))
-    assert len(set(pairs)) == len(pairs)
-    everything = sorted(a + b for a, b in itertools.product(first, second))[:count]
-    assert sorted(first[i] + second[j] for i, j in pairs)[:count] == everything
 
 
 def test_nearest_vertices_are_nearest() -> None:
@@ -202,7 +191,7 @@ def test_agreement_of_gaussian_matrices(axes: Any, distance: Any) -> None:
     random, pairs = np.random.default_rng([axes, 7]), 60_000
     x, noise = random.standard_normal((2, pairs, axes), dtype=np.float32)
     y = (1 - distance) * x + np.float32(math.sqrt(distance * (2 - distance))) * noise
-    measured = (nearest_vertex(x) == nearest_vertex(y)).mean()
+    measured = (nearest_vertices(x, 1)[0] == nearest_vertices(y, 1)[0]).mean()
     expected = agreement(axes, distance)
     assert abs(measured - expected) < 4 * math.sqrt(expected * (1 - expected) / pairs) + 1 / pairs
 

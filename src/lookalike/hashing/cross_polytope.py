@@ -25,7 +25,6 @@ from lookalike.hashing.base import (
 )
 
 Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 ROUNDS = 3
 FEWEST_AXES = 32
@@ -84,35 +83,20 @@ class CrossPolytope(Family):
 
     def keys(self, vectors: Float32) -> UInt64:
         """Return keys, shape (n, tables)."""
-        vectors = as_hashable(vectors, self)
-        keys = np.zeros((len(vectors), self.tables), dtype=np.uint64)
-        for rows, functions in self._turned(vectors, 0):
-            for coordinates, shift in functions:
-                keys[rows] |= nearest_vertex(coordinates).astype(np.uint64) << shift
-        return keys
+        return self.probe_keys(vectors, 1)[:, :, 0]
 
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
         """Return keys, shape (q, tables, min(probes, 2**bits))."""
+        from lookalike.kernels.compiled import polytope
+
         queries = as_hashable(queries, self)
         probes = min(checked("probes", probes, 1), 2**self.bits)
-        probed = np.empty((len(queries), self.tables, probes), dtype=np.uint64)
-        # Sums that are sorted, as float32 with int64 places.
-        for rows, functions in self._turned(
-            queries, 12 * self.tables * len(cheap_pairs(probes, probes, probes)[0])
-        ):
-            keys = np.zeros((len(probed[rows]), self.tables, 1), dtype=np.uint64)
-            costs = np.zeros(keys.shape, dtype=np.float32)
-            for coordinates, shift in functions:
-                vertices, vertex_costs = nearest_vertices(coordinates, probes)
-                moved = vertices.astype(np.uint64) << shift
-                before, here = cheap_pairs(costs.shape[2], moved.shape[2], probes)
-                sums = costs[..., before] + vertex_costs[..., here]
-                best = np.argsort(sums, axis=2, kind="stable")[..., :probes]
-                keys = np.take_along_axis(keys, before[best], axis=2)
-                keys |= np.take_along_axis(moved, here[best], axis=2)
-                costs = np.take_along_axis(sums, best, axis=2)
-            probed[rows] = keys
-        return probed
+        keys = np.empty((len(queries), self.tables, probes), dtype=np.uint64)
+        bits = np.array(self._function_bits(_axes(queries.shape[1])))
+        looked, shifts = 2 ** (bits - 1), np.cumsum(bits) - bits
+        for rows, turned in self._turned(queries):
+            polytope.probed_keys(turned, looked, shifts, keys[rows])
+        return keys
 
     def collision_probability(self, distance: float) -> float | None:
         """Return the chance of one key for two vectors at cosine distance `distance` (0..2); None before `fit`.
@@ -161,13 +145,8 @@ class CrossPolytope(Family):
         full, left = divmod(self.bits, axes.bit_length())
         return [axes.bit_length()] * full + [left] * (left > 0)
 
-    def _turned(
-        self, vectors: Float32, bytes_a_row: int
-    ) -> Iterator[tuple[slice, list[tuple[Float32, np.uint64]]]]:
-        """Yield, for blocks of `vectors` (n, d), the rows and each function's coordinates and place in the key.
-
-        Coordinates are (rows, tables, axes looked at). `bytes_a_row` is what the caller makes of each row.
-        """
+    def _turned(self, vectors: Float32) -> Iterator[tuple[slice, Float32]]:
+        """Yield, for blocks of `vectors` (n, d), the rows and their coordinates, (rows, functions, D)."""
         from lookalike.kernels.compiled import rotation
 
         mean = self._arrays.get("mean")
@@ -175,56 +154,13 @@ class CrossPolytope(Family):
             np.require(self._arrays[name], np.int8, ["C", "W"]) for name in ("first_signs", "later_signs")
         )
         functions, axes = later.shape[1:]
-        bits = self._function_bits(axes)
-        step = max(1, BLOCK_BYTES // max(4 * functions * axes, bytes_a_row))
+        step = max(1, BLOCK_BYTES // (4 * functions * axes))
         for start in range(0, len(vectors), step):
             rows = slice(start, min(start + step, len(vectors)))
             turned = np.empty((rows.stop - start, functions, axes), dtype=np.float32)
             scaled = _scaled(vectors[rows] if mean is None else vectors[rows] - mean)
             rotation.rotate(scaled, first, later, turned)
-            own = turned.reshape(len(turned), self.tables, len(bits), axes)
-            yield (
-                rows,
-                [
-                    (own[:, :, function, : 2 ** (taken - 1)], np.uint64(sum(bits[:function])))
-                    for function, taken in enumerate(bits)
-                ],
-            )
-
-
-def nearest_vertex(coordinates: Float32) -> Int64:
-    """Return the vertex of the cross-polytope that is nearest to each point (..., n): 2 axis + (1 where negative)."""
-    axis = np.abs(coordinates).argmax(axis=-1)
-    negative = np.take_along_axis(coordinates, axis[..., np.newaxis], axis=-1)[..., 0] < 0
-    nearest: Int64 = 2 * axis + negative
-    return nearest
-
-
-def nearest_vertices(coordinates: Float32, count: int) -> tuple[Int64, Float32]:
-    """Return the `count` vertices nearest to each point (..., n), or all 2n, nearest first, and their costs.
-
-    The cost is the squared difference between the largest coordinate and the vertex's.
-    """
-    along = np.stack((coordinates, -coordinates), axis=-1).reshape(*coordinates.shape[:-1], -1)
-    costs = np.square(along.max(axis=-1, keepdims=True) - along)
-    # Where others are as near, the point's own vertex still is the first.
-    np.put_along_axis(costs, nearest_vertex(coordinates)[..., np.newaxis], -1, axis=-1)
-    count = min(count, costs.shape[-1])
-    best = np.argpartition(costs, count - 1, axis=-1)[..., :count]
-    order = np.argsort(np.take_along_axis(costs, best, axis=-1), axis=-1, kind="stable")
-    best = np.take_along_axis(best, order, axis=-1)
-    return best, np.maximum(np.take_along_axis(costs, best, axis=-1), 0)
-
-
-def cheap_pairs(first: int, second: int, count: int) -> tuple[Int64, Int64]:
-    """Return the pairs of members of two ascending lists, of such lengths, that can be of the `count` least sums.
-
-    A pair (i, j) has (i + 1) (j + 1) - 1 others that are no greater, so only those where that is below `count`.
-    """
-    lengths = np.minimum(second, count // np.arange(1, min(first, count) + 1))
-    starts = np.cumsum(lengths) - lengths
-    own = np.repeat(np.arange(len(lengths)), lengths)
-    return own, np.arange(len(own)) - starts[own]
+            yield rows, turned
 
 
 def agreement(axes: int, distance: float) -> float:
