@@ -10,6 +10,7 @@ import pytest
 from benchmarks import collection, families, odd_rows, synthetic, truth
 from benchmarks.builds import Build, Figures, chosen, in_turn, table
 from benchmarks.datasets import Dataset
+from lookalike.index import Index
 
 
 def test_builds_take_turns_in_every_round() -> None:
@@ -72,3 +73,11 @@ def test_a_family_is_measured_by_its_name_alone(family: str, monkeypatch: pytest
     dataset = Dataset("few", synthetic.vectors(300, 8), synthetic.vectors(20, 8, kind=1), "euclidean")
     row = dict(zip(families.HEADS, families.measure(dataset, family), strict=True))
     assert (row["family"], row["recall@10"], row["candidates"]) == (family, "1.000", "1.000")
+
+
+def test_a_family_is_measured_beside_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "cached", truth.exact)
+    dataset = Dataset("few", synthetic.vectors(300, 8), synthetic.vectors(20, 8, kind=1), "euclidean")
+    scan = Index.build(dataset.base, metric=dataset.metric, recall=1.0)
+    row = dict(zip(families.LARGE_HEADS, families.beside_scan(dataset, "p-stable", scan), strict=False))
+    assert (row["family"], row["metric"], row["recall@10"]) == ("p-stable", "euclidean", "1.000")
