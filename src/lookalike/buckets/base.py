@@ -7,14 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import numpy as np
-import numpy.typing as npt
-
-from lookalike.arrays import Int64
-
-UInt64 = npt.NDArray[np.uint64]
-Int32 = npt.NDArray[np.int32]
-Bool = npt.NDArray[np.bool_]
+from lookalike.arrays import Bool, Int32, Int64, UInt64
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,8 @@ class BucketStore(Protocol):
     """Keeps the ids of each bucket of each table, in one namespace of a store.
 
     It sees ids (int64 from 0) and keys only, never vectors or families. Safe for threads; a context manager, which
-    closes it. A reader sees the buckets before or after a write, never amid one.
+    closes it: a store that inherits this class need not say how. A reader sees the buckets before or after a write,
+    never amid one.
 
     Raises:
         BucketStoreError: any method, where the store refuses or gives what it should not, or was closed.
@@ -139,7 +133,7 @@ class BucketStore(Protocol):
 
     def __enter__(self) -> Self:
         """Return the store itself."""
-        ...
+        return self
 
     def __exit__(
         self,
@@ -148,4 +142,4 @@ class BucketStore(Protocol):
         traceback: TracebackType | None,
     ) -> None:
         """Close the store."""
-        ...
+        self.close()

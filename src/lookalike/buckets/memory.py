@@ -6,14 +6,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Int64, as_ids
-from lookalike.buckets.base import BucketStats, Candidates, Header, UInt64
+from lookalike.arrays import Int64, UInt64, as_ids
+from lookalike.buckets.base import BucketStats, BucketStore, Candidates, Header
 from lookalike.buckets.dense import DenseTables, is_compiled_quicker
 from lookalike.buckets.gather import (
     Spans,
@@ -49,7 +48,7 @@ class _Namespace:
         self.writing = threading.Lock()
 
 
-class MemoryBuckets:
+class MemoryBuckets(BucketStore):
     """A `BucketStore` in sorted arrays, which never change: a write makes new ones, and swaps them in.
 
     So `apply` takes time in proportion to what is stored, and is meant for batches.
@@ -138,19 +137,6 @@ class MemoryBuckets:
     def close(self) -> None:
         """See `BucketStore`."""
         self._closed = True
-
-    def __enter__(self) -> Self:
-        """See `BucketStore`."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """See `BucketStore`."""
-        self.close()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what the store holds, for `restored`: `keys_I`, `starts_I` and `members_I` of each table."""

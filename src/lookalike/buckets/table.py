@@ -8,8 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Int64
-from lookalike.buckets.base import UInt64
+from lookalike.arrays import Int64, UInt64
 
 
 @dataclass(frozen=True, slots=True, eq=False)

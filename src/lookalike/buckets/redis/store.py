@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from lookalike.arrays import Int64, UInt64
-from lookalike.buckets.base import BucketStats, Candidates, Header
+from lookalike.buckets.base import BucketStats, BucketStore, Candidates, Header
 from lookalike.buckets.gather import bucket_stats, check_limit, check_tables, gather, nobody
 from lookalike.buckets.journal import ENTRY
 from lookalike.buckets.packed import Probed
@@ -26,7 +25,7 @@ from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError
 
 
-class RedisBuckets:
+class RedisBuckets(BucketStore):
     """A `BucketStore` in Redis 6 or newer, or Valkey: one server, or a cluster.
 
     A bucket is one string of 32-bit entries, which is appended to, and read whole by MGET: an order of magnitude
@@ -136,19 +135,6 @@ class RedisBuckets:
         if not self._closed and self._owned:
             self._state.server.client.close()
         self._closed = True
-
-    def __enter__(self) -> Self:
-        """See `BucketStore`."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """See `BucketStore`."""
-        self.close()
 
     @contextmanager
     def _asking(self) -> Iterator[State]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from lookalike.arrays import Int64, UInt64, as_ids
-from lookalike.buckets.base import BucketStats, Candidates, Header
+from lookalike.buckets.base import BucketStats, BucketStore, Candidates, Header
 from lookalike.buckets.gather import bucket_stats, check_limit, check_tables, checked, gather, nobody
 from lookalike.buckets.packed import Probed
 from lookalike.buckets.sql.changes import Changes
@@ -23,7 +21,7 @@ COMPACTED_AT, COMPACTED_SHARE = 10_000, 4
 ATTEMPTS = 10
 
 
-class SqlBuckets:
+class SqlBuckets(BucketStore):
     """A `BucketStore` in a database.
 
     A generation of tables holds the buckets; `fill` writes another in one transaction, so that a writer that dies
@@ -134,19 +132,6 @@ class SqlBuckets:
     def close(self) -> None:
         """See `BucketStore`."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        """See `BucketStore`."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """See `BucketStore`."""
-        self.close()
 
     def _learned(self) -> tuple[State, Changes] | None:
         state = self._database.state()
