@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Bool, Int32, Int64, UInt64
 from lookalike.buckets.base import BucketStats, Candidates, Header
+from lookalike.buckets.table import firsts
 from lookalike.errors import OptionError, VectorError
 
 GATHERED = 1 << 21
@@ -226,21 +227,16 @@ def _counted(taken: _Taken, queries: int) -> tuple[Int64, Int64, npt.NDArray[np.
     if entry.min(initial=0) >= 0 and queries.bit_length() + entry_bits + table_bits < 64:
         # One sort of numbers is quicker than one of triples.
         packed = np.sort((query << (entry_bits + table_bits)) | (entry << table_bits) | table)
-        packed = packed[_firsts(packed)] >> table_bits
-        first = np.flatnonzero(_firsts(packed))
+        packed = packed[firsts(packed)] >> table_bits
+        first = np.flatnonzero(firsts(packed))
         query, entry = packed[first] >> entry_bits, packed[first] & ((1 << entry_bits) - 1)
         return query, entry, np.diff(np.append(first, len(packed)))
     order = np.lexsort((table, entry, query))
     query, entry, table = query[order], entry[order], table[order]
-    once = _firsts(query) | _firsts(entry) | _firsts(table)
+    once = firsts(query, entry, table)
     query, entry = query[once], entry[once]
-    first = np.flatnonzero(_firsts(query) | _firsts(entry))
+    first = np.flatnonzero(firsts(query, entry))
     return query[first], entry[first], np.diff(np.append(first, len(query)))
-
-
-def _firsts(ordered: Int64) -> Bool:
-    """Return which of some numbers differ from the one before."""
-    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
 
 
 def _joined(parts: list[Candidates], stamp: int | None) -> Candidates:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, UInt64
 from lookalike.buckets.gather import Live, Spans, capped, lowest, repeated
+from lookalike.buckets.table import firsts
 from lookalike.errors import BucketStoreError
 
 
@@ -31,7 +32,7 @@ class Probed:
         flat = keys.reshape(-1)
         order = np.lexsort((flat, tables))
         ordered, own = flat[order], tables[order]
-        first = np.append(True, (ordered[1:] != ordered[:-1]) | (own[1:] != own[:-1]))[: len(flat)]
+        first = firsts(ordered, own)
         places = np.empty(len(flat), dtype=np.int64)
         places[order] = np.cumsum(first) - 1
         places = np.where(repeated(keys), -1, places.reshape(keys.shape))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Int64, UInt64
+from lookalike.arrays import Bool, Int64, UInt64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +29,7 @@ class Table:
         """Return the table of ids (n,) in the buckets of `keys` (n,); ids of 32 bits take half the room."""
         order = np.lexsort((ids, keys))
         ordered = keys[order]
-        first = np.append(True, ordered[1:] != ordered[:-1])[: len(ids)]
+        first = firsts(ordered)
         starts = np.append(np.flatnonzero(first), len(ids)).astype(np.int64)
         narrow = len(ids) > 0 and ids.max() <= np.iinfo(np.int32).max
         return cls(ordered[first], starts, ids[order].astype(np.int32 if narrow else np.int64))
@@ -62,3 +64,9 @@ class Table:
             and bool((self.starts[1:] > self.starts[:-1]).all())
             and bool((self.keys[1:] > self.keys[:-1]).all())
         )
+
+
+def firsts(*columns: npt.NDArray[Any]) -> Bool:
+    """Return which rows of columns (n,), of which equal ones stand side by side, differ from the one before."""
+    differing: Bool = functools.reduce(operator.or_, (column[1:] != column[:-1] for column in columns))
+    return np.append(True, differing)[: len(columns[0])]

@@ -15,6 +15,7 @@ from lookalike.buckets.journal import ENTRY
 from lookalike.buckets.redis.server import Server
 from lookalike.buckets.redis.state import ATTEMPTS, REPLACED, State, View
 from lookalike.buckets.redis.writing import directories
+from lookalike.buckets.table import firsts
 from lookalike.errors import BucketStoreUnavailableError
 
 BUCKETS = 10_000
@@ -70,5 +71,5 @@ def members_of(server: Server, view: View, table: int, keys: UInt64) -> Iterator
         own = np.repeat(some, lengths)[kept]
         order = np.lexsort((ids, own))
         own, ids = own[order], ids[order]
-        once = np.append(True, (own[1:] != own[:-1]) | (ids[1:] != ids[:-1]))[: len(ids)]
+        once = firsts(own, ids)
         yield own[once], ids[once]

@@ -13,6 +13,7 @@ from lookalike.arrays import Bool, UInt64
 from lookalike.buckets.journal import ENTRY
 from lookalike.buckets.redis.names import Generation, Names
 from lookalike.buckets.redis.server import Server
+from lookalike.buckets.table import firsts
 
 ENTRIES = 1 << 22
 """Entries that are gathered before they are written, so that a bucket is written in few pieces, each as one."""
@@ -108,7 +109,7 @@ class _Piece:
         """Return the piece of entries (n,) for the buckets of keys (n,)."""
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
-        first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+        first = np.flatnonzero(firsts(ordered))
         distinct = ordered[first]
         bounds = np.append(first, len(ordered)) * ENTRY.itemsize
         packed = entries[order].astype(ENTRY).tobytes()
