@@ -59,9 +59,8 @@ def apply(state: State, removed: Int64, ids: Int64, keys: UInt64, *, seen: int, 
         writer.add(numbered(first, len(ids)), keys)
         writer.flush()
     made = state.commit(view, stamp, record(seen, stamp, first, removed, ids))
-    if not made and not state.is_read(
-        view.generation
-    ):  # others have deleted it, but for what was added since
+    if not made and not state.is_read(view.generation):
+        # Others have deleted it, but for what was added since.
         delete(state.server, view.generation, [np.unique(keys[:, i]) for i in range(keys.shape[1])])
     return made
 

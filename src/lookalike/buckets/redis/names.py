@@ -1,6 +1,6 @@
 """The keys that a namespace has in Redis.
 
-    lookalike:{NAMESPACE}                    hash: format, generation, stamp, tables, properties, ids
+    lookalike:{NAMESPACE}                    hash: format, generation, stamp, tables, properties, filled
     lookalike:{NAMESPACE}:filling            set of generations that are being filled: TOKEN:TABLES
     lookalike:{NAMESPACE}:garbage            set of generations that are to be deleted
     lookalike:{NAMESPACE}:TOKEN:journal      string: the records of the generation (`journal.py`)

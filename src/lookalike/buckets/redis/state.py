@@ -96,9 +96,8 @@ class State:
             if view is not None and not lost:
                 self._view = view
                 return view, reading.contents
-            view = self._known = (
-                None  # of another history, perhaps, in which some of these buckets are not there
-            )
+            # Of another history, perhaps, in which some of these buckets are not there.
+            view = self._known = None
         if lost:  # and not only replaced between one reply and the next
             self._view = None
             return None, []

@@ -164,11 +164,8 @@ class PostgresqlDatabase:
         def run(connection: Connection) -> T | None:
             try:
                 return work(connection)
-            except (
-                errors.UndefinedTable,
-                errors.InternalError_,
-            ):  # taken away before, or while it waited for them
-                return None
+            except (errors.UndefinedTable, errors.InternalError_):
+                return None  # taken away before, or while it waited for them
 
         return self._run(run)
 
