@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, UInt64, as_ids
 from lookalike.buckets.base import BucketStats, BucketStore, Candidates, Header
+from lookalike.buckets.batches import Batches
 from lookalike.buckets.dense import DenseTables, is_compiled_quicker
 from lookalike.buckets.gather import (
     Spans,
@@ -67,14 +68,9 @@ class MemoryBuckets(BucketStore):
     def fill(self, header: Header, batches: Iterable[tuple[Int64, UInt64]]) -> None:
         """See `BucketStore`."""
         namespace = self._open()
-        given = [checked(ids, keys, header) for ids, keys in batches]
-        ids = as_ids(np.concatenate([ids for ids, _ in given] or [np.empty(0, dtype=np.int64)]))
-        tables = []
-        for table in range(len(header.tables)):
-            keys = [keys[:, table] for _, keys in given]
-            tables.append(Table.of(ids, np.concatenate(keys or [np.empty(0, dtype=np.uint64)])))
+        tables = tuple(Batches.of(header, batches).tables())
         with namespace.writing:
-            namespace.buckets = _Buckets(header, tuple(tables))
+            namespace.buckets = _Buckets(header, tables)
 
     def apply(self, removed: Int64, ids: Int64, keys: UInt64, *, seen: int, stamp: int) -> bool:
         """See `BucketStore`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
 from lookalike.arrays import Int64, UInt64, as_ids
 from lookalike.buckets.base import BucketStats, BucketStore, Candidates, Header
+from lookalike.buckets.batches import Batches
 from lookalike.buckets.gather import bucket_stats, check_limit, check_tables, checked, gather, nobody
 from lookalike.buckets.packed import Probed
 from lookalike.buckets.sql.changes import Changes
@@ -40,21 +41,14 @@ class SqlBuckets(BucketStore):
         return None if state is None else state.header
 
     def fill(self, header: Header, batches: Iterable[tuple[Int64, UInt64]]) -> None:
-        """See `BucketStore`. Holds 8 bytes an entry in memory until all is written."""
-        given = [checked(ids, keys, header) for ids, keys in batches]
-        ids = as_ids(np.concatenate([ids for ids, _ in given] or [np.empty(0, dtype=np.int64)]))
-
-        def tables() -> Iterator[Table]:
-            for table in range(len(header.tables)):
-                keys = [keys[:, table] for _, keys in given]
-                yield Table.of(ids, np.concatenate(keys or [np.empty(0, dtype=np.uint64)]))
-
-        state = State.new(header, wide=_are_wide(ids), ids=len(ids))
+        """See `BucketStore`; for the memory that it takes, `Batches`."""
+        given = Batches.of(header, batches)
+        state = State.new(header, wide=_are_wide(given.ids), ids=len(given.ids))
 
         def write(writer: Writer) -> None:
             # The connection may have been lost after all was done.
             if writer.state is None or writer.state.generation != state.generation:
-                writer.replace(state, ids, tables())
+                writer.replace(state, given.ids, given.tables())
 
         self._database.write(write)
 
