@@ -23,7 +23,12 @@ T = TypeVar("T")
 
 
 class Pool(Generic[C]):
-    """As many connections as threads need at once. One in which anything failed is not used again."""
+    """As many connections as threads need at once. One in which anything failed is not used again.
+
+    SQLAlchemy's pools and psycopg_pool's do not try again what was done on an idle connection that had been lost: they
+    give one that is, or ask the server before each use, which is a second round trip. Nor does psycopg_pool serve
+    SQLite, and it keeps threads of its own, which a fork loses.
+    """
 
     def __init__(self, open: Callable[[], C], lost: Callable[[Exception], bool]) -> None:  # noqa: A002
         """Open connections by `open`; `lost` tells whether an error means that a connection was gone."""
