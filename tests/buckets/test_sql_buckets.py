@@ -22,7 +22,7 @@ WRITES = """
 import os, signal, sys
 import numpy as np
 from lookalike.buckets import Header, open_bucket_store
-from lookalike.buckets.sql import {module} as driver
+from lookalike.buckets.sql import {module}_writer as driver
 
 written, buckets_of = 0, driver.buckets_of
 

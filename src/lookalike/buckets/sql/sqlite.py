@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +16,17 @@ import numpy as np
 
 from lookalike.arrays import Int64
 from lookalike.buckets.packed import Probed
-from lookalike.buckets.sql.changes import Changes, Row
-from lookalike.buckets.sql.database import COLUMNS, Answer, Contents, State, Writer, buckets_of, signed
+from lookalike.buckets.sql.changes import Changes
+from lookalike.buckets.sql.database import COLUMNS, Answer, State, Writer, signed
 from lookalike.buckets.sql.pool import Pool
+from lookalike.buckets.sql.sqlite_writer import (
+    SqliteWriter,
+    buckets_table,
+    changes_of,
+    contents_of,
+    ids_table,
+)
 from lookalike.buckets.sql.store import SqlBuckets
-from lookalike.buckets.table import Table
 from lookalike.errors import BucketStoreError, BucketStoreUnavailableError, OptionError
 
 T = TypeVar("T")
@@ -81,7 +87,7 @@ class SqliteDatabase:
         """See `Database`."""
 
         def look(connection: sqlite3.Connection, now: State) -> Answer:
-            changes = _changes(connection, state, known)
+            changes = changes_of(connection, state, known)
             contents: list[bytes | None] = []
             tables = range(len(state.header.tables))
             bounds = np.searchsorted(probed.tables, [*tables, len(tables)])
@@ -89,7 +95,7 @@ class SqliteDatabase:
                 keys = signed(probed.keys[bounds[table] : bounds[table + 1]]).tolist()
                 found = dict(
                     connection.execute(
-                        f"SELECT key, entries FROM {_buckets(state, table)} "
+                        f"SELECT key, entries FROM {buckets_table(state, table)} "
                         "WHERE key IN (SELECT value FROM json_each(?))",
                         (json.dumps(keys),),
                     )
@@ -103,7 +109,7 @@ class SqliteDatabase:
         """See `Database`."""
 
         def ids(connection: sqlite3.Connection, now: State) -> Int64:
-            rows = connection.execute(f"SELECT id FROM {_ids(state)} ORDER BY id").fetchall()
+            rows = connection.execute(f"SELECT id FROM {ids_table(state)} ORDER BY id").fetchall()
             return np.array(rows, dtype=np.int64).reshape(-1)
 
         return self._read_generation(state, ids)
@@ -112,14 +118,14 @@ class SqliteDatabase:
         """See `Database`. Files are shared by namespaces, so the bytes are those of keys, entries and ids."""
 
         def sizes(connection: sqlite3.Connection, now: State) -> tuple[Int64, int]:
-            seen = changes.followed_by(_changes(connection, state, changes.count))
+            seen = changes.followed_by(changes_of(connection, state, changes.count))
             found, size = [], 8 * now.ids + 24 * seen.count
             for table in range(len(state.header.tables)):
-                rows = connection.execute(f"SELECT length(entries) FROM {_buckets(state, table)}")
+                rows = connection.execute(f"SELECT length(entries) FROM {buckets_table(state, table)}")
                 lengths = np.array([row[0] for row in rows], dtype=np.int64)
                 size += int(lengths.sum()) + 8 * len(lengths)
                 if seen.count:
-                    found.append(_contents(connection, state, table).sizes(state, seen))
+                    found.append(contents_of(connection, state, table).sizes(state, seen))
                 else:
                     found.append(lengths // state.dtype.itemsize)
             return np.concatenate(found), size
@@ -234,117 +240,3 @@ class SqliteDatabase:
             raise BucketStoreError(
                 f"{self.name} has tables of another shape than Lookalike's ({error}); give another file"
             ) from error
-
-
-class SqliteWriter:
-    """A `Writer` within a transaction that is begun and ended elsewhere."""
-
-    def __init__(self, connection: sqlite3.Connection, namespace: str, state: State | None) -> None:
-        """Write to a namespace that is in `state`."""
-        self._connection, self._namespace = connection, namespace
-        self.state = state
-
-    def replace(self, state: State, ids: Int64, tables: Iterable[Table]) -> None:
-        """See `Writer`."""
-        old, self.state = self.state, state
-        self._connection.execute(f"CREATE TABLE {_ids(state)} (id INTEGER PRIMARY KEY)")
-        self._connection.execute(
-            f"CREATE TABLE {_changes_table(state)} (number INTEGER PRIMARY KEY, entry INTEGER NOT NULL, id INTEGER)"
-        )
-        self.enter(ids)
-        for number, table in enumerate(tables):
-            self._connection.execute(
-                f"CREATE TABLE {_buckets(state, number)} (key INTEGER PRIMARY KEY, entries BLOB NOT NULL)"
-            )
-            self._connection.executemany(
-                f"INSERT INTO {_buckets(state, number)} VALUES (?, ?)", buckets_of(table, state.dtype)
-            )
-        if old is not None:
-            self._forget(old)
-        self.keep(state)
-
-    def keep(self, state: State) -> None:
-        """See `Writer`."""
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO lookalike_namespaces (name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._namespace, *state.row()),
-        )
-
-    def changes(self, known: int) -> list[Row]:
-        """See `Writer`."""
-        return _changes(self._connection, self._now(), known)
-
-    def change(self, first: int, rows: Iterable[Row]) -> None:
-        """See `Writer`."""
-        self._connection.executemany(
-            f"INSERT INTO {_changes_table(self._now())} VALUES (?, ?, ?)",
-            ((number, *row) for number, row in enumerate(rows, first)),
-        )
-
-    def leave(self, ids: Int64) -> Int64:
-        """See `Writer`."""
-        given = json.dumps(ids.tolist())
-        among = f"{_ids(self._now())} WHERE id IN (SELECT value FROM json_each(?))"
-        left = [row[0] for row in self._connection.execute(f"SELECT id FROM {among}", (given,))]
-        self._connection.execute(f"DELETE FROM {among}", (given,))
-        return np.array(left, dtype=np.int64)
-
-    def enter(self, ids: Int64) -> None:
-        """See `Writer`."""
-        self._connection.executemany(
-            f"INSERT INTO {_ids(self._now())} VALUES (?)", ((number,) for number in np.sort(ids).tolist())
-        )
-
-    def append(self, number: int, table: Table) -> None:
-        """See `Writer`. What `||` gives is text, and would end at the first byte that is none."""
-        state = self._now()
-        self._connection.executemany(
-            f"INSERT INTO {_buckets(state, number)} AS b VALUES (?, ?) "
-            "ON CONFLICT (key) DO UPDATE SET entries = CAST(b.entries || excluded.entries AS BLOB)",
-            buckets_of(table, state.dtype),
-        )
-
-    def contents(self, number: int) -> Contents:
-        """See `Writer`."""
-        return _contents(self._connection, self._now(), number)
-
-    def drop(self) -> None:
-        """See `Writer`."""
-        if self.state is not None:
-            self._forget(self.state)
-        self._connection.execute("DELETE FROM lookalike_namespaces WHERE name = ?", (self._namespace,))
-        self.state = None
-
-    def _forget(self, old: State) -> None:
-        numbers = range(len(old.header.tables))
-        for table in (_ids(old), _changes_table(old), *(_buckets(old, number) for number in numbers)):
-            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
-        ((pages,),) = self._connection.execute("PRAGMA freelist_count")
-        for _ in range(pages):  # the driver takes one step of this statement, which is one page
-            self._connection.execute("PRAGMA incremental_vacuum(1)")
-
-    def _now(self) -> State:
-        assert self.state is not None
-        return self.state
-
-
-def _changes(connection: sqlite3.Connection, state: State, known: int) -> list[Row]:
-    return connection.execute(
-        f"SELECT entry, id FROM {_changes_table(state)} WHERE number >= ? ORDER BY number", (known,)
-    ).fetchall()
-
-
-def _contents(connection: sqlite3.Connection, state: State, table: int) -> Contents:
-    return Contents.of(connection.execute(f"SELECT key, entries FROM {_buckets(state, table)}").fetchall())
-
-
-def _ids(state: State) -> str:
-    return f"lookalike_{state.generation:016x}_ids"
-
-
-def _changes_table(state: State) -> str:
-    return f"lookalike_{state.generation:016x}_changes"
-
-
-def _buckets(state: State, table: int) -> str:
-    return f"lookalike_{state.generation:016x}_{table}"
