@@ -37,12 +37,7 @@ class DenseTables:
     def of(cls, tables: Sequence[Table]) -> Self | None:
         """Return the tables as the kernel takes them; None where ids are not dense."""
         ids = tables[0].members if tables else np.empty(0, dtype=np.int64)
-        if (
-            not len(ids)
-            or ids.min() < 0
-            or ids.max() >= gather.SPREAD * len(ids)
-            or len(tables) >= MOST_TABLES
-        ):
+        if not gather.are_dense(ids) or len(tables) >= MOST_TABLES:
             return None
         flat = tuple(Table(*map(np.ascontiguousarray, table.arrays())) for table in tables)
         plan = np.zeros((len(flat), slots.TABLE_SLOTS), dtype=np.int64)

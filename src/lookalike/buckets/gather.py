@@ -17,7 +17,7 @@ from lookalike.errors import OptionError, VectorError
 GATHERED = 1 << 21
 """Queries are answered a few at a time, so that their buckets hold about this many entries in all."""
 SPREAD = 16
-"""Allowed ids become a mask where the greatest is below this many times their number."""
+"""Ids are dense where the greatest is below this many times their number."""
 
 LARGEST_BUCKET = 1 << 20
 """Of a hot bucket's ids the lowest are looked at, up to this many: what more rows share tells little of likeness."""
@@ -155,13 +155,18 @@ def check_limit(limit: int) -> None:
         raise OptionError(f"limit is {limit}; give 1 or more")
 
 
+def are_dense(ids: npt.NDArray[Any]) -> bool:
+    """Whether ids (n,) are so close to one another, from 0 on, that a mark or a counter for each pays."""
+    return len(ids) > 0 and bool(ids.min() >= 0 and ids.max() < SPREAD * len(ids))
+
+
 class _Allowed:
     """Tells which of some ids are allowed."""
 
     def __init__(self, ids: Int64) -> None:
         self._ids = ids
         self._mask: Bool | None = None
-        if len(ids) and ids.min() >= 0 and ids.max() < SPREAD * len(ids):
+        if are_dense(ids):
             self._mask = np.zeros(int(ids.max()) + 1, dtype=np.bool_)
             self._mask[ids] = True
 
