@@ -13,10 +13,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Metric
+from lookalike.arrays import Float32, Metric, UInt64
 from lookalike.errors import OptionError, VectorError
 
-UInt64 = npt.NDArray[np.uint64]
 Parameters = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
 

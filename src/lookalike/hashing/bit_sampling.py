@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import UInt8, as_codes
+from lookalike.arrays import UInt8, UInt64, as_codes
 from lookalike.errors import OptionError
-from lookalike.hashing.base import Arrays, Family, Parameters, UInt64, checked
+from lookalike.hashing.base import Arrays, Family, Parameters, checked
 from lookalike.hashing.perturbation import cheapest_subsets
 from lookalike.kernels.reference import pack_signs
 

@@ -8,13 +8,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Float32, UInt64
 from lookalike.errors import OptionError
 from lookalike.hashing.base import (
     Arrays,
     Family,
     Parameters,
-    UInt64,
     as_hashable,
     as_sample,
     check_finite,

@@ -12,11 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from lookalike.arrays import Float32
-
-Int64 = npt.NDArray[np.int64]
+from lookalike.arrays import Float32, Int64
 
 BLOCK_BYTES = 16 << 20
 PRODUCT_BYTES = 4 << 20

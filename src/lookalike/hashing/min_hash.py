@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Float32, UInt64
 from lookalike.errors import OptionError
-from lookalike.hashing.base import Arrays, Family, Parameters, UInt64, checked
+from lookalike.hashing.base import Arrays, Family, Parameters, checked
 from lookalike.hashing.perturbation import cheapest_subsets
 from lookalike.kernels.reference_discrete import NO_HASH, mixed
 from lookalike.sets import NO_ELEMENT, as_sets

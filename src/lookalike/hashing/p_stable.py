@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_finite
-from lookalike.arrays import Float32
+from lookalike.arrays import Float32, UInt64
 from lookalike.errors import OptionError
 from lookalike.hashing.base import (
     Arrays,
     Family,
     Parameters,
-    UInt64,
     as_hashable,
     as_sample,
     check_finite,
@@ -25,7 +24,6 @@ from lookalike.hashing.base import (
 from lookalike.hashing.perturbation import cheapest_subsets
 
 Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 LARGEST_TABLE = 2**31 - 1
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Int64 = npt.NDArray[np.int64]
-Float32 = npt.NDArray[np.float32]
+from lookalike.arrays import Float32, Int64
 
 
 def cheapest_subsets(costs: Float32, count: int, pairs: int = 0) -> Int64:
