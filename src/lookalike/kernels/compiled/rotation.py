@@ -12,7 +12,10 @@ inner: Any = njit(nogil=True, error_model="numpy")
 
 @inner
 def _hadamard(vector: Any) -> None:
-    """Transform `vector` (n,) in place; the last three passes together, as numbers so close are no vector's lanes."""
+    """Transform `vector` (n,), of 8 numbers or more, in place.
+
+    The last three passes are done together, as numbers so close are no vector's lanes.
+    """
     half = len(vector) // 2
     while half >= 8:
         for start in range(0, len(vector), 2 * half):
@@ -21,17 +24,14 @@ def _hadamard(vector: Any) -> None:
                 one, other = low[i], high[i]
                 low[i], high[i] = one + other, one - other
         half //= 2
-    while half > 4:
-        half //= 2
-    if half == 4:
-        for start in range(0, len(vector), 8):
-            v = vector[start : start + 8]
-            a, b, c, d = v[0] + v[4], v[1] + v[5], v[2] + v[6], v[3] + v[7]
-            e, f, g, h = v[0] - v[4], v[1] - v[5], v[2] - v[6], v[3] - v[7]
-            a, b, c, d = a + c, b + d, a - c, b - d
-            e, f, g, h = e + g, f + h, e - g, f - h
-            v[0], v[1], v[2], v[3] = a + b, a - b, c + d, c - d
-            v[4], v[5], v[6], v[7] = e + f, e - f, g + h, g - h
+    for start in range(0, len(vector), 8):
+        v = vector[start : start + 8]
+        a, b, c, d = v[0] + v[4], v[1] + v[5], v[2] + v[6], v[3] + v[7]
+        e, f, g, h = v[0] - v[4], v[1] - v[5], v[2] - v[6], v[3] - v[7]
+        a, b, c, d = a + c, b + d, a - c, b - d
+        e, f, g, h = e + g, f + h, e - g, f - h
+        v[0], v[1], v[2], v[3] = a + b, a - b, c + d, c - d
+        v[4], v[5], v[6], v[7] = e + f, e - f, g + h, g - h
 
 
 @njit(
