@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.services.redis import RedisServer, running
+from tests.services.postgres import PostgresServer
+from tests.services.redis import RedisServer
 
-from benchmarks.bucket_stores import Datasketch, Lookalike, NearPy, Sets, Store, entries_read, measured
+from benchmarks.bucket_store_kinds import (
+    Datasketch,
+    LookalikePostgresql,
+    LookalikeRedis,
+    LookalikeSqlite,
+    NearPy,
+    Sets,
+    Store,
+)
+from benchmarks.bucket_stores import entries_read, measured
+
+KINDS = (LookalikeRedis, Sets, Datasketch, NearPy, LookalikeSqlite, LookalikePostgresql)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """A server that holds nothing else."""
-    with running() as server:
-        yield server
+@pytest.fixture
+def url(kind: type[Store], request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a server or file for a store of a kind."""
+    if kind is LookalikeSqlite:
+        return f"sqlite:///{tmp_path}/buckets.sqlite"
+    if kind is LookalikePostgresql:
+        database: PostgresServer = request.getfixturevalue("one_postgres")
+        return database.new_database()
+    server: RedisServer = request.getfixturevalue("one_redis")
+    return server.url()
 
 
-@pytest.mark.parametrize("kind", [Lookalike, Sets, Datasketch, NearPy])
-def test_each_store_is_filled_and_asked(server: RedisServer, kind: type[Store]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_store_is_filled_and_asked(kind: type[Store], url: str) -> None:
     if kind in (Datasketch, NearPy) and importlib.util.find_spec(kind.name) is None:
         pytest.skip(f"{kind.name} is not installed; pip install -e '.[peers]'")
     random = np.random.default_rng(0)
     keys = random.integers(0, 50, (2000, 4)).astype(np.uint64)
     queries = random.integers(0, 50, (5, 4, 1)).astype(np.uint64)
-    rows, removing = np.zeros((len(keys), 3), dtype=np.float32), kind in (Lookalike, Sets)
-    found = measured(kind(server.url()), rows, keys, queries, probes=1, removing=removing)
-    assert (found.rows, found.remove is not None) == (2000, removing)
+    rows = np.zeros((len(keys), 3), dtype=np.float32)
+    with closing(kind(url)) as store:
+        found = measured(store, rows, keys, queries, probes=1)
+    assert (found.rows, found.remove is not None) == (2000, kind not in (Datasketch, NearPy))
     assert min(found.inserts, found.bytes_per_entry, found.batch, found.p50) > 0
 
 
