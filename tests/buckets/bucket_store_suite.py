@@ -132,6 +132,12 @@ class BucketStoreSuite:
         store.fill(given, [])
         assert store.header() == given
 
+    def test_properties_that_are_no_json_are_refused(self, store: BucketStore) -> None:
+        filled(store, {1: [5]})
+        with pytest.raises(OptionError, match="properties cannot be kept as JSON"):
+            store.fill(header(family=object()), [])
+        assert answers(store, asked(5)) == [({1: 1}, 1)]
+
     def test_no_queries_have_no_candidates(self, store: BucketStore) -> None:
         filled(store, {1: [3]})
         assert answers(store, np.zeros((0, 1, 4), dtype=np.uint64)) == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from lookalike.arrays import Bool, Int32, Int64, UInt64
+from lookalike.errors import OptionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,13 @@ class Header:
     """The UUID of each table's function: keys of others are never mixed in."""
     properties: Mapping[str, Any]
     """JSON types: the fitted family, the recall measured."""
+
+    def properties_json(self) -> str:
+        """Return the properties as JSON. Raises OptionError where they are none."""
+        try:
+            return json.dumps(dict(self.properties))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise OptionError(f"properties cannot be kept as JSON: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class BucketStore(Protocol):
         Raises:
             VectorError: not as many keys as ids, or another number of tables than the header names.
             DuplicateIdError: an id is there twice.
+            OptionError: properties that are no JSON.
         """
         ...
 

@@ -68,6 +68,7 @@ class MemoryBuckets(BucketStore):
     def fill(self, header: Header, batches: Iterable[tuple[Int64, UInt64]]) -> None:
         """See `BucketStore`."""
         namespace = self._open()
+        header.properties_json()  # raises before anything is changed
         tables = tuple(Batches.of(header, batches).tables())
         with namespace.writing:
             namespace.buckets = _Buckets(header, tables)

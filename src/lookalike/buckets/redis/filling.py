@@ -24,6 +24,7 @@ Asking = Callable[[], AbstractContextManager[object]]
 
 def fill(state: State, header: Header, batches: Iterable[tuple[Int64, UInt64]], asking: Asking) -> None:
     """See `BucketStore.fill`."""
+    header.properties_json()  # raises before anything is written
     with _filling(state, len(header.tables), asking) as generation:
         writer = FreshWriter(state.server, generation)
         given, wide, count = [_NOBODY], [_NOBODY], 0

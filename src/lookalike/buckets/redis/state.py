@@ -137,7 +137,7 @@ class State:
             "format": FORMAT,
             "stamp": str(header.stamp),
             "tables": json.dumps(header.tables),
-            "properties": json.dumps(dict(header.properties)),
+            "properties": header.properties_json(),
             "filled": str(filled),
         }
         pairs = [text for pair in fields.items() for text in pair]

@@ -15,7 +15,7 @@ from lookalike.buckets.base import Header
 from lookalike.buckets.packed import Probed
 from lookalike.buckets.sql.changes import Changes, Row
 from lookalike.buckets.table import Table
-from lookalike.errors import BucketStoreError, OptionError
+from lookalike.errors import BucketStoreError
 
 T = TypeVar("T")
 LAYOUT = 1
@@ -52,11 +52,8 @@ class State:
         return replace(self, header=replace(self.header, stamp=stamp), ids=ids, changes=changes)
 
     def row(self) -> tuple[int, int, int, int, int, int, str]:
-        """Return the values of `COLUMNS`. Raises OptionError for properties that JSON does not hold."""
-        try:
-            header = json.dumps([self.header.tables, self.header.properties])
-        except (TypeError, ValueError, RecursionError) as error:
-            raise OptionError(f"properties cannot be kept as JSON: {error}") from None
+        """Return the values of `COLUMNS`. Raises OptionError for properties that are no JSON."""
+        header = f"[{json.dumps(self.header.tables)}, {self.header.properties_json()}]"
         stamp = signed(np.array([self.header.stamp], dtype=np.uint64))[0]
         return LAYOUT, self.generation, int(stamp), int(self.wide), self.ids, self.changes, header
 
