@@ -34,7 +34,7 @@ class Cluster(Server):
         self._witnesses: dict[str, list[str]] = {}
 
     def read(self, names: Names, generation: Generation, offset: int, buckets: Sequence[str]) -> Reading:
-        """Read as `Server` does; the journal, and the header with the witnesses, take a round trip each."""
+        """Read as `Server` does; the journal, the witnesses and the header take a round trip each."""
         pipeline = self.client.pipeline(transaction=False)
         ask_state(pipeline, names, generation, offset)
         told, records = pipeline.execute()

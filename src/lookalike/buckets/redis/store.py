@@ -32,7 +32,8 @@ class RedisBuckets(BucketStore):
     more candidates a second than from a set a bucket, in half the memory. What an entry means, and how a change is
     made in one step, is told in `journal.py`; which keys there are, in `names.py`. A fill writes a generation of its
     own, which the header names once all is there; the old one is then deleted, and one whose writer was killed by the
-    next that fills. A call takes one round trip, in a cluster two small ones more; the first also fetches the journal.
+    next that fills. A call takes one round trip, in a cluster three small ones more; a handle's first
+    also fetches the journal.
 
     What was lost is noticed at the next call, since each reads the header and the journal's end along with the
     buckets. A server that was flushed, or restarted empty, has no header: the caller fills it again. One that came
