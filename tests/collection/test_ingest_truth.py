@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from small_pictures import counts, draw, picture  # type: ignore[import-not-found]
+from tests import left_behind
 
 from lookalike import Collection
 from lookalike.collection.report import PassedOver
@@ -224,19 +225,18 @@ class TestReread:
 def test_a_picture_that_takes_too_long_is_skipped(
     collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     from lookalike.images import decode
 
     open_picture = formats.open_picture
-
-    def slow(stream: Any, name: str) -> Any:
-        if stream.getvalue().endswith(b"SLOW"):
-            time.sleep(60)
-        return open_picture(stream, name)
-
-    monkeypatch.setattr(decode, "open_picture", slow)
     (pictures / "b.png").write_bytes(picture(1) + b"SLOW")
-    report = collection.add(pictures, jobs=1, time_limit=1.5)
+    with left_behind.ended() as end:
+
+        def slow(stream: Any, name: str) -> Any:
+            if stream.getvalue().endswith(b"SLOW"):
+                end.wait()
+            return open_picture(stream, name)
+
+        monkeypatch.setattr(decode, "open_picture", slow)
+        report = collection.add(pictures, jobs=1, time_limit=1.5)
     assert counts(report) == {"added": 2, "skipped": 1}
     assert report.skipped[0].reason == "takes too long to decode (more than 1.5 s)"

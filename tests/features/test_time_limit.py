@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
+from tests import left_behind
 
 from lookalike.errors import FeatureError, PictureError
 from lookalike.features.parallel import Extracted, extract_stream
@@ -45,20 +45,17 @@ def test_a_worker_whose_extractor_is_slow_is_ended(png: Png) -> None:
 
 
 def test_a_slow_picture_is_left_behind_in_this_process(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_picture, end = formats.open_picture, threading.Event()
-
-    def slow(stream: object, name: str) -> object:
-        if stream.getbuffer()[-5:] == b"SLEEP":  # type: ignore[attr-defined]
-            end.wait(60)
-        return open_picture(stream, name)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(decode, "open_picture", slow)
+    open_picture = formats.open_picture
     items = [(i, f"p{i}", png((i, 0, 0)) + (b"SLEEP" if i == 3 else b"")) for i in range(6)]
-    before = set(threading.enumerate())
-    check(dict(extract_stream(items, {"f": FeatureSpec("f", "mean")}, jobs=1, time_limit=LIMIT)), {3})
-    end.set()  # what is left behind holds Pillow's limits, which other tests look at
-    for thread in set(threading.enumerate()) - before:
-        thread.join()
+    with left_behind.ended() as end:
+
+        def slow(stream: object, name: str) -> object:
+            if stream.getbuffer()[-5:] == b"SLEEP":  # type: ignore[attr-defined]
+                end.wait()
+            return open_picture(stream, name)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(decode, "open_picture", slow)
+        check(dict(extract_stream(items, {"f": FeatureSpec("f", "mean")}, jobs=1, time_limit=LIMIT)), {3})
 
 
 def test_a_slow_extractor_is_left_behind_in_this_process(png: Png) -> None:
