@@ -362,13 +362,20 @@ class Collection(Reader):
         old = feature_of(self._open_catalogue.features(), feature)
         new = with_index(old, family, buckets)
         self._stores.check(new, buckets)
-        with self._catalogue.write() as writer:
-            writer.set_feature_index(feature, new.index)
-        index = self._indexes.build(new)
+        self._keep_index(new)
+        try:
+            index = self._indexes.build(new)
+        except LookalikeError:
+            self._keep_index(old)
+            raise
         if is_elsewhere(old, new):
             with suppress(BucketStoreError):  # what is left there is of no use to anybody
                 self._homes.drop(old)
         return new, index
+
+    def _keep_index(self, feature: FeatureRecord) -> None:
+        with self._catalogue.write() as writer:
+            writer.set_feature_index(feature.name, feature.index)
 
     def _placed(self, feature: FeatureRecord) -> FeatureRecord:
         """Return a feature; where it is new to the collection, with its buckets where those of new features go."""

@@ -24,7 +24,7 @@ def describe(
     """Return counts, sizes, features, families and bucket statistics."""
     statistics = catalogue.statistics()
     return {
-        "folder": location,
+        "location": location,
         "created": catalogue.created_at,
         "generation": catalogue.generation(),
         "sources": statistics.sources,

@@ -21,6 +21,7 @@ EMBEDDED = "embedded"
 DEFAULT_FAMILY = "clusters"
 """Of vectors in a store: one table, whose buckets give their recall by few ids, the least to keep and to read."""
 VARIABLE, FILE = "LOOKALIKE_BUCKETS", "lookalike.toml"
+SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def family_of(index: Mapping[str, Any]) -> FamilySpec | None:
 def as_buckets(url: Any) -> str | None:
     """Return a URL of a store, or None for embedded indexes: by default as the environment or `lookalike.toml` says.
 
+    The path of a file of SQLite is made absolute, since who opens the collection later may be in another folder.
+
     Raises:
         OptionError: it is no URL.
         InputError: the file is no TOML.
@@ -89,7 +92,8 @@ def as_buckets(url: Any) -> str | None:
         raise OptionError(
             f"buckets is {shown(url)}; give the URL of a store, such as redis://host, or {EMBEDDED}"
         )
-    return url
+    path = url.removeprefix(SQLITE)
+    return f"{SQLITE}{os.path.abspath(path)}" if path and path != url else url
 
 
 def without_password(url: str) -> str:

@@ -67,8 +67,10 @@ class SearchPlan:
             reason = f"the filter leaves fewer than {options.scan_below} rows"
         elif (chosen := buckets.measurement(k, recall)) is None:
             reason = "no number of probes that was measured reaches this recall with less than a scan"
-        else:
+        elif options.scan_below:
             reason = f"there are {options.scan_below} rows or more"
+        else:
+            reason = "buckets are probed however few rows there are"
         return cls(k, recall, limit, chosen, reason)
 
     def within_limit(self, answer: Answer) -> Answer:
