@@ -1,53 +1,35 @@
-"""Stems are those of SQLite's full text, and words are told apart and folded as documented."""
+"""Words are told apart, folded and stemmed as documented."""
 
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.catalogue.stem import stem
 from lookalike.catalogue.text import LONGEST, has_phrase, phrases, tokens
 
-SUFFIXES = (
-    "ational", "tional", "enci", "izer", "logi", "bli", "alli", "eli", "ousli", "ization", "ator", "iveness",
-    "icate", "ative", "ful", "ness", "al", "ance", "er", "ement",
-    "ment", "ent", "ion", "sion", "tion", "ou", "ism", "iti",
-    "ize", "ed", "ing", "eed", "y", "s", "ies", "sses", "e", "ll", "at", "bl", "iz",
-)  # fmt: skip
-MADE = st.builds(
-    lambda start, ends: start + "".join(ends),
-    st.text("abceilnstuy", min_size=3, max_size=6),
-    st.lists(st.sampled_from(SUFFIXES), max_size=3),
-)
+
+def test_words_are_stemmed_as_porter_says() -> None:
+    """Examples of his paper, one or more for each step."""
+    words = "caresses ponies cats agreed plastered sing hopping falling filing happy sky relational digitizer"
+    stems = "caress poni cat agre plaster sing hop fall file happi sky relat digit"
+    assert tokens(words) == stems.split()
+    words = "operator feudalism triplicate formative goodness revival replacement adoption probate rate controll"
+    stems = "oper feudal triplic form good reviv replac adopt probat rate control"
+    assert tokens(words) == stems.split()
 
 
-def stems_of_sqlite(words: Iterable[str]) -> dict[str, str]:
-    listed = list(words)
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute("CREATE VIRTUAL TABLE t USING fts5(word, tokenize = 'porter ascii')")
-        connection.execute("CREATE VIRTUAL TABLE v USING fts5vocab(t, instance)")
-        connection.executemany("INSERT INTO t (rowid, word) VALUES (?, ?)", enumerate(listed))
-        return {listed[at]: term for term, at in connection.execute("SELECT term, doc FROM v")}
+def test_a_word_of_two_letters_is_its_own_stem() -> None:
+    assert tokens("s us as") == ["s", "us", "as"]
 
 
-def test_stems_of_english_are_those_of_sqlite() -> None:
-    pages = Path(__file__).parents[2].joinpath("docs").glob("*.md")
-    words = {word for page in pages for word in re.findall("[a-z]+", page.read_text().lower())}
-    assert len(words) > 1000
-    assert {word: stem(word) for word in words} == stems_of_sqlite(words)
-
-
-@settings(deadline=None, max_examples=50)
-@given(words=st.lists(MADE, min_size=1, max_size=50))
-def test_stems_of_any_word_are_those_of_sqlite(words: list[str]) -> None:
-    assert {word: stem(word) for word in words} == stems_of_sqlite(set(words))
+def test_threads_get_the_same_stems() -> None:
+    texts = [f"relational shoes{number} photographs {'falling ' * number}" for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(tokens, texts)) == list(map(tokens, texts))
 
 
 @pytest.mark.parametrize(

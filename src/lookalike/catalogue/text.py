@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from lookalike.catalogue.records import Metadata
-from lookalike.catalogue.stem import stem
 from lookalike.errors import OptionError
 
 PARTS = ("title", "description", "tags", "other")
@@ -21,6 +21,9 @@ WEIGHTS = {"title": 10.0, "description": 2.0, "tags": 5.0, "other": 1.0}
 
 LONGEST = 255
 """A longer word is cut there, as databases limit what they index."""
+
+SHORTEST_STEMMED = 3
+"""A shorter word is its own stem; Porter's rules would leave nothing of `s`."""
 
 Phrase = tuple[str, ...]
 """Tokens that follow one another."""
@@ -89,10 +92,22 @@ def tokens(text: str) -> list[str]:
     do compatible forms of a character (as of full width), nor diacritics; vowel signs and the like do.
     """
     if text.isascii():
-        return [stem(run[:LONGEST]) for run in _ASCII_WORD.findall(text.lower())]
+        return _stems(_ASCII_WORD.findall(text.lower()))
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     runs = _DIACRITIC.sub("", decomposed).translate(_SEPARATED).split(" ")
-    return [stem(run[:LONGEST]) for run in runs if run and not _is_mark(run[0])]
+    return _stems(run for run in runs if run and not _is_mark(run[0]))
+
+
+def _stems(runs: Iterable[str]) -> list[str]:
+    """Porter's stems (Program 14(3), 1980): `shoes` and `shoe` are one word.
+
+    Catalogues keep stems, and Snowball changes its newer stemmer of English now and then, but not this one.
+    """
+    from Stemmer import Stemmer
+
+    stemmer = Stemmer("porter", 0)  # one a call, as threads must not share one
+    cut = (run[:LONGEST] for run in runs)
+    return [run if len(run) < SHORTEST_STEMMED else stemmer.stemWord(run) for run in cut]
 
 
 _ASCII_WORD = re.compile("[0-9a-z]+")
