@@ -42,13 +42,11 @@ def is_sound(row: Sequence[object]) -> bool:
     return row_checksum(row[:-1]) == row[-1]
 
 
-def is_sound_vector(
-    number: object, feature: object, generation: object, checksum: object, vector: object
-) -> bool:
-    """Whether a row of `vectors` matches its checksum."""
+def is_sound_vector(number: Any, feature: Any, generation: Any, checksum: Any, vector: Any) -> bool:
+    """Whether a row of `vectors`, of any types, matches its checksum."""
     if not isinstance(vector, bytes):
         return False
     try:
-        return vector_checksum(number, feature, generation, vector) == checksum  # type: ignore[arg-type]
+        return bool(vector_checksum(number, feature, generation, vector) == checksum)
     except struct.error:  # a number that is none
         return False

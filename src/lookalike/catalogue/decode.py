@@ -58,10 +58,10 @@ def matches(row: Row, types: Types) -> bool:
     return all(type(value) in allowed for value, allowed in zip(row, types, strict=True))
 
 
-def number_list(written: object) -> Int64:
+def number_list(written: Any) -> Int64:
     """The numbers (n,) of a JSON list, ascending. Raises CollectionDamagedError."""
     try:
-        numbers = np.array(json.loads(written), dtype=np.int64)  # type: ignore[arg-type]
+        numbers = np.array(json.loads(written), dtype=np.int64)
     except (TypeError, ValueError, OverflowError):
         raise CollectionDamagedError("a number is not an integer; run lookalike verify") from None
     return np.sort(numbers)

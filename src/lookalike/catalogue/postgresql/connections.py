@@ -56,14 +56,14 @@ class _Connection(psycopg.Connection[Any]):
 
 def connect(address: Address, *, purpose: str = "") -> _Connection:
     """A connection, in no transaction, that begins none by itself; of a schema that may not be there."""
-    given = {
+    given: dict[str, Any] = {
         "connect_timeout": str(CONNECT_SECONDS),
         "application_name": " ".join(filter(None, ("lookalike", purpose))),
         **KEEP_ALIVE,
         **address.parameters,
         "client_encoding": "UTF8",
     }
-    connection = _Connection.connect(autocommit=True, **given)  # type: ignore[arg-type]
+    connection = _Connection.connect(autocommit=True, **given)
     try:
         _check_server(connection, address)
     except BaseException:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
-from lookalike.catalogue.cores import Cores, streamed
+from lookalike.catalogue.cores import Cores, streamed, upsert
 from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.postgresql import connections, structure
 from lookalike.catalogue.postgresql import metadata_index as index
@@ -101,10 +101,7 @@ class Postgres:
     def upsert(
         self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
-        if rows:
-            statement = insert_or_update(target)
-            changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-            connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+        upsert(connection, insert_or_update(target), rows, key)
 
     def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
         return type_coerce(column, LargeBinary)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from lookalike.catalogue import text
-from lookalike.catalogue.cores import Cores, streamed
+from lookalike.catalogue.cores import Cores, streamed, upsert
 from lookalike.catalogue.database import DriverConnection
 from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.schema import sources
@@ -77,10 +77,7 @@ class Sqlite:
     def upsert(
         self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
-        if rows:
-            statement = insert_or_update(target)
-            changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-            connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+        upsert(connection, insert_or_update(target), rows, key)
 
     def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
         # SQLite stores anything anywhere, and the driver fails on it.
