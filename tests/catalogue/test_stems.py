@@ -17,7 +17,9 @@ def test_words_are_stemmed_as_porter_says() -> None:
     words = "caresses ponies cats agreed plastered sing hopping falling filing happy sky relational digitizer"
     stems = "caress poni cat agre plaster sing hop fall file happi sky relat digit"
     assert tokens(words) == stems.split()
-    words = "operator feudalism triplicate formative goodness revival replacement adoption probate rate controll"
+    words = (
+        "operator feudalism triplicate formative goodness revival replacement adoption probate rate controll"
+    )
     stems = "oper feudal triplic form good reviv replac adopt probat rate control"
     assert tokens(words) == stems.split()
 
