@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from lookalike.arrays import Float32
 from lookalike.catalogue.catalogue import Catalogue
+from lookalike.catalogue.opening import is_url
 from lookalike.catalogue.records import FeatureRecord, Location, NewSource
 from lookalike.errors import DuplicateIdError, UnknownIdError
 
@@ -36,10 +45,13 @@ def vector(seed: int) -> Float32:
 class Model(RuleBasedStateMachine):
     """Every step is one transaction, of which one in a few is rolled back."""
 
+    location: Callable[[str], Path | str]
+    histories: Iterator[int]
+    """Numbers for them, so that each has a place of its own."""
+
     @initialize()
     def create(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.catalogue = Catalogue.create(Path(self.folder.name) / "catalogue.sqlite")
+        self.catalogue = Catalogue.create(self.location(f"history{next(self.histories)}"))
         with self.catalogue.write() as writer:
             writer.add_feature(FeatureRecord("look", "look", DIMENSION, "euclidean"))
         self.generation = 1
@@ -180,10 +192,21 @@ class Model(RuleBasedStateMachine):
                 f"id{number}" for number in lacking
             }
             self.catalogue.close()
-            self.folder.cleanup()
 
 
-TestModel = Model.TestCase
-TestModel.settings = settings(
-    deadline=None, max_examples=8, stateful_step_count=20, suppress_health_check=list(HealthCheck)
-)
+def test_the_catalogue_is_as_a_dictionary_would_be(location: Callable[[str], Path | str]) -> None:
+    numbers = count()
+
+    class Placed(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.location = location
+            self.histories = numbers
+
+    options = settings(
+        deadline=None,
+        max_examples=3 if is_url(location("any")) else 8,  # PostgreSQL takes three times as long
+        stateful_step_count=20,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Placed, settings=options)

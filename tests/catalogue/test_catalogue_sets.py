@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ SETS = [[5, 3], [], list(range(8))]
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.create(tmp_path / "c.sqlite") as made:
+def catalogue(location: Callable[[str], Path | str]) -> Iterator[Catalogue]:
+    with Catalogue.create(location("c")) as made:
         with made.write() as writer:
             writer.add_feature(FeatureRecord("tags", "import", 8, "jaccard"))
             writer.add_feature(FeatureRecord("bits", "import", 2, "hamming"))
