@@ -1,8 +1,8 @@
 """What reading asks of a database: connections of its driver, and the SQL that is its own, as text.
 
-`sqlite/` answers it; another database is one more folder beside it. What is built from conditions, and all writing, is
-in SQLAlchemy Core and goes through a `Dialect`. That half is loaded when it is first needed, as loading it takes ten
-times as long as a search.
+`sqlite/` and `postgresql/` answer it; another database is one more folder beside them. What is built from conditions,
+and all writing, is in SQLAlchemy Core and goes through a `Dialect`. That half is loaded when it is first needed, as
+loading it takes ten times as long as a search.
 """
 
 from __future__ import annotations
