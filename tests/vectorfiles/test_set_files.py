@@ -36,6 +36,29 @@ def test_a_matrix_of_another_format_is_refused(tmp_path: Path) -> None:
         open_vectors(tmp_path / "m.npz", metric="jaccard")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shape": np.int64(1)},
+        {"shape": [-1, 3], "indptr": np.zeros(0, np.int64)},
+        {"shape": [1.0, 3.0]},
+        {"data": np.float64(1)},
+        {"data": np.ones(3), "indices": [0, 1, 2], "indptr": np.array([0, 5, 3], np.uint64), "shape": [2, 3]},
+    ],
+)
+def test_arrays_that_make_no_matrix_are_damage(tmp_path: Path, wrong: dict[str, object]) -> None:
+    arrays = {"format": "csr", "shape": [1, 3], "data": np.ones(1), "indices": [2], "indptr": [0, 1]}
+    np.savez(tmp_path / "m.npz", **{name: np.asarray(value) for name, value in {**arrays, **wrong}.items()})
+    with pytest.raises(VectorFileError, match="do not fit together"):
+        open_vectors(tmp_path / "m.npz", metric="jaccard")
+
+
+def test_json_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.jsonl").write_text("[" * 200_000)
+    with pytest.raises(VectorFileError, match="line 1 is no JSON"):
+        open_vectors(tmp_path / "deep.jsonl", metric="jaccard")
+
+
 @pytest.mark.parametrize("damage", ["cut", "one bit", "many bits"])
 def test_damage_ends_in_rows_or_an_error(matrix: Path, damage: str) -> None:
     content = matrix.read_bytes()

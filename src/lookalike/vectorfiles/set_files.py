@@ -80,7 +80,7 @@ def _of_json(path: Path, lines: list[str]) -> tuple[list[list[Any]], list[str] |
     for number, line in enumerate(lines):
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise VectorFileError(f"{path}: line {number + 1} is no JSON ({error})") from None
         elements = value.get(ELEMENTS) if isinstance(value, dict) else value
         if not isinstance(elements, list):
@@ -98,24 +98,26 @@ def _of_json(path: Path, lines: list[str]) -> tuple[list[list[Any]], list[str] |
 def _of_matrix(path: Path) -> _Matrix:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            kind, shape = arrays["format"].item(), arrays["shape"].tolist()
+            kind, shape = arrays["format"].item(), arrays["shape"]
             data, columns, starts = (arrays[name] for name in ("data", "indices", "indptr"))
     except (
         Exception
-    ) as error:  # what damaged archives raise: zlib's own errors, NotImplementedError, MemoryError
+    ) as error:  # zlib's own errors, NotImplementedError and MemoryError, as archives are damaged
         raise VectorFileError(
             f"{path} is no sparse matrix ({error}); save one with scipy.sparse.save_npz"
         ) from None
     if kind not in (b"csr", "csr"):
         raise VectorFileError(f"{path} holds a matrix of format {kind!r}; save its tocsr()")
-    whole = all(array.ndim == 1 and array.dtype.kind in "iu" for array in (columns, starts))
+    whole = all(array.ndim == 1 and array.dtype.kind in "iu" for array in (shape, columns, starts))
+    starts = starts.astype(np.int64) if whole else starts  # of unsigned numbers no difference is negative
     if (
         not whole
+        or data.ndim != 1
         or len(shape) != 2
-        or len(starts) != shape[0] + 1
+        or not 0 < len(starts) == shape[0] + 1
         or starts[0] != 0
         or np.any(np.diff(starts) < 0)
         or not len(data) == len(columns) == starts[-1]
     ):
         raise VectorFileError(f"{path} is damaged: its arrays do not fit together")
-    return _Matrix(starts.astype(np.int64), columns, data != 0)
+    return _Matrix(starts, columns, data != 0)
