@@ -14,6 +14,7 @@ from tests.services.required import missing
 
 from lookalike.buckets import BucketStore, open_bucket_store
 from lookalike.buckets.redis import RedisBuckets
+from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError, OptionError
 
 
@@ -98,6 +99,10 @@ def test_a_database_of_ones_own_is_kept_to(server: RedisServer) -> None:
 def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
     with pytest.raises(OptionError, match="no URL of Redis"):
         open_bucket_store(url, "n")
+
+
+def test_a_url_without_a_user_is_shown_without_one() -> None:
+    assert shown_url("redis://:secret@cache/1?timeout=3") == "redis://cache/1"
 
 
 def test_a_client_of_a_cluster_may_be_handed_in(redis_cluster: RedisCluster) -> None:

@@ -8,7 +8,10 @@ def shown_url(url: str) -> str:
 
     >>> shown_url("postgresql://shop:s?@cret@db:5432/look?sslmode=require")
     'postgresql://shop@db:5432/look'
+    >>> shown_url("redis://:s3cret@cache")
+    'redis://cache'
     """
     scheme, separator, rest = url.partition("://")
-    login, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{login.partition(':')[0]}{at}{place.partition('?')[0]}"
+    login, _, place = rest.rpartition("@")
+    user = login.partition(":")[0]
+    return f"{scheme}{separator}{user and f'{user}@'}{place.partition('?')[0]}"
