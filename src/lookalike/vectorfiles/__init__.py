@@ -1,4 +1,4 @@
-"""Streamed reading of vectors of any kind from HDF5, `.npy`, `.fvecs`, `.bvecs` and `.ivecs` files."""
+"""Streamed reading of vectors of any kind from HDF5, `.npy`, `.fvecs`, `.bvecs` and `.ivecs` files, and of sets."""
 
 from lookalike.vectorfiles.base import Orientation, VectorFile
 from lookalike.vectorfiles.opening import HDF5_SUFFIXES, SET_SUFFIXES, open_vectors, parse_reference
