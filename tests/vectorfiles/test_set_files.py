@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,8 +48,9 @@ def test_a_matrix_of_another_format_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_arrays_that_make_no_matrix_are_damage(tmp_path: Path, wrong: dict[str, object]) -> None:
-    arrays = {"format": "csr", "shape": [1, 3], "data": np.ones(1), "indices": [2], "indptr": [0, 1]}
-    np.savez(tmp_path / "m.npz", **{name: np.asarray(value) for name, value in {**arrays, **wrong}.items()})
+    right = {"format": "csr", "shape": [1, 3], "data": np.ones(1), "indices": [2], "indptr": [0, 1]}
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in {**right, **wrong}.items()}
+    np.savez(tmp_path / "m.npz", **arrays)
     with pytest.raises(VectorFileError, match="do not fit together"):
         open_vectors(tmp_path / "m.npz", metric="jaccard")
 
