@@ -103,6 +103,7 @@ def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
 
 def test_a_url_without_a_user_is_shown_without_one() -> None:
     assert shown_url("redis://:secret@cache/1?timeout=3") == "redis://cache/1"
+    assert shown_url("redis://cache/1?password=sec@ret") == "redis://cache/1"
 
 
 def test_a_client_of_a_cluster_may_be_handed_in(redis_cluster: RedisCluster) -> None:

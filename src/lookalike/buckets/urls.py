@@ -1,6 +1,24 @@
-"""URLs of stores, as messages may show them."""
+"""URLs of stores, as they may be kept and shown."""
 
 from __future__ import annotations
+
+import re
+
+
+def without_password(url: str) -> str:
+    """Return `url` without its password, be it before the host or among the options.
+
+    >>> without_password("redis://shop:s3cret@db:6379/0?timeout=3&password=s3cret")
+    'redis://shop@db:6379/0?timeout=3'
+    """
+    scheme, separator, rest = url.partition("://")
+    asked = re.search(r"\?([^@]*&)?password=", rest, re.IGNORECASE)  # whatever signs come after it
+    split = len(rest) if asked is None else asked.start()
+    login, at, place = rest[:split].rpartition("@")
+    user = login.partition(":")[0]
+    place, mark, options = (place + rest[split:]).partition("?")
+    kept = "&".join(one for one in options.split("&") if not one.lower().startswith("password="))
+    return f"{scheme}{separator}{user}{at if user else ''}{place}{mark if kept else ''}{kept}"
 
 
 def shown_url(url: str) -> str:
@@ -11,7 +29,4 @@ def shown_url(url: str) -> str:
     >>> shown_url("redis://:s3cret@cache")
     'redis://cache'
     """
-    scheme, separator, rest = url.partition("://")
-    login, _, place = rest.rpartition("@")
-    user = login.partition(":")[0]
-    return f"{scheme}{separator}{user and f'{user}@'}{place.partition('?')[0]}"
+    return without_password(url).partition("?")[0]

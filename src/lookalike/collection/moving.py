@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.arrays import Int64
+from lookalike.buckets.urls import without_password
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.stored_index import (
     DEFAULT_FAMILY,
@@ -16,7 +17,6 @@ from lookalike.collection.stored_index import (
     StoredIndex,
     as_buckets,
     family_of,
-    without_password,
 )
 from lookalike.errors import OptionError, UnknownFeatureError
 from lookalike.hashing import FamilySpec

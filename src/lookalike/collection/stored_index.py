@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lookalike.arguments import shown
+from lookalike.buckets.urls import without_password
 from lookalike.errors import InputError, OptionError
 from lookalike.hashing import FamilySpec
 from lookalike.hashing.spec import LEARNED
@@ -94,22 +95,6 @@ def as_buckets(url: Any) -> str | None:
         )
     path = url.removeprefix(SQLITE)
     return f"{SQLITE}{os.path.abspath(path)}" if path and path != url else url
-
-
-def without_password(url: str) -> str:
-    """Return `url` without its password, be it before the host or among the options.
-
-    >>> without_password("redis://shop:s3cret@db:6379/0?timeout=3&password=s3cret")
-    'redis://shop@db:6379/0?timeout=3'
-    """
-    scheme, separator, rest = url.partition("://")
-    asked = re.search(r"\?([^@]*&)?password=", rest, re.IGNORECASE)  # whatever signs come after it
-    split = len(rest) if asked is None else asked.start()
-    login, at, place = rest[:split].rpartition("@")
-    user = login.partition(":")[0]
-    place, mark, options = (place + rest[split:]).partition("?")
-    kept = "&".join(one for one in options.split("&") if not one.lower().startswith("password="))
-    return f"{scheme}{separator}{user}{at if user else ''}{place}{mark if kept else ''}{kept}"
 
 
 def with_password(url: str, given: str | None) -> str:
