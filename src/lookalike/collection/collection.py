@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from lookalike.arguments import as_count
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.backends import backend_at
-from lookalike.collection.info import describe_index
-from lookalike.collection.moving import (
-    MigrationReport,
-    check_place,
-    feature_of,
-    is_elsewhere,
-    sampled_hits,
-    with_index,
-)
-from lookalike.collection.reader import Reader
+from lookalike.collection.indexing import Indexing
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
 from lookalike.collection.stored_index import as_buckets
 from lookalike.collection.words import check_same, refresh_words, words_feature
-from lookalike.errors import BucketStoreError, CollectionExistsError, LookalikeError, OptionError
+from lookalike.errors import CollectionExistsError, OptionError
 from lookalike.features import TIME_LIMIT
-from lookalike.hashing import FamilySpec
 from lookalike.images import MAX_PIXELS
-from lookalike.index import VectorIndex
 
 if TYPE_CHECKING:
     from lookalike.collection.add_plan import AddPlan
     from lookalike.features.registry import FeatureSpec
 
 
-log = logging.getLogger(__name__)
-
-
-class Collection(Reader):
+class Collection(Indexing):
     """Pictures, or any vectors, that are searched for what looks alike.
 
     The catalogue in the folder is the truth; the indexes beside it are derived and can be rebuilt. Any number of
@@ -288,101 +272,6 @@ class Collection(Reader):
                 writer.drop_feature(name)
             self._indexes.drop(features[name])
 
-    def index(self, feature: str) -> dict[str, Any]:
-        """Return what `info` tells of the index of a feature. Raises UnknownFeatureError."""
-        self._check_open()
-        with self._searcher.indexes() as (_, features, indexes):
-            return describe_index(feature_of(features, feature), indexes[feature])
-
-    def set_index(
-        self, feature: str, family: str | None = None, *, buckets: str | None = None, **parameters: Any
-    ) -> dict[str, Any]:
-        """Search a feature by buckets of this kind from now on; return what `info` tells of the new index.
-
-        The choice is kept in the catalogue, so that every rebuild follows it; the password of a URL is not.
-
-        Args:
-            family: "learned" (buckets that are learned from the vectors), or a hash family: "hyperplane",
-                "cross-polytope", "p-stable" or "clusters"; for sets "min-hash", for binary codes "bit-sampling", which
-                stand for "learned" there. By default that which the feature has, but clusters where learned buckets go
-                to a store.
-            buckets: where to keep them: the URL of a store, such as redis://host, or "embedded", beside the
-                catalogue; by default where they are.
-            parameters: of the family, such as tables=16; what is left out is fitted to the vectors.
-
-        Raises:
-            UnknownFeatureError: there is no such feature.
-            OptionError: there is no such family or store, or it takes no such parameters.
-            BucketStoreError: the store cannot be used; the index stays where it was.
-        """
-        if family is None and parameters:
-            raise OptionError(f"{', '.join(parameters)}: of which family? name it")
-        spec = None if family is None else FamilySpec(family, parameters)
-        with self._backend.writing("index"):
-            record, index = self._change_index(feature, spec, buckets)
-            return describe_index(record, index.view())
-
-    def migrate(self, feature: str, *, buckets: str, queries: int = 100) -> MigrationReport:
-        """Move the index of a feature to a store, or back beside the catalogue, and compare what both find.
-
-        The family stays; learned buckets become clusters in a store.
-
-        Args:
-            buckets: the URL of a store, or "embedded".
-            queries: how many sources, drawn from all, are searched for before and after.
-
-        Raises:
-            UnknownFeatureError, OptionError, BucketStoreError: as `set_index` does.
-        """
-        place, sampled = check_place(buckets), as_count(queries, "queries", least=1)
-        with self._backend.writing("migrate"):
-            with self._searcher.indexes() as (catalogue, features, indexes):
-                feature_of(features, feature)
-                before = sampled_hits(catalogue, indexes[feature], feature, sampled)
-            record, index = self._change_index(feature, None, place)
-            with self._catalogue.snapshot() as catalogue:
-                return MigrationReport.of(record, before, sampled_hits(catalogue, index, feature, sampled))
-
-    def rebuild(self, *, listener: Listener | None = None) -> dict[str, int]:
-        """Build every index, and the index of words, anew from the catalogue; return the vectors indexed by feature."""
-        listener = listener or Listener()
-        built = {}
-        with self._backend.writing("rebuild"):
-            self._catalogue.rebuild_text()
-            refresh_words(self._catalogue)
-            for name, feature in self._catalogue.features().items():
-                listener.stage(f"indexing {name}")
-                built[name] = len(self._indexes.build(feature))
-        return built
-
-    def _change_index(
-        self, feature: str, family: FamilySpec | None, buckets: str | None
-    ) -> tuple[FeatureRecord, VectorIndex]:
-        """Build the index that is asked for, and delete the one that was elsewhere. Needs the writer lock."""
-        old = feature_of(self._open_catalogue.features(), feature)
-        new = with_index(old, family, buckets)
-        self._stores.check(new, buckets)
-        self._keep_index(new)
-        try:
-            index = self._indexes.build(new)
-        except LookalikeError:
-            self._keep_index(old)
-            raise
-        if is_elsewhere(old, new):
-            with suppress(BucketStoreError):  # what is left there is of no use to anybody
-                self._homes.drop(old)
-        return new, index
-
-    def _keep_index(self, feature: FeatureRecord) -> None:
-        with self._catalogue.write() as writer:
-            writer.set_feature_index(feature.name, feature.index)
-
-    def _placed(self, feature: FeatureRecord) -> FeatureRecord:
-        """Return a feature; where it is new to the collection, with its buckets where those of new features go."""
-        if self._buckets is None or feature.name in self._catalogue.features():
-            return feature
-        return with_index(feature, None, self._buckets)
-
     def _store_rows(
         self,
         feature: FeatureRecord,
@@ -397,16 +286,3 @@ class Collection(Reader):
         self._update_indexes(listener)
         report.seconds = time.monotonic() - started
         return report
-
-    def _update_indexes(self, listener: Listener) -> None:
-        """Bring sets of words, and the indexes, up to date after a write.
-
-        The write is done: what fails of the indexes is left to the next search.
-        """
-        refresh_words(self._catalogue)
-        for name, feature in self._catalogue.features().items():
-            listener.stage(f"indexing {name}")
-            try:
-                self._indexes.update(feature)
-            except LookalikeError as error:
-                log.warning("the index of %s is not up to date (%s); the next search sees to it", name, error)
