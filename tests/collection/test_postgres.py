@@ -17,6 +17,7 @@ from tests.services.redis import RedisServer
 
 from lookalike import Collection, Hits, SourceQuery
 from lookalike.catalogue.postgresql import lock
+from lookalike.collection import indexes
 from lookalike.errors import (
     CollectionError,
     CollectionExistsError,
@@ -125,6 +126,35 @@ def test_a_writer_waits_for_another_and_then_gives_up(url: str, monkeypatch: pyt
         pytest.raises(CollectionLockedError, match="another process is writing"),
     ):
         second.add_vectors(VECTORS, ids=IDS)
+
+
+def test_two_machines_do_not_fill_a_bucket_store_at_once(
+    url: str, tmp_path: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "TRIED_AGAIN", 0.0)
+    with Collection.create(url, buckets=own_redis.url()) as first:
+        first.add_vectors(VECTORS, ids=IDS)
+        first.set_index("vectors", "hyperplane", tables=4, bits=4, seed=3)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "of another machine"))
+        with Collection.open(url, buckets=own_redis.url()) as second:
+            own_redis.client().flushall()
+            with first._backend.filling(shared=True):
+                hits = second.search(VECTORS[5], k=3)
+                assert (hits[0].id, len(hits.notes)) == (IDS[5], 1)
+                assert second.index("vectors")["base_rows"] == 0, "it filled the store meanwhile"
+            assert second.search(VECTORS[5], k=3, strict=True)[0].id == IDS[5]
+            assert second.index("vectors")["base_rows"] == len(VECTORS)
+
+
+def test_an_index_in_the_cache_is_built_while_another_machine_writes(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collection.create(url) as first:
+        first.add_vectors(VECTORS, ids=IDS)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "of another machine"))
+        with Collection.open(url) as second, first._backend.writing("add"):
+            assert second.search(VECTORS[5], k=3)[0].id == IDS[5]
+            assert list((tmp_path / "of another machine").rglob("manifest*")), "the index was not kept"
 
 
 def test_writers_and_readers_lose_nothing(url: str) -> None:

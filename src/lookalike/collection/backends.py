@@ -51,6 +51,17 @@ class Backend(Protocol):
         """
         ...
 
+    def filling(self, *, shared: bool) -> AbstractContextManager[None]:
+        """Hold, for a search that lacks an index, the lock of the one who builds it. It never waits.
+
+        Args:
+            shared: whether other machines search the same index, as one in a bucket store.
+
+        Raises:
+            CollectionLockedError: somebody else holds it.
+        """
+        ...
+
 
 def backend_at(location: str | os.PathLike[str]) -> Backend:
     """The backend of a URL of PostgreSQL, or of a folder. Raises: OptionError, MissingDependencyError."""
@@ -106,3 +117,7 @@ class FolderBackend:
     def writing(self, purpose: str) -> AbstractContextManager[None]:
         """See `Backend`."""
         return writer_lock(self.folder, purpose)
+
+    def filling(self, *, shared: bool) -> AbstractContextManager[None]:
+        """See `Backend`: it is the lock of the one who writes, which never waits here."""
+        return self.writing("search")

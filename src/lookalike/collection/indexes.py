@@ -21,7 +21,7 @@ from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.backends import Backend
 from lookalike.collection.catalogue_rows import CatalogueRows
 from lookalike.collection.index_homes import IndexHome
-from lookalike.collection.stored_index import family_of
+from lookalike.collection.stored_index import StoredIndex, family_of
 from lookalike.errors import (
     BucketStoreError,
     BucketStoreUnavailableError,
@@ -243,7 +243,7 @@ class Indexes:
     def _build_for_search(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> None:
         """Build an index amid a search, which is answered whether or not the index can be kept."""
         try:
-            with self._backend.writing("search"):
+            with self._backend.filling(shared=StoredIndex.of(feature.index) is not None):
                 self._build(slot, snapshot, feature)
         except CollectionDamagedError:
             raise

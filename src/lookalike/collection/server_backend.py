@@ -53,14 +53,25 @@ class PostgresBackend:
         return Catalogue.open(self._url)
 
     def writing(self, purpose: str) -> AbstractContextManager[None]:
-        """See `Backend`. A search only writes the cache; the other writers wait for one another."""
+        """See `Backend`. Writers wait for one another."""
+        return self._server_lock(purpose, wait=True)
+
+    def filling(self, *, shared: bool) -> AbstractContextManager[None]:
+        """See `Backend`. An index in the cache is built without keeping writers from the catalogue."""
+        if shared:
+            return self._server_lock("search", wait=False)
+        self._make_cache()
+        return writer_lock(self._cache, "search")
+
+    def _server_lock(self, purpose: str, *, wait: bool) -> AbstractContextManager[None]:
         from lookalike.catalogue.postgresql.lock import writer_lock as server_lock
 
+        self._make_cache()
+        return server_lock(self._address, purpose, wait=wait)
+
+    def _make_cache(self) -> None:
         with suppress(OSError):  # then the index is built for this process only
             self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return (
-            writer_lock(self._cache, purpose) if purpose == "search" else server_lock(self._address, purpose)
-        )
 
 
 def user_cache() -> Path:

@@ -16,18 +16,20 @@ WAIT_SECONDS = 60
 
 
 @contextmanager
-def writer_lock(address: Address, purpose: str) -> Iterator[None]:
+def writer_lock(address: Address, purpose: str, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock of the one who writes while the body runs; the server frees it when the connection ends.
 
-    Raises: CollectionLockedError where another writes for longer than a writer waits; CollectionUnavailableError.
+    Raises: CollectionLockedError where another writes, with `wait` for longer than a writer waits;
+        CollectionUnavailableError.
     """
+    timeout = f"{WAIT_SECONDS}s" if wait else "1ms"  # the least that there is: 0 is for ever
     try:
         connection = connections.connect(address, purpose=purpose)
     except psycopg.Error as error:
         raise translated(error, address.name) from error
     with closing(connection):
         try:
-            connection.execute(f"SET lock_timeout = '{WAIT_SECONDS}s'".encode())
+            connection.execute(f"SET lock_timeout = '{timeout}'".encode())
             lock = "SELECT pg_advisory_lock(hashtextextended('lookalike write ' || %s, 0))"
             connection.execute(lock, [address.schema])
         except psycopg.Error as error:
