@@ -80,32 +80,9 @@ def test_any_history_gives_what_a_dictionary_gives() -> None:
 def test_a_history_through_every_way_gives_it_too(metric: str) -> None:
     steps = machine()()
 
-    def look() -> None:
-        steps.has_the_rows_of_the_model()
-        steps.search(100, 5, None, None)
-        steps.search(201, 5, (0, 60, 3), None)
-        steps.search(300, 50, None, 0.1)
-
     try:
         steps.build(metric, 10)
-        steps.add((100, 20, 1))
-        look()
-        for first in range(0, model.IDS, 60):
-            steps.add((first, 60, 1))
-            look()
-        steps.remove((50, 5, 3))
-        steps.save()
-        steps.add((50, 3, 3))
-        look()
-        steps.open(verify=True)
-        look()
-        steps.remove((0, 60, 7))
-        steps.add((0, 30, 7))
-        steps.update((3, 20, 3), (0, 9, 5))
-        steps.update_that_is_refused((0, 9, 5))
-        steps.distances(40)
-        steps.tune(0.99)
-        look()
+        model.go_through_all(steps)
     finally:
         steps.teardown()
     assert steps.reached >= {

@@ -271,11 +271,8 @@ def test_any_history_gives_what_a_dictionary_gives() -> None:
     )
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine", "dot"])
-@pytest.mark.parametrize("dtype", ["float32", "uint8"])
-def test_a_history_through_every_way_gives_it_too(metric: str, dtype: str) -> None:
-    """What a random history may miss: the same rules, in an order that leads everywhere."""
-    steps = machine()()
+def go_through_all(steps: Any) -> None:
+    """Meet every case, from an index of few rows on."""
 
     def look() -> None:
         steps.has_the_rows_of_the_model()
@@ -283,26 +280,35 @@ def test_a_history_through_every_way_gives_it_too(metric: str, dtype: str) -> No
         steps.search(201, 5, (0, 60, 3), None)
         steps.search(300, 50, None, 0.1)
 
+    steps.add((100, 20, 1))
+    look()
+    for first in range(0, IDS, 60):
+        steps.add((first, 60, 1))
+        look()
+    steps.remove((50, 5, 3))
+    steps.save()
+    steps.add((50, 3, 3))
+    look()
+    steps.open(verify=True)
+    look()
+    steps.remove((0, 60, 7))
+    steps.add((0, 30, 7))
+    steps.update((3, 20, 3), (0, 9, 5))
+    steps.update_that_is_refused((0, 9, 5))
+    steps.distances(40)
+    steps.tune(0.99)
+    look()
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "dot"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_history_through_every_way_gives_it_too(metric: str, dtype: str) -> None:
+    """What a random history may miss: the same rules, in an order that leads everywhere."""
+    steps = machine()()
+
     try:
         steps.build(metric, dtype, 10)
-        steps.add((100, 20, 1))
-        look()
-        for first in range(0, IDS, 60):
-            steps.add((first, 60, 1))
-            look()
-        steps.remove((50, 5, 3))
-        steps.save()
-        steps.add((50, 3, 3))
-        look()
-        steps.open(verify=True)
-        look()
-        steps.remove((0, 60, 7))
-        steps.add((0, 30, 7))
-        steps.update((3, 20, 3), (0, 9, 5))
-        steps.update_that_is_refused((0, 9, 5))
-        steps.distances(40)
-        steps.tune(0.99)
-        look()
+        go_through_all(steps)
     finally:
         steps.teardown()
     assert steps.reached == {
