@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from lookalike.arrays import Bool, Float32, Int64, Metric, Rows
+from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows
 from lookalike.errors import LookalikeError
 from lookalike.index.reports import Explanation, IndexStats
 
@@ -71,7 +71,7 @@ class IndexView(Protocol):
 
     def search(
         self,
-        queries: npt.ArrayLike,
+        queries: Given,
         k: int,
         *,
         allow: npt.NDArray[Any] | Sequence[int] | None = None,
@@ -85,7 +85,7 @@ class IndexView(Protocol):
         """
         ...
 
-    def distances(self, query: npt.ArrayLike, ids: Ids) -> Float32:
+    def distances(self, query: Given, ids: Ids) -> Float32:
         """Return the exact distance of one query (d,) to the row of each id, (n,); NaN where there is no such row.
 
         Raises:
@@ -101,7 +101,7 @@ class IndexView(Protocol):
         """
         ...
 
-    def explain(self, query: npt.ArrayLike, id: int) -> Explanation:  # noqa: A002
+    def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """Tell why row `id` is, or is not, among the candidates of `query` (d,).
 
         Raises:
@@ -123,7 +123,7 @@ class VectorIndex(IndexView, Protocol):
         """Return what the index holds now, which later updates leave as it is."""
         ...
 
-    def update(self, removed: Ids, ids: Ids, vectors: npt.ArrayLike, *, stamp: int) -> None:
+    def update(self, removed: Ids, ids: Ids, vectors: Given, *, stamp: int) -> None:
         """Change rows and stamp for this process, in one step: all of it is done, or nothing.
 
         Arguments and errors are those of `Index.update`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -10,60 +11,43 @@ import numpy.typing as npt
 
 from lookalike.arguments import LARGEST_COUNT
 from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows
-from lookalike.errors import InputError
+from lookalike.errors import InputError, LookalikeError
 from lookalike.hashing import FamilySpec
-from lookalike.index.base import Ids
+from lookalike.index.base import Ids, IndexView
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.view import SnapshotView
 
 
-class IndexReader:
-    """The half of an index that changes nothing; `Index` adds the other. Each call is answered by one view."""
+class ViewReader(ABC):
+    """The half of an index that changes nothing, by views. Each call is answered by one view."""
 
-    _view: SnapshotView  # the whole state: a writer makes another, and puts it here
-
-    def view(self) -> SnapshotView:
-        """Return what the index holds now, with the methods that read; later changes leave it as it is."""
-        return self._view
+    @abstractmethod
+    def view(self) -> IndexView:
+        """Return what the index holds now; later changes leave it as it is."""
 
     def __len__(self) -> int:
         """Number of rows."""
-        return self._view.snapshot.count
-
-    def __contains__(self, id: object) -> bool:  # noqa: A002
-        """Whether there is a row of that id."""
-        if not isinstance(id, int | np.integer) or not 0 <= id <= LARGEST_COUNT:
-            return False
-        return bool(self._view.snapshot.find(np.array([id], dtype=np.int64))[0] >= 0)
+        return len(self.view())
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        return self._view.dimension
+        return self.view().dimension
 
     @property
     def metric(self) -> Metric:
         """How vectors are compared."""
-        return self._view.metric
-
-    @property
-    def family(self) -> FamilySpec | None:
-        """The hash family that was asked for; None for learned buckets."""
-        return FamilySpec.of(self._view.options.family)
+        return self.view().metric
 
     @property
     def stamp(self) -> int:
         """The number of the state that the rows came from, saved with them; 0 at first."""
-        return self._view.stamp
+        return self.view().stamp
 
     @property
-    def trouble(self) -> None:
-        """See `IndexView`: buckets within a process are there or not."""
-        return self._view.trouble
-
-    def ids(self) -> Int64:
-        """Return the ids of all rows, ascending."""
-        return self._view.snapshot.ids()
+    def trouble(self) -> LookalikeError | None:
+        """Why every row is compared where buckets are asked for; None where they are not in a store."""
+        return self.view().trouble
 
     def vectors(self, ids: Ids) -> Rows:
         """Return the rows of these ids as they are kept, shape (n, d).
@@ -72,7 +56,7 @@ class IndexReader:
             VectorError: not whole numbers from 0.
             UnknownIdError: an id is not in the index.
         """
-        return self._view.vectors(ids)
+        return self.view().vectors(ids)
 
     def contains(self, ids: Ids) -> Bool:
         """Return of each id whether there is a row of it, (n,).
@@ -80,7 +64,7 @@ class IndexReader:
         Raises:
             VectorError: not whole numbers from 0.
         """
-        return self._view.contains(ids)
+        return self.view().contains(ids)
 
     def search(
         self,
@@ -113,7 +97,7 @@ class IndexReader:
             OptionError: `k`, `max_distance`, `recall` or `n_jobs` has no such value.
             DuplicateIdError: an id is twice in `allow`.
         """
-        return self._view.search(
+        return self.view().search(
             queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
         )
 
@@ -123,7 +107,7 @@ class IndexReader:
         Raises:
             VectorError: not one vector of the index's dimension, or ids that are not whole numbers from 0.
         """
-        return self._view.distances(query, ids)
+        return self.view().distances(query, ids)
 
     def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
         """Tell why row `id` is, or is not, among the candidates of `query` (d,).
@@ -133,11 +117,36 @@ class IndexReader:
             VectorError: not one vector of the index's dimension.
             OptionError: `id` is no whole number.
         """
-        return self._view.explain(query, id)
+        return self.view().explain(query, id)
 
     def stats(self) -> IndexStats:
         """Return counts, sizes and what the index knows of its recall."""
-        return self._view.stats()
+        return self.view().stats()
+
+
+class IndexReader(ViewReader):
+    """The half of an `Index` that changes nothing."""
+
+    _view: SnapshotView  # the whole state: a writer makes another, and puts it here
+
+    def view(self) -> SnapshotView:
+        """Return what the index holds now, with the methods that read; later changes leave it as it is."""
+        return self._view
+
+    def __contains__(self, id: object) -> bool:  # noqa: A002
+        """Whether there is a row of that id."""
+        if not isinstance(id, int | np.integer) or not 0 <= id <= LARGEST_COUNT:
+            return False
+        return bool(self._view.snapshot.find(np.array([id], dtype=np.int64))[0] >= 0)
+
+    @property
+    def family(self) -> FamilySpec | None:
+        """The hash family that was asked for; None for learned buckets."""
+        return FamilySpec.of(self._view.options.family)
+
+    def ids(self) -> Int64:
+        """Return the ids of all rows, ascending."""
+        return self._view.snapshot.ids()
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Raise InputError: an index is not pickled or copied."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count
-from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids, as_rows
+from lookalike.arrays import Bool, Float32, Given, Int64, Rows, as_ids, as_rows
 from lookalike.buckets import BucketStore, Header
 from lookalike.errors import BucketStoreError, OptionError, VectorError
 from lookalike.hashing import Family, FamilySpec
@@ -23,7 +23,7 @@ from lookalike.index.index import Index
 from lookalike.index.lsh.search import LshSearch
 from lookalike.index.lsh.stored import StoredBuckets, longest
 from lookalike.index.options import Options
-from lookalike.index.reports import Explanation, IndexStats
+from lookalike.index.reader import ViewReader
 from lookalike.index.row_forms import prepared
 from lookalike.index.snapshot import Base, Snapshot, Tail
 from lookalike.index.store_view import StoreState, StoreView
@@ -42,7 +42,7 @@ class OutdatedBucketsError(Exception):
     """The buckets should be built anew."""
 
 
-class StoreIndex:
+class StoreIndex(ViewReader):
     """A `VectorIndex` over a bucket store: ids in buckets there, vectors where a reader takes them from.
 
     The store's header tells family, metric and the recall measured, so any process can open it. A process that only
@@ -137,26 +137,6 @@ class StoreIndex:
         return cls(None, name, reader, state)
 
     @property
-    def dimension(self) -> int:
-        """See `IndexView`."""
-        return self._state.options.dimension
-
-    @property
-    def metric(self) -> Metric:
-        """See `IndexView`."""
-        return self._state.options.metric
-
-    @property
-    def stamp(self) -> int:
-        """See `IndexView`."""
-        return self._state.stamp
-
-    @property
-    def trouble(self) -> BucketStoreError | None:
-        """See `IndexView`."""
-        return self._state.trouble
-
-    @property
     def family(self) -> FamilySpec | None:
         """The hash family that was asked for."""
         return FamilySpec.of(self._state.options.family)
@@ -166,21 +146,9 @@ class StoreIndex:
         """Whether anything is probed; else every row is compared, and updates need no vectors."""
         return self._state.probing is not None
 
-    def __len__(self) -> int:
-        """See `IndexView`."""
-        return len(self.view())
-
     def view(self) -> StoreView:
         """See `VectorIndex`; vectors are those that there are when it is asked."""
         return StoreView(self._state, self._reader)
-
-    def contains(self, ids: Ids) -> Bool:
-        """See `IndexView`."""
-        return self.view().contains(ids)
-
-    def vectors(self, ids: Ids) -> Rows:
-        """See `IndexView`."""
-        return self.view().vectors(ids)
 
     def search(
         self,
@@ -209,18 +177,6 @@ class StoreIndex:
                 if not self.refresh():
                     raise BucketStoreError(f"{self.name}: the buckets are gone; build them anew") from None
         raise BucketStoreError(f"{self.name}: the buckets change faster than they are read; try again later")
-
-    def distances(self, query: Given, ids: Ids) -> Float32:
-        """See `IndexView`."""
-        return self.view().distances(query, ids)
-
-    def explain(self, query: Given, id: int) -> Explanation:  # noqa: A002
-        """See `IndexView`."""
-        return self.view().explain(query, id)
-
-    def stats(self) -> IndexStats:
-        """See `IndexView`."""
-        return self.view().stats()
 
     def refresh(self) -> bool:
         """Look at the store's header anew; False where there are no buckets.
