@@ -99,8 +99,11 @@ def _table_count(recall: float, row_bytes: int) -> int:
 
 
 def _wanted_in_a_bucket(rows: int) -> float:
-    """Return how many rows a bucket should hold: the more there are, the more a query may look at."""
-    return max(4.0, math.sqrt(rows) / 8)
+    """Return how many rows a bucket should hold: the more there are, the more a query may look at.
+
+    A probe takes as long as several rows, so that small buckets, of which many are probed, take longer than they save.
+    """
+    return max(4.0, math.sqrt(rows) / 2)
 
 
 def _chance_shared(family: Family, rows: Float32) -> float:
