@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -102,7 +103,7 @@ class BucketIndex:
                 store,
                 name,
                 reader,
-                _all(first, blocks),
+                chain([first], blocks),
                 dimension=first[1].shape[1],
                 metric=kind,
                 family=family,
@@ -284,11 +285,6 @@ def _name(url: str, namespace: str) -> str:
 
 def _stamp() -> int:
     return secrets.randbelow(LARGEST_STAMP)
-
-
-def _all(first: tuple[Int64, Rows], others: Iterator[tuple[Int64, Rows]]) -> Iterator[tuple[Int64, Rows]]:
-    yield first
-    yield from others
 
 
 def _blocks(reader: FetchedVectors, ids: Int64, vectors: Any, metric: Metric) -> Iterator[tuple[Int64, Rows]]:
