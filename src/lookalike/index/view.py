@@ -112,8 +112,10 @@ class SnapshotView:
 
 
 class Closed:
-    """Stands for the view of an index that was closed."""
+    """Stands for the view of an index that was closed: whatever it is asked raises InputError."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Raise InputError."""
         raise InputError("the index is closed; open it again")
+
+    def __len__(self) -> int:  # which is not looked up by `__getattr__`
+        self.__getattr__("__len__")
