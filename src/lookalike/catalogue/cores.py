@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
-from lookalike.catalogue.database import DriverConnection
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.errors import CollectionError
 
 if TYPE_CHECKING:

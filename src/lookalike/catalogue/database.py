@@ -10,18 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.errors import CollectionError
 
 if TYPE_CHECKING:
     from lookalike.catalogue.dialect import Dialect
-
-
-class DriverConnection(Protocol):
-    """A connection of a driver, as PEP 249 has it."""
-
-    def cursor(self) -> Any: ...
-    def rollback(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Database(Protocol):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Select, Table
 
-from lookalike.catalogue.database import DriverConnection
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.text import Phrase
 from lookalike.catalogue.where import Condition

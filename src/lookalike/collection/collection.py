@@ -1,4 +1,4 @@
-"""The collection: one folder with a catalogue and the indexes that are derived from it; and what changes it."""
+"""The collection: a catalogue and the indexes derived from it, in a folder or on servers; and what changes it."""
 
 from __future__ import annotations
 

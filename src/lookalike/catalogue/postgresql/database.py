@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from lookalike.catalogue.database import DriverConnection
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.postgresql import connections
 from lookalike.catalogue.postgresql.address import Address
 from lookalike.catalogue.postgresql.errors import translated
+from lookalike.catalogue.postgresql.packed import packed
 from lookalike.errors import CollectionError
 
 if TYPE_CHECKING:
@@ -104,18 +105,6 @@ class PostgresSchema:
 
     def stored_bytes(self, column: str) -> str:
         return column
-
-
-def packed(values: Sequence[int] | Sequence[str]) -> list[Any]:
-    """A list for an array; without texts that PostgreSQL cannot hold, which are nowhere in it."""
-    return [value for value in values if not isinstance(value, str) or _can_be_stored(value)]
-
-
-def _can_be_stored(text: str) -> bool:
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 @lru_cache(maxsize=256)

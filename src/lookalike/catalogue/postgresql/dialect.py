@@ -31,14 +31,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from lookalike.catalogue.cores import Cores, streamed, upsert
-from lookalike.catalogue.database import DriverConnection
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.postgresql import connections, structure
 from lookalike.catalogue.postgresql import metadata_index as index
 from lookalike.catalogue.postgresql.address import Address
 from lookalike.catalogue.postgresql.conditions import field_entries, field_values, has_field, meets
-from lookalike.catalogue.postgresql.database import packed
 from lookalike.catalogue.postgresql.errors import translated
 from lookalike.catalogue.postgresql.metadata_index import TOKENS, metadata_index, word_totals
+from lookalike.catalogue.postgresql.packed import packed
 from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.text import PARTS, Phrase
 from lookalike.catalogue.where import Condition

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.catalogue.database import DriverConnection
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.sqlite import connections
 from lookalike.catalogue.sqlite.errors import DRIVER_ERRORS, translated
 from lookalike.errors import CollectionError, CollectionMissingError

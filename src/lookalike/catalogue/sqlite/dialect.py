@@ -27,7 +27,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from lookalike.catalogue import text
 from lookalike.catalogue.cores import Cores, streamed, upsert
-from lookalike.catalogue.database import DriverConnection
+from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.schema import sources
 from lookalike.catalogue.sqlite import creation, structure, words
