@@ -12,7 +12,7 @@ from command_line import lookalike  # type: ignore[import-not-found]
 
 from lookalike import Collection
 
-FAMILIES = ["hyperplane", "cross-polytope", "p-stable", "clusters"]
+FAMILIES = ["hyperplane", "cross-polytope", "p-stable", "clusters", "clusterings"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.errors import OptionError
-from lookalike.hashing import Clusters, CrossPolytope, Hyperplane, PStable, family_from_json, token
+from lookalike.hashing import (
+    Clusterings,
+    Clusters,
+    CrossPolytope,
+    Hyperplane,
+    PStable,
+    family_from_json,
+    token,
+)
 from lookalike.hashing.base import family_from_parts
 from lookalike.hashing.k_means import k_means, nearest_centroid
 from lookalike.hashing.perturbation import cheapest_subsets
@@ -29,6 +37,7 @@ FAMILIES = [
     Clusters(clusters=16, seed=5),
     Clusters(sections=3, clusters=16, rotation=True, seed=5),
     Clusters(sections=5, clusters=8, seed=5),
+    Clusterings(tables=3, clusters=16, components=8, seed=5),
 ]
 
 

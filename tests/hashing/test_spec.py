@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from lookalike.errors import LookalikeError, OptionError
-from lookalike.hashing import Clusters, CrossPolytope, Family, FamilySpec, Hyperplane, PStable
+from lookalike.hashing import Clusterings, Clusters, CrossPolytope, Family, FamilySpec, Hyperplane, PStable
 
 SMALLEST: dict[str, Family] = {
     "hyperplane": Hyperplane(tables=2, bits=4),
     "cross-polytope": CrossPolytope(tables=2, bits=6),
     "p-stable": PStable(tables=2, floors=3, bucket_size=1.5),
     "clusters": Clusters(clusters=4),
+    "clusterings": Clusterings(tables=2, clusters=4),
 }
 
 
@@ -172,11 +173,12 @@ def test_a_centred_family_tells_apart_what_lies_to_one_side(name: str) -> None:
     assert np.array_equal(centred.probe_keys(rows, 5)[:, :, 0], centred.keys(rows))
 
 
-@pytest.mark.parametrize("name", ["hyperplane", "cross-polytope", "clusters"])
+@pytest.mark.parametrize("name", ["hyperplane", "cross-polytope", "clusters", "clusterings"])
 def test_tables_of_what_was_learned_from_other_vectors_have_other_uuids(name: str) -> None:
     rows = np.random.default_rng(0).standard_normal((90, 8)).astype(np.float32)
-    spec = FamilySpec(name, {} if name == "clusters" else {"centred": True})
+    spec = FamilySpec(name, {"centred": True} if name in ("hyperplane", "cross-polytope") else {})
     first, second = (
-        spec.family({"clusters": 8} if name == "clusters" else {}).fit(part) for part in (rows, rows[:60])
+        spec.family({"clusters": 8} if name.startswith("cluster") else {}).fit(part)
+        for part in (rows, rows[:60])
     )
     assert not set(first.table_uuids()) & set(second.table_uuids())

@@ -15,7 +15,7 @@ from lookalike.hashing import FamilySpec
 from lookalike.index.io import array_directory as disk
 
 Float32 = npt.NDArray[np.float32]
-FAMILIES = ("hyperplane", "cross-polytope", "p-stable", "clusters")
+FAMILIES = ("hyperplane", "cross-polytope", "p-stable", "clusters", "clusterings")
 ROWS, QUERIES = 3000, 100
 
 

@@ -22,7 +22,7 @@ Damage = Callable[[bytes, list[bytes], Random], bytes]
 SECTOR = 512
 DAMAGES = 40
 """Of each family."""
-FAMILIES = ("hyperplane", "cross-polytope", "p-stable", "clusters")
+FAMILIES = ("hyperplane", "cross-polytope", "p-stable", "clusters", "clusterings")
 
 
 def rows(count: int, seed: int) -> npt.NDArray[np.float32]:

@@ -17,7 +17,7 @@ ESTIMATORS = [
     LSHNeighbors(family="hyperplane"),
     LSHTransformer(),
     LSHTransformer(mode="connectivity", family="p-stable"),
-    *map(HashTransformer, ("hyperplane", "cross-polytope", "p-stable", "clusters")),
+    *map(HashTransformer, ("hyperplane", "cross-polytope", "p-stable", "clusters", "clusterings")),
 ]
 
 

@@ -11,7 +11,16 @@ from lookalike.cli.common import buckets_option, collection_option, json_option,
 from lookalike.cli.info import lines
 from lookalike.cli.streams import print_json, put, shown
 
-FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters", "min-hash", "bit-sampling")
+FAMILIES = (
+    "learned",
+    "hyperplane",
+    "cross-polytope",
+    "p-stable",
+    "clusters",
+    "clusterings",
+    "min-hash",
+    "bit-sampling",
+)
 
 
 @click.command("index", short_help="Show or choose how a feature is searched.")
@@ -30,7 +39,8 @@ FAMILIES = ("learned", "hyperplane", "cross-polytope", "p-stable", "clusters", "
     "--distance", type=click.Choice(["euclidean", "l1"]), help="What slots are drawn for. [p-stable]"
 )
 @click.option("--sections", type=click.IntRange(min=1), help="Sections of a vector, a table each. [clusters]")
-@click.option("--clusters", type=click.IntRange(min=1), help="Centroids of a section. [clusters]")
+@click.option("--clusters", type=click.IntRange(min=1), help="Centroids of a table. [clusters, clusterings]")
+@click.option("--components", type=click.IntRange(min=1), help="Principal components kept. [clusterings]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of what is drawn. [all but learned]")
 @json_option
 def index(

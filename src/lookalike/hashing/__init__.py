@@ -2,6 +2,7 @@
 
 from lookalike.hashing.base import Family, family_from_json, family_from_parts, token
 from lookalike.hashing.bit_sampling import BitSampling
+from lookalike.hashing.clusterings import Clusterings
 from lookalike.hashing.clusters import Clusters
 from lookalike.hashing.cross_polytope import CrossPolytope
 from lookalike.hashing.hyperplane import Hyperplane
@@ -11,6 +12,7 @@ from lookalike.hashing.spec import FamilySpec
 
 __all__ = [
     "BitSampling",
+    "Clusterings",
     "Clusters",
     "CrossPolytope",
     "Family",

@@ -20,7 +20,8 @@ from lookalike.hashing.base import (
     checked,
     checked_flag,
 )
-from lookalike.hashing.k_means import many_means, nearest_centroid, squared_distances
+from lookalike.hashing.components import principal_components
+from lookalike.hashing.k_means import many_means, nearest_centroid, nearest_centroids
 
 
 class Clusters(Family):
@@ -60,13 +61,18 @@ class Clusters(Family):
             )
         self.dimension = sample.shape[1]
         random = np.random.default_rng(self.seed)
-        self._components = _principal_components(sample, self.sections) if self.rotation else None
+        self._components = _dealt_components(sample, self.sections) if self.rotation else None
         self._centroids = []
         turned = sample if self._components is None else sample @ self._components
         for columns in self._columns(self.dimension):
             section = np.ascontiguousarray(turned[:, columns])
             self._centroids.append(many_means(section, self.clusters, random))
         return self
+
+    @property
+    def centroids(self) -> int:
+        """Number of the centroids of a table: `clusters`, or fewer where the sample had fewer rows."""
+        return len(self._centroids[0])
 
     def keys(self, vectors: Float32) -> UInt64:
         """Return keys, shape (n, sections)."""
@@ -78,15 +84,27 @@ class Clusters(Family):
 
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
         """Return keys, shape (q, sections, min(probes, number of centroids))."""
-        turned = self._turned(queries)
-        probes = min(checked("probes", probes, 1), len(self._centroids[0]))
-        keys = np.empty((len(queries), self.sections, probes), dtype=np.uint64)
+        return self.nearest(queries, checked("probes", probes, 1))[0]
+
+    def nearest(self, vectors: Float32, count: int) -> tuple[UInt64, Float32]:
+        """Return keys and Euclidean distances of the nearest centroids of each section, nearest first.
+
+        Args:
+            vectors: (n, d).
+            count: how many a section, at least 1; where there are fewer centroids, all of them.
+
+        Returns:
+            Two arrays of shape (n, sections, count).
+        """
+        turned = self._turned(vectors)
+        count = min(count, self.centroids)
+        keys = np.empty((len(turned), self.sections, count), dtype=np.uint64)
+        distances = np.empty(keys.shape, dtype=np.float32)
         for table, columns in enumerate(self._columns(turned.shape[1])):
-            distances = squared_distances(turned[:, columns], self._centroids[table])
-            nearest = np.argpartition(distances, probes - 1, axis=1)[:, :probes]
-            order = np.lexsort((nearest, np.take_along_axis(distances, nearest, axis=1)), axis=1)
-            keys[:, table] = np.take_along_axis(nearest, order, axis=1)
-        return keys
+            keys[:, table], distances[:, table] = nearest_centroids(
+                turned[:, columns], self._centroids[table], count
+            )
+        return keys, distances
 
     def centres(self) -> Float32 | None:
         """Return the centroids, (m, d), where there is one section and no rotation."""
@@ -134,10 +152,8 @@ class Clusters(Family):
         return vectors if self._components is None else vectors @ self._components
 
 
-def _principal_components(sample: Float32, sections: int) -> Float32:
+def _dealt_components(sample: Float32, sections: int) -> Float32:
     """Return the principal components of `sample` as columns, dealt out to `sections` runs of columns."""
-    centred = sample - sample.mean(axis=0, dtype=np.float64)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    descending = vectors[:, ::-1]
+    descending = principal_components(sample)
     dealt = [column for section in range(sections) for column in range(section, sample.shape[1], sections)]
-    return np.ascontiguousarray(descending[:, dealt], dtype=np.float32)
+    return np.ascontiguousarray(descending[:, dealt])

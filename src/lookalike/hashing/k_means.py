@@ -98,6 +98,28 @@ def nearest_centroid(vectors: Float32, centroids: Float32) -> Int64:
     return labels
 
 
+def nearest_centroids(vectors: Float32, centroids: Float32, count: int) -> tuple[Int64, Float32]:
+    """Return numbers and distances of the `count` nearest of `centroids` (m, d), (n, count) each.
+
+    Nearest first, the lower number where two are as near; 1 <= count <= m.
+    """
+    numbers = np.empty((len(vectors), count), dtype=np.int64)
+    distances = np.empty(numbers.shape, dtype=np.float32)
+    step = max(1, PRODUCT_BYTES // (4 * len(centroids)))
+    for start in range(0, len(vectors), step):
+        squares = squared_distances(vectors[start : start + step], centroids)
+        here = slice(start, start + len(squares))
+        if count == 1:
+            nearest = squares.argmin(axis=1)[:, np.newaxis]
+        else:
+            nearest = np.argpartition(squares, count - 1, axis=1)[:, :count]
+        found = np.take_along_axis(squares, nearest, axis=1)
+        order = np.lexsort((nearest, found), axis=1)
+        numbers[here] = np.take_along_axis(nearest, order, axis=1)
+        distances[here] = np.sqrt(np.take_along_axis(found, order, axis=1))
+    return numbers, distances
+
+
 class Assigner:
     """Finds the nearest of many centroids: exactly where they are few, else among the likeliest groups of them.
 

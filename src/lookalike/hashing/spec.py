@@ -13,6 +13,7 @@ from lookalike.arrays import DISCRETE, Metric
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Family, known_families
 from lookalike.hashing.bit_sampling import BitSampling
+from lookalike.hashing.clusterings import Clusterings
 from lookalike.hashing.clusters import Clusters
 from lookalike.hashing.cross_polytope import CrossPolytope
 from lookalike.hashing.hyperplane import Hyperplane
@@ -21,7 +22,7 @@ from lookalike.hashing.p_stable import PStable
 
 LEARNED = "learned"
 """The name that stands for no family: buckets that the index learns by itself."""
-_FAMILIES = (Hyperplane, CrossPolytope, PStable, Clusters, MinHash, BitSampling)
+_FAMILIES = (Hyperplane, CrossPolytope, PStable, Clusters, Clusterings, MinHash, BitSampling)
 NAMES = (LEARNED, *(family.name for family in _FAMILIES))
 
 
@@ -29,8 +30,9 @@ NAMES = (LEARNED, *(family.name for family in _FAMILIES))
 class FamilySpec:
     """A family's name, and those of its parameters that are asked for; the others are fitted to the data.
 
-    Names are "learned" (no family: the index's own buckets), "hyperplane", "cross-polytope", "p-stable" and
-    "clusters"; for sets "min-hash", for binary codes "bit-sampling". Parameters are those of the family's constructor.
+    Names are "learned" (no family: the index's own buckets), "hyperplane", "cross-polytope", "p-stable",
+    "clusters" and "clusterings"; for sets "min-hash", for binary codes "bit-sampling". Parameters are those of the
+    family's constructor.
 
     Raises:
         OptionError: no such name, parameter or value; the message names the nearest.

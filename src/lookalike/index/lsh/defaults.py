@@ -12,6 +12,8 @@ from lookalike.arrays import Float32
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.lsh.set_defaults import LENGTHS, fitted_discrete
 
+CLUSTERED = ("clusters", "clusterings")
+"""Families whose buckets are the cells of centroids."""
 SAMPLE_ROWS = 10_000
 ROWS_A_CLUSTER = 40
 FOUND_BY_A_TABLE = 0.3
@@ -34,7 +36,7 @@ FEWEST_SLOTS = 1 / 32
 
 def sample_rows(asked: FamilySpec, rows: int) -> int:
     """Return the number of rows to sample, of `rows`, for what `fitted_family` then does."""
-    if asked.name != "clusters":
+    if asked.name not in CLUSTERED:
         return SAMPLE_ROWS
     return max(SAMPLE_ROWS, ROWS_A_CLUSTER * int(asked.parameters.get("clusters", _cluster_count(rows))))
 
@@ -47,6 +49,7 @@ def fitted_family(
     What is left out is chosen so that a bucket holds a few of the rows, however they lie:
 
     - clusters: twice the square root of the rows; sections, where there are several, of principal components.
+    - clusterings: as many clusters, in the fewest tables.
     - hyperplane and cross-polytope: about the mean; bits until rows of the sample seldom share a bucket.
     - p-stable: slots four times as wide as near rows are apart; floors as bits, as long as near rows share buckets.
     - min-hash and bit-sampling: see `set_defaults`.
@@ -61,6 +64,9 @@ def fitted_family(
     chosen: dict[str, Any] = {"seed": seed}
     if asked.name == "clusters":
         chosen |= {"clusters": _cluster_count(rows), "rotation": given.get("sections", 1) > 1}
+        return asked.family(chosen).fit(sample)
+    if asked.name == "clusterings":
+        chosen |= {"clusters": _cluster_count(rows), "tables": FEWEST_TABLES}
         return asked.family(chosen).fit(sample)
     chosen["tables"] = _table_count(recall, 4 * sample.shape[1])
     most = max(1, 2 * math.ceil(math.log2(max(2, rows))))

@@ -1,0 +1,153 @@
+"""Nearest k-means centroids of the whole vector, in several clusterings: a learned family for Euclidean, cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.arrays import Float32, UInt64
+from lookalike.errors import OptionError
+from lookalike.hashing.base import (
+    Arrays,
+    Family,
+    Parameters,
+    as_hashable,
+    as_sample,
+    check_finite,
+    checked,
+    mean_of,
+    restored_mean,
+)
+from lookalike.hashing.components import principal_components
+from lookalike.hashing.k_means import many_means, nearest_centroids
+
+COMPONENTS = 96
+"""More principal components than this seldom tell more of which centroids are near, and cost in proportion."""
+COMPONENT_ROWS = 16_384
+"""Rows of a sample that its components are told by."""
+ROWS_A_CLUSTER = 32
+"""Rows of a sample that a clustering is trained on, a cluster."""
+
+
+class Clusterings(Family):
+    """Key of a table: the number of the nearest of `clusters` centroids of the whole vector.
+
+    Each table is a clustering by itself, trained on rows and from seeds of its own, so that neighbours that a border
+    parts in one table meet in another (several independent quantizers, as in Jegou, Amsaleg, Schmid and Gros, ICASSP
+    2008; Pauleve, Jegou and Amsaleg, Pattern Recognition Letters 2010). Probes go to the next nearest centroids.
+
+    Vectors are turned to the principal components of the sample and cut to the first `components` of them, by which
+    centroids are found in a fraction of the time.
+    """
+
+    name = "clusterings"
+
+    def __init__(self, *, tables: int, clusters: int, components: int = COMPONENTS, seed: int = 0) -> None:
+        """Make a family of `tables` tables of at most `clusters` keys and `components` each. Raises OptionError."""
+        self.tables = checked("tables", tables, 1, 4096)
+        self.clusters = checked("clusters", clusters, 1, 2**24)
+        self.components = checked("components", components, 1, 2**16)
+        self.seed = checked("seed", seed, 0)
+        self.dimension: int | None = None
+        self._mean: Float32
+        self._components: Float32
+        self._centroids: Float32
+
+    def fit(self, sample: Float32) -> Self:
+        """Learn components and centroids (at most one a row) from `sample` (n, d), n >= 1."""
+        sample = as_sample(sample, self)
+        if not len(sample):
+            raise OptionError(
+                "hash family clusterings learns from vectors, and the sample has none; give at least one"
+            )
+        self.dimension = sample.shape[1]
+        random = np.random.default_rng(self.seed)
+        some = _drawn(sample, COMPONENT_ROWS, random)
+        self._mean = mean_of(some)
+        self._components = np.ascontiguousarray(principal_components(some)[:, : self.components])
+        turned = self._turned(sample)
+        self._centroids = np.stack(
+            [
+                many_means(_drawn(turned, ROWS_A_CLUSTER * self.clusters, own), self.clusters, own)
+                for own in random.spawn(self.tables)
+            ]
+        )
+        return self
+
+    @property
+    def centroids(self) -> int:
+        """Number of the centroids of a table: `clusters`, or fewer where the sample had fewer rows."""
+        return int(self._centroids.shape[1])
+
+    def keys(self, vectors: Float32) -> UInt64:
+        """Return keys, shape (n, tables)."""
+        return self.nearest(vectors, 1)[0][:, :, 0]
+
+    def probe_keys(self, queries: Float32, probes: int) -> UInt64:
+        """Return keys, shape (q, tables, min(probes, number of centroids))."""
+        return self.nearest(queries, checked("probes", probes, 1))[0]
+
+    def nearest(self, vectors: Float32, count: int) -> tuple[UInt64, Float32]:
+        """Return keys and Euclidean distances of the nearest centroids of each table, nearest first.
+
+        Args:
+            vectors: (n, d).
+            count: how many a table, at least 1; where there are fewer centroids, all of them.
+
+        Returns:
+            Two arrays of shape (n, tables, count). Distances are among the principal components.
+        """
+        turned = self._turned(as_hashable(vectors, self))
+        count = min(count, self.centroids)
+        keys = np.empty((len(turned), self.tables, count), dtype=np.uint64)
+        distances = np.empty(keys.shape, dtype=np.float32)
+        for table, centroids in enumerate(self._centroids):
+            keys[:, table], distances[:, table] = nearest_centroids(turned, centroids, count)
+        return keys, distances
+
+    def parameters(self) -> Parameters:
+        """Return what the constructor takes."""
+        return {
+            "tables": self.tables,
+            "clusters": self.clusters,
+            "components": self.components,
+            "seed": self.seed,
+        }
+
+    def arrays(self) -> Arrays:
+        """Return `mean` (d,), `components` (d, c) and `centroids` (tables, m, c)."""
+        if self.dimension is None:
+            return {}
+        return {"mean": self._mean, "components": self._components, "centroids": self._centroids}
+
+    def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        components, centroids = arrays["components"], arrays["centroids"]
+        dimension, kept = components.shape
+        mean = restored_mean(self, arrays, dimension)
+        check_finite(self, components, centroids)
+        if kept != min(self.components, dimension) or components.dtype != np.float32:
+            raise OptionError(
+                "hash family clusterings: its components do not fit its parameters; make it again"
+            )
+        tables, clusters, width = centroids.shape
+        fits = tables == self.tables and 1 <= clusters <= self.clusters and width == kept
+        if not fits or centroids.dtype != np.float32:
+            raise OptionError(
+                "hash family clusterings: its centroids do not fit its parameters; make it again"
+            )
+        self.dimension = dimension
+        self._mean, self._components, self._centroids = mean, components, centroids
+
+    def _turned(self, vectors: Float32) -> Float32:
+        turned: Float32 = np.subtract(vectors, self._mean) @ self._components
+        return turned
+
+
+def _drawn(sample: Float32, count: int, random: np.random.Generator) -> Float32:
+    """Return `count` rows of `sample`, or all where it has fewer."""
+    if len(sample) <= count:
+        return sample
+    return sample[np.sort(random.choice(len(sample), count, replace=False))]
