@@ -21,7 +21,9 @@ def sample(rows: int = 400, dimension: int = 12, seed: int = 1) -> Any:
 
 CLUSTERINGS = Clusterings(tables=3, clusters=16, components=8, seed=5).fit(sample())
 SECTIONS = Clusters(sections=4, clusters=8, seed=5).fit(sample())
+RESIDUALS = Clusterings(tables=3, clusters=8, residuals=4, seed=5).fit(sample())
 SCHEMES = {
+    "residuals": TokenScheme(RESIDUALS, "euclidean", ranks=2),
     "clusterings": TokenScheme(CLUSTERINGS, "euclidean"),
     "cosine": TokenScheme(CLUSTERINGS, "cosine", ranks=2, probes=5, candidates=30),
     "ranks": TokenScheme(CLUSTERINGS, "euclidean", ranks=3, probes=4, steepness=2, rank_boost=0.25),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lookalike.errors import OptionError
 from lookalike.hashing import Clusterings, Clusters, family_from_parts
 from lookalike.hashing.components import principal_components
-from lookalike.hashing.k_means import nearest_centroids
+from lookalike.hashing.k_means import nearest_centroid, nearest_centroids
+from lookalike.hashing.residuals import nearest_cells, residual_means
 
 
 def sample(rows: int = 600, dimension: int = 12, seed: int = 1) -> Any:
@@ -26,15 +27,17 @@ def test_the_nearest_centroids_are_the_nearest(
 ) -> None:
     random = np.random.default_rng(seed)
     vectors, centroids = (random.integers(-3, 4, (n, 2)).astype(np.float32) for n in (rows, clusters))
-    if not ties:
+    if ties:
+        centroids = np.concatenate((centroids, -centroids))  # whose mean is exactly nothing
+    else:
         centroids += random.random((clusters, 2), dtype=np.float32)
-    count = min(count, clusters)
+    count = min(count, len(centroids))
     numbers, distances = nearest_centroids(vectors, centroids, count)
     true = np.linalg.norm(vectors[:, np.newaxis].astype(np.float64) - centroids, axis=2)
     assert np.allclose(distances, np.sort(true, axis=1)[:, :count], atol=1e-3)
     assert np.allclose(np.take_along_axis(true, numbers, axis=1), distances, atol=1e-3)
     assert all(len(set(row)) == count for row in numbers.tolist())
-    if ties and count < clusters:  # whole numbers have no rounding error, so that ties are ties
+    if ties:  # whole numbers have no rounding error, so that ties are ties
         squares = np.square(vectors[:, np.newaxis] - centroids).sum(axis=2)
         found = np.take_along_axis(squares, numbers, axis=1)
         falls = (np.diff(found, axis=1) == 0) & (np.diff(numbers, axis=1) < 0)
@@ -107,6 +110,51 @@ def test_a_far_origin_costs_no_digits() -> None:
     assert (near.keys(rows) == far.keys(rows + np.float32(4096))).mean() > 0.99
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 9), st.integers(1, 60), st.integers(0, 2**31))
+def test_the_nearest_cells_are_the_nearest_sums_of_centroids(
+    rows: int, clusters: int, rest: int, count: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.standard_normal((rows, 3)).astype(np.float32)
+    centroids = random.standard_normal((2, clusters, 3)).astype(np.float32)
+    residuals = random.standard_normal((2, rest, 3)).astype(np.float32) / 16
+    count = min(count, clusters * rest)
+    numbers, distances = nearest_cells(vectors, centroids, residuals, count)
+    cells = (centroids[:, :, np.newaxis] + residuals[:, np.newaxis]).reshape(2, -1, 3)
+    true = np.linalg.norm(vectors[:, np.newaxis, np.newaxis] - cells, axis=3)
+    assert np.allclose(np.take_along_axis(true, numbers, axis=2), distances, atol=1e-3)
+    assert (np.diff(distances, axis=2) >= 0).all()
+    if clusters <= 32:
+        assert np.allclose(distances, np.sort(true, axis=2)[:, :, :count], atol=1e-3)
+    else:  # some of the clusters are not looked into
+        assert np.isclose(distances[:, :, 0], true.min(axis=2), atol=1e-3).mean() > 0.8
+
+
+def test_residuals_leave_less_than_as_many_more_clusters_would_cost() -> None:
+    rows = sample(4000)
+    random = np.random.default_rng(0)
+    centroids, residuals = residual_means(rows, 64, 16, random)
+    _, left = nearest_cells(rows, centroids[np.newaxis], residuals[np.newaxis], 1)
+    plain = Clusterings(tables=1, clusters=80, components=12).fit(rows).nearest(rows, 1)[1]
+    assert np.square(left).mean() < 0.8 * np.square(plain).mean()
+    assert len(np.unique(nearest_centroid(rows, centroids))) == 64
+
+
+def test_a_key_of_several_residuals_is_the_cell() -> None:
+    rows = sample()
+    family = Clusterings(tables=2, clusters=8, residuals=4, components=5).fit(rows)
+    arrays = family.arrays()
+    turned = (rows - arrays["mean"]) @ arrays["components"]
+    keys, distances = family.nearest(rows, 3)
+    for table in range(2):
+        cells = (arrays["centroids"][table][:, np.newaxis] + arrays["residuals"][table]).reshape(32, 5)
+        true = np.linalg.norm(turned[:, np.newaxis] - cells, axis=2)
+        assert np.allclose(np.sort(true, axis=1)[:, :3], distances[:, table], atol=1e-4)
+        assert np.array_equal(family.keys(rows), keys[:, :, 0])
+    assert family.centroids == 32
+
+
 @pytest.mark.parametrize(
     ("name", "array"),
     [
@@ -124,11 +172,15 @@ def test_a_far_origin_costs_no_digits() -> None:
         ("mean", np.zeros(11, dtype=np.float32)),
         ("mean", np.full(12, np.nan, dtype=np.float32)),
         ("mean", None),
+        ("residuals", np.zeros((2, 5, 8), dtype=np.float32)),
+        ("residuals", np.zeros((2, 4, 7), dtype=np.float32)),
+        ("residuals", np.full((2, 4, 8), np.nan, dtype=np.float32)),
+        ("residuals", None),
     ],
     ids=lambda value: value if isinstance(value, str) else "" if value is None else str(value.shape),
 )
 def test_damaged_arrays_are_told(name: str, array: Any) -> None:
-    family = Clusterings(tables=2, clusters=16, components=8).fit(sample())
+    family = Clusterings(tables=2, clusters=16, residuals=4, components=8).fit(sample())
     arrays = {key: value for key, value in {**family.arrays(), name: array}.items() if value is not None}
     with pytest.raises(OptionError, match=r"hash family '?clusterings"):
         family_from_parts("clusterings", family.parameters(), arrays)

@@ -38,6 +38,7 @@ FAMILIES = [
     Clusters(sections=3, clusters=16, rotation=True, seed=5),
     Clusters(sections=5, clusters=8, seed=5),
     Clusterings(tables=3, clusters=16, components=8, seed=5),
+    Clusterings(tables=4, clusters=8, residuals=4, seed=5),
 ]
 
 

@@ -23,6 +23,7 @@ from lookalike.hashing.base import (
 )
 from lookalike.hashing.components import principal_components
 from lookalike.hashing.k_means import many_means, nearest_centroids
+from lookalike.hashing.residuals import nearest_cells, residual_means
 
 COMPONENTS = 96
 """More principal components than this seldom tell more of which centroids are near, and cost in proportion."""
@@ -39,22 +40,36 @@ class Clusterings(Family):
     parts in one table meet in another (several independent quantizers, as in Jegou, Amsaleg, Schmid and Gros, ICASSP
     2008; Pauleve, Jegou and Amsaleg, Pattern Recognition Letters 2010). Probes go to the next nearest centroids.
 
+    With `residuals` above 1, each cluster is cut into that many cells by centroids that are added to its own
+    (`residuals.py`), and the key is the number of the nearest cell: cluster * residuals + residual. Many small cells
+    so take the memory, training and time of few centroids.
+
     Vectors are turned to the principal components of the sample and cut to the first `components` of them, by which
     centroids are found in a fraction of the time.
     """
 
     name = "clusterings"
 
-    def __init__(self, *, tables: int, clusters: int, components: int = COMPONENTS, seed: int = 0) -> None:
-        """Make a family of `tables` tables of at most `clusters` keys and `components` each. Raises OptionError."""
+    def __init__(
+        self,
+        *,
+        tables: int,
+        clusters: int,
+        residuals: int = 1,
+        components: int = COMPONENTS,
+        seed: int = 0,
+    ) -> None:
+        """Make a family of `tables` tables of at most `clusters` * `residuals` keys each. Raises OptionError."""
         self.tables = checked("tables", tables, 1, 4096)
         self.clusters = checked("clusters", clusters, 1, 2**24)
+        self.residuals = checked("residuals", residuals, 1, 2**16)
         self.components = checked("components", components, 1, 2**16)
         self.seed = checked("seed", seed, 0)
         self.dimension: int | None = None
         self._mean: Float32
         self._components: Float32
         self._centroids: Float32
+        self._residuals: Float32 | None = None
 
     def fit(self, sample: Float32) -> Self:
         """Learn components and centroids (at most one a row) from `sample` (n, d), n >= 1."""
@@ -69,25 +84,30 @@ class Clusterings(Family):
         self._mean = mean_of(some)
         self._components = np.ascontiguousarray(principal_components(some)[:, : self.components])
         turned = self._turned(sample)
-        self._centroids = np.stack(
-            [
-                many_means(_drawn(turned, ROWS_A_CLUSTER * self.clusters, own), self.clusters, own)
-                for own in random.spawn(self.tables)
-            ]
-        )
+        learned = [self._learned(turned, own) for own in random.spawn(self.tables)]
+        self._centroids = np.stack([centroids for centroids, _ in learned])
+        rests = [rest for _, rest in learned if rest is not None]
+        self._residuals = np.stack(rests) if rests else None
         return self
+
+    def _learned(self, turned: Float32, random: np.random.Generator) -> tuple[Float32, Float32 | None]:
+        """Return centroids of clusters of one table, and those of residuals where there are several."""
+        drawn = _drawn(turned, ROWS_A_CLUSTER * max(self.clusters, self.residuals), random)
+        if self.residuals == 1:
+            return many_means(drawn, self.clusters, random), None
+        return residual_means(drawn, self.clusters, self.residuals, random)
 
     @property
     def centroids(self) -> int:
-        """Number of the centroids of a table: `clusters`, or fewer where the sample had fewer rows."""
-        return int(self._centroids.shape[1])
+        """Number of the keys of a table: `clusters` * `residuals`, or fewer where the sample had few rows."""
+        return int(self._centroids.shape[1]) * (1 if self._residuals is None else self._residuals.shape[1])
 
     def keys(self, vectors: Float32) -> UInt64:
         """Return keys, shape (n, tables)."""
         return self.nearest(vectors, 1)[0][:, :, 0]
 
     def probe_keys(self, queries: Float32, probes: int) -> UInt64:
-        """Return keys, shape (q, tables, min(probes, number of centroids))."""
+        """Return keys, shape (q, tables, min(probes, number of keys))."""
         return self.nearest(queries, checked("probes", probes, 1))[0]
 
     def nearest(self, vectors: Float32, count: int) -> tuple[UInt64, Float32]:
@@ -102,6 +122,9 @@ class Clusterings(Family):
         """
         turned = self._turned(as_hashable(vectors, self))
         count = min(count, self.centroids)
+        if self._residuals is not None:
+            cells, distances = nearest_cells(turned, self._centroids, self._residuals, count)
+            return cells.astype(np.uint64), distances
         keys = np.empty((len(turned), self.tables, count), dtype=np.uint64)
         distances = np.empty(keys.shape, dtype=np.float32)
         for table, centroids in enumerate(self._centroids):
@@ -113,33 +136,34 @@ class Clusterings(Family):
         return {
             "tables": self.tables,
             "clusters": self.clusters,
+            "residuals": self.residuals,
             "components": self.components,
             "seed": self.seed,
         }
 
     def arrays(self) -> Arrays:
-        """Return `mean` (d,), `components` (d, c) and `centroids` (tables, m, c)."""
+        """Return `mean` (d,), `components` (d, c), `centroids` (tables, m, c), and any `residuals` (tables, r, c)."""
         if self.dimension is None:
             return {}
-        return {"mean": self._mean, "components": self._components, "centroids": self._centroids}
+        learned = {"mean": self._mean, "components": self._components, "centroids": self._centroids}
+        return learned if self._residuals is None else {**learned, "residuals": self._residuals}
 
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         components, centroids = arrays["components"], arrays["centroids"]
         dimension, kept = components.shape
         mean = restored_mean(self, arrays, dimension)
-        check_finite(self, components, centroids)
+        check_finite(self, components)
         if kept != min(self.components, dimension) or components.dtype != np.float32:
             raise OptionError(
                 "hash family clusterings: its components do not fit its parameters; make it again"
             )
-        tables, clusters, width = centroids.shape
-        fits = tables == self.tables and 1 <= clusters <= self.clusters and width == kept
-        if not fits or centroids.dtype != np.float32:
-            raise OptionError(
-                "hash family clusterings: its centroids do not fit its parameters; make it again"
-            )
+        residuals = arrays["residuals"] if self.residuals > 1 else None
+        _check_centroids(self, centroids, self.clusters, kept)
+        if residuals is not None:
+            _check_centroids(self, residuals, self.residuals, kept)
         self.dimension = dimension
-        self._mean, self._components, self._centroids = mean, components, centroids
+        self._mean, self._components = mean, components
+        self._centroids, self._residuals = centroids, residuals
 
     def _turned(self, vectors: Float32) -> Float32:
         turned: Float32 = np.subtract(vectors, self._mean) @ self._components
@@ -151,3 +175,12 @@ def _drawn(sample: Float32, count: int, random: np.random.Generator) -> Float32:
     if len(sample) <= count:
         return sample
     return sample[np.sort(random.choice(len(sample), count, replace=False))]
+
+
+def _check_centroids(family: Clusterings, centroids: npt.NDArray[Any], most: int, width: int) -> None:
+    """Raise OptionError unless `centroids` are such as the family learns, (tables, from 1 to `most`, width)."""
+    check_finite(family, centroids)
+    tables, count, components = centroids.shape
+    fits = tables == family.tables and 1 <= count <= most and components == width
+    if not fits or centroids.dtype != np.float32:
+        raise OptionError("hash family clusterings: its centroids do not fit its parameters; make it again")

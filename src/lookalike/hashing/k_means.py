@@ -22,6 +22,8 @@ ROUNDS = 10
 MANY_ROWS = 32
 """Of a sample with so many rows a cluster and more, the first half of the rounds takes every second one."""
 
+FEW_LARGEST = 4
+"""Up to so many are found quicker one after another than by a partition."""
 FLAT_CLUSTERS = 1024
 """More centroids than this are trained and searched in two levels: fewer take less time one by one."""
 LOOKS = 8
@@ -43,7 +45,7 @@ def k_means(sample: Float32, clusters: int, random: np.random.Generator) -> Floa
     for number in range(ROUNDS):
         few = number < ROUNDS // 2 and len(sample) >= MANY_ROWS * clusters
         part = sample[:: 2 if few else 1]
-        centroids = _round(part, centroids, nearest_centroid(part, centroids), random)
+        centroids = means_of(part, centroids, nearest_centroid(part, centroids), random)
     return centroids
 
 
@@ -72,7 +74,7 @@ def many_means(sample: Float32, clusters: int, random: np.random.Generator, thre
         centroids = np.concatenate(list(pool.map(split, np.flatnonzero(shares).tolist())))
     for _ in range(REFINING_ROUNDS):
         labels = Assigner(centroids, random).nearest(sample, threads)
-        centroids = _round(sample, centroids, labels, random)
+        centroids = means_of(sample, centroids, labels, random)
     return centroids
 
 
@@ -103,21 +105,36 @@ def nearest_centroids(vectors: Float32, centroids: Float32, count: int) -> tuple
 
     Nearest first, the lower number where two are as near; 1 <= count <= m.
     """
+    middle = centroids.mean(axis=0)
+    table = _with_halves(centroids - middle)
     numbers = np.empty((len(vectors), count), dtype=np.int64)
     distances = np.empty(numbers.shape, dtype=np.float32)
-    step = max(1, PRODUCT_BYTES // (4 * len(centroids)))
+    step = max(1, PRODUCT_BYTES // (4 * len(table)))
     for start in range(0, len(vectors), step):
-        squares = squared_distances(vectors[start : start + step], centroids)
-        here = slice(start, start + len(squares))
-        if count == 1:
-            nearest = squares.argmin(axis=1)[:, np.newaxis]
-        else:
-            nearest = np.argpartition(squares, count - 1, axis=1)[:, :count]
-        found = np.take_along_axis(squares, nearest, axis=1)
-        order = np.lexsort((nearest, found), axis=1)
-        numbers[here] = np.take_along_axis(nearest, order, axis=1)
-        distances[here] = np.sqrt(np.take_along_axis(found, order, axis=1))
+        rows = _with_ones(vectors[start : start + step], middle)
+        here = slice(start, start + len(rows))
+        numbers[here], products = several_largest(rows @ table.T, count)
+        rows[:, -1] = 0
+        squares = np.einsum("ij,ij->i", rows, rows)[:, np.newaxis] - 2 * products
+        distances[here] = np.sqrt(np.maximum(squares, 0, out=squares))
     return numbers, distances
+
+
+def several_largest(products: Float32, count: int) -> tuple[Int64, Float32]:
+    """Return places and values of the `count` largest of each of `products` (n, m), which are overwritten."""
+    if count > FEW_LARGEST:
+        places = np.argpartition(products, -count, axis=1)[:, -count:]
+        values = np.take_along_axis(products, places, axis=1)
+        order = np.lexsort((places, -values), axis=1)
+        return np.take_along_axis(places, order, axis=1), np.take_along_axis(values, order, axis=1)
+    places = np.empty((len(products), count), dtype=np.int64)
+    values = np.empty(places.shape, dtype=np.float32)
+    for rank in range(count):
+        largest = products.argmax(axis=1)[:, np.newaxis]
+        places[:, rank : rank + 1] = largest
+        values[:, rank : rank + 1] = np.take_along_axis(products, largest, axis=1)
+        np.put_along_axis(products, largest, -np.inf, axis=1)
+    return places, values
 
 
 class Assigner:
@@ -180,7 +197,7 @@ class Assigner:
         return labels
 
 
-def _round(sample: Float32, centroids: Float32, labels: Int64, random: np.random.Generator) -> Float32:
+def means_of(sample: Float32, centroids: Float32, labels: Int64, random: np.random.Generator) -> Float32:
     """Return the means of the rows of each label, and where there are none, a part of the largest cluster."""
     counts = np.bincount(labels, minlength=len(centroids))
     sums = np.zeros(centroids.shape, dtype=np.float32)
