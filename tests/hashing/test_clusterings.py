@@ -13,7 +13,7 @@ from lookalike.errors import OptionError
 from lookalike.hashing import Clusterings, Clusters, family_from_parts
 from lookalike.hashing.components import principal_components
 from lookalike.hashing.k_means import nearest_centroid, nearest_centroids
-from lookalike.hashing.residuals import nearest_cells, residual_means
+from lookalike.hashing.residuals import Cells, residual_means
 
 
 def sample(rows: int = 600, dimension: int = 12, seed: int = 1) -> Any:
@@ -118,9 +118,9 @@ def test_the_nearest_cells_are_the_nearest_sums_of_centroids(
     random = np.random.default_rng(seed)
     vectors = random.standard_normal((rows, 3)).astype(np.float32)
     centroids = random.standard_normal((2, clusters, 3)).astype(np.float32)
-    residuals = random.standard_normal((2, rest, 3)).astype(np.float32) / 16
+    residuals = random.standard_normal((2, rest, 3)).astype(np.float32) / np.float32(16)
     count = min(count, clusters * rest)
-    numbers, distances = nearest_cells(vectors, centroids, residuals, count)
+    numbers, distances = Cells(centroids, residuals).nearest(vectors, count)
     cells = (centroids[:, :, np.newaxis] + residuals[:, np.newaxis]).reshape(2, -1, 3)
     true = np.linalg.norm(vectors[:, np.newaxis, np.newaxis] - cells, axis=3)
     assert np.allclose(np.take_along_axis(true, numbers, axis=2), distances, atol=1e-3)
@@ -135,7 +135,7 @@ def test_residuals_leave_less_than_as_many_more_clusters_would_cost() -> None:
     rows = sample(4000)
     random = np.random.default_rng(0)
     centroids, residuals = residual_means(rows, 64, 16, random)
-    _, left = nearest_cells(rows, centroids[np.newaxis], residuals[np.newaxis], 1)
+    _, left = Cells(centroids[np.newaxis], residuals[np.newaxis]).nearest(rows, 1)
     plain = Clusterings(tables=1, clusters=80, components=12).fit(rows).nearest(rows, 1)[1]
     assert np.square(left).mean() < 0.8 * np.square(plain).mean()
     assert len(np.unique(nearest_centroid(rows, centroids))) == 64

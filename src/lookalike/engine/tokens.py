@@ -20,6 +20,7 @@ GRID = 256
 """Boosts are multiples of 1 / GRID, so that float32 holds every sum of them exactly, up to 65,536: the order of
 candidates depends neither on the order in which an engine adds boosts up nor on the shard."""
 MOST_RANKS = 9
+LARGEST_FACTOR = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,9 @@ class TokenScheme:
 
         1 / (1 + steepness (d - d0) / d0) * rank_boost ** (rank - 1) * rarity,
 
-    d being the query's distance to the centroid and d0 that to the nearest of the table.
+    d being the query's distance to the centroid and d0 that to the nearest of the table. With `spread`, the sum is
+    multiplied by the document's own factor: s / v, v being the mean of its squared distances to its own nearest
+    centroids and s that of the sample. Of documents in one cell, those near its middle are likelier to be near.
     """
 
     family: Clusters | Clusterings
@@ -48,6 +51,8 @@ class TokenScheme:
     """What a token of the next rank weighs, in that of the rank before."""
     rarity: Float32 | None = None
     """(tables, m): what each centroid's tokens weigh by their rarity, as BM25 has it; None: alike."""
+    spread: float | None = None
+    """Mean squared distance of a vector to its nearest centroids; None: documents have no factors."""
     candidates: int = 400
     """Documents of the largest scores whose distances are computed."""
 
@@ -68,6 +73,8 @@ class TokenScheme:
             raise OptionError(f"steepness is {self.steepness}; give 0 or more")
         if not 0 < self.rank_boost <= 1:
             raise OptionError(f"rank_boost is {self.rank_boost}; give a share above 0 and up to 1")
+        if self.spread is not None and as_finite(self.spread, "spread") <= 0:
+            raise OptionError(f"spread is {self.spread}; give a number above 0")
         if self.rarity is not None:
             check_finite(self.family, self.rarity)
             if self.rarity.shape != (self.family.tables, self.family.centroids) or self.rarity.min() < 0:
@@ -90,10 +97,26 @@ class TokenScheme:
         rarity = np.log1p((len(sample) - counts + 0.5) / (counts + 0.5)).astype(np.float32)
         return replace(self, rarity=rarity)
 
-    def document_numbers(self, vectors: Float32) -> Int64:
-        """Return the numbers of the tokens of `vectors` (n, d), (n, tokens)."""
-        keys, _ = self._nearest(vectors, self.ranks)
-        return self._numbers(keys, np.arange(keys.shape[2])).reshape(len(keys), -1)
+    def spread_out(self, sample: Float32) -> Self:
+        """Return this with `spread` as `sample` (n, d) tells it, or without where all lie on their centroids."""
+        _, distances = self._nearest(sample, 1)
+        mean = float(np.square(distances).mean())
+        return replace(self, spread=mean if mean > 0 else None)
+
+    def document_numbers(self, vectors: Float32) -> tuple[Int64, Float32]:
+        """Return the numbers of the tokens of `vectors` (n, d), (n, tokens), and factors of their scores, (n,).
+
+        Without `spread` all factors are 1; with it, none is above `LARGEST_FACTOR`.
+        """
+        keys, distances = self._nearest(vectors, self.ranks)
+        numbers = self._numbers(keys, np.arange(keys.shape[2])).reshape(len(keys), -1)
+        factors = np.ones(len(keys), dtype=np.float32)
+        if self.spread is not None:
+            own = np.square(distances[:, :, 0]).mean(axis=1)
+            np.divide(
+                self.spread, np.maximum(own, self.spread / LARGEST_FACTOR), out=factors, casting="same_kind"
+            )
+        return numbers, factors
 
     def query_numbers(self, queries: Float32, probes: int | None = None) -> tuple[Int64, Float64]:
         """Return the numbers of the terms of `queries` (q, d) and their boosts, (q, terms) each."""
@@ -107,9 +130,14 @@ class TokenScheme:
         numbers = self._numbers(keys[..., np.newaxis], np.arange(self.ranks))
         return numbers.reshape(len(keys), -1), on_grid.reshape(len(keys), -1)
 
+    def documents(self, vectors: Float32) -> tuple[list[list[str]], Float32]:
+        """Return the tokens of each of `vectors` (n, d), and factors of their scores, (n,). Raises VectorError."""
+        numbers, factors = self.document_numbers(vectors)
+        return [[self._text(number) for number in row] for row in numbers.tolist()], factors
+
     def document_tokens(self, vectors: Float32) -> list[list[str]]:
         """Return the tokens of each of `vectors` (n, d). Raises VectorError."""
-        return [[self._text(number) for number in row] for row in self.document_numbers(vectors).tolist()]
+        return self.documents(vectors)[0]
 
     def query_terms(self, queries: Float32, probes: int | None = None) -> list[list[tuple[str, float]]]:
         """Return the terms of each of `queries` (q, d) with their boosts, those of the largest first.
@@ -139,6 +167,7 @@ class TokenScheme:
             "probes": self.probes,
             "steepness": self.steepness,
             "rank_boost": self.rank_boost,
+            "spread": self.spread,
             "candidates": self.candidates,
         }
 

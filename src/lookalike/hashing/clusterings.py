@@ -23,7 +23,7 @@ from lookalike.hashing.base import (
 )
 from lookalike.hashing.components import principal_components
 from lookalike.hashing.k_means import many_means, nearest_centroids
-from lookalike.hashing.residuals import nearest_cells, residual_means
+from lookalike.hashing.residuals import Cells, residual_means
 
 COMPONENTS = 96
 """More principal components than this seldom tell more of which centroids are near, and cost in proportion."""
@@ -69,7 +69,7 @@ class Clusterings(Family):
         self._mean: Float32
         self._components: Float32
         self._centroids: Float32
-        self._residuals: Float32 | None = None
+        self._cells: Cells | None = None
 
     def fit(self, sample: Float32) -> Self:
         """Learn components and centroids (at most one a row) from `sample` (n, d), n >= 1."""
@@ -87,7 +87,7 @@ class Clusterings(Family):
         learned = [self._learned(turned, own) for own in random.spawn(self.tables)]
         self._centroids = np.stack([centroids for centroids, _ in learned])
         rests = [rest for _, rest in learned if rest is not None]
-        self._residuals = np.stack(rests) if rests else None
+        self._cells = Cells(self._centroids, np.stack(rests)) if rests else None
         return self
 
     def _learned(self, turned: Float32, random: np.random.Generator) -> tuple[Float32, Float32 | None]:
@@ -100,7 +100,7 @@ class Clusterings(Family):
     @property
     def centroids(self) -> int:
         """Number of the keys of a table: `clusters` * `residuals`, or fewer where the sample had few rows."""
-        return int(self._centroids.shape[1]) * (1 if self._residuals is None else self._residuals.shape[1])
+        return int(self._centroids.shape[1]) * (1 if self._cells is None else self._cells.residuals.shape[1])
 
     def keys(self, vectors: Float32) -> UInt64:
         """Return keys, shape (n, tables)."""
@@ -122,14 +122,24 @@ class Clusterings(Family):
         """
         turned = self._turned(as_hashable(vectors, self))
         count = min(count, self.centroids)
-        if self._residuals is not None:
-            cells, distances = nearest_cells(turned, self._centroids, self._residuals, count)
+        if self._cells is not None:
+            cells, distances = self._cells.nearest(turned, count)
             return cells.astype(np.uint64), distances
         keys = np.empty((len(turned), self.tables, count), dtype=np.uint64)
         distances = np.empty(keys.shape, dtype=np.float32)
         for table, centroids in enumerate(self._centroids):
             keys[:, table], distances[:, table] = nearest_centroids(turned, centroids, count)
         return keys, distances
+
+    def first(self, tables: int) -> Clusterings:
+        """Return the fitted family of the first `tables` tables alone, which shares what they learned."""
+        arrays = {
+            name: array[:tables] if name in ("centroids", "residuals") else array
+            for name, array in self.arrays().items()
+        }
+        family = Clusterings(**{**self.parameters(), "tables": tables})
+        family._restore(arrays)
+        return family
 
     def parameters(self) -> Parameters:
         """Return what the constructor takes."""
@@ -146,7 +156,7 @@ class Clusterings(Family):
         if self.dimension is None:
             return {}
         learned = {"mean": self._mean, "components": self._components, "centroids": self._centroids}
-        return learned if self._residuals is None else {**learned, "residuals": self._residuals}
+        return learned if self._cells is None else {**learned, "residuals": self._cells.residuals}
 
     def _restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         components, centroids = arrays["components"], arrays["centroids"]
@@ -163,7 +173,8 @@ class Clusterings(Family):
             _check_centroids(self, residuals, self.residuals, kept)
         self.dimension = dimension
         self._mean, self._components = mean, components
-        self._centroids, self._residuals = centroids, residuals
+        self._centroids = centroids
+        self._cells = None if residuals is None else Cells(centroids, residuals)
 
     def _turned(self, vectors: Float32) -> Float32:
         turned: Float32 = np.subtract(vectors, self._mean) @ self._components
