@@ -17,10 +17,12 @@ SCALED_BY = 20
 class NearPairs:
     """Some rows of a sample as queries, and the neighbours that they have among all rows."""
 
-    queries: Int64
-    """(q,): rows of the sample."""
+    queries: Float32
+    """(q, d)."""
     neighbours: Float32
     """(q, k, d), nearest first."""
+    own: Int64 | None
+    """(q,): which rows of the sample the queries are; None: they are none of them."""
 
 
 def near_pairs(sample: Float32, queries: Int64, k: int, rows: int) -> NearPairs:
@@ -39,7 +41,9 @@ def near_pairs(sample: Float32, queries: Int64, k: int, rows: int) -> NearPairs:
     k = min(k, others)
     asked = sample[queries][:, np.newaxis]
     factors = _expected(distances, k, len(sample) / rows)[:, :, np.newaxis]
-    return NearPairs(queries, (asked + factors * (sample[ids[:, :k]] - asked)).astype(np.float32))
+    return NearPairs(
+        sample[queries], (asked + factors * (sample[ids[:, :k]] - asked)).astype(np.float32), queries
+    )
 
 
 def _expected(distances: Float64, k: int, share: float) -> Float64:

@@ -22,7 +22,7 @@ class Standing:
     before: Float64
     """(q, k): rows of larger scores, infinite where a neighbour shares no token with its query."""
     level: Float64
-    """(q, k): rows of the same score, itself among them."""
+    """(q, k): rows of the same score, at least 1."""
     postings: float
     """Documents in the lists of a query's terms, each list counted."""
 
@@ -32,54 +32,56 @@ class Standing:
 
 
 class Trial:
-    """Tokens of a sample, and of the neighbours of some of its rows."""
+    """The tokens of a sample, in lists."""
 
-    def __init__(self, scheme: TokenScheme, sample: Float32, pairs: NearPairs, rows: int) -> None:
-        """Make the tokens that `scheme` gives.
-
-        Args:
-            sample: (s, d), each row of which stands for rows / s of all `rows`.
-            pairs: rows of the sample as queries, with their neighbours.
-        """
+    def __init__(self, scheme: TokenScheme, sample: Float32, rows: int) -> None:
+        """Take the tokens that `scheme` gives to `sample` (s, d); each row stands for rows / s of all `rows`."""
         self._scheme = scheme
         self._weight = rows / len(sample)
-        self._pairs, self._queries = pairs, sample[pairs.queries]
-        tables, ranks = scheme.family.tables, scheme.ranks
         numbers, self._factors = scheme.document_numbers(sample)
-        own = numbers.reshape(-1, tables, ranks)
-        self._lists = [_Lists(own[:, table]) for table in range(tables)]
-        numbers, factors = scheme.document_numbers(pairs.neighbours.reshape(-1, sample.shape[1]))
-        self._near = numbers.reshape(*pairs.neighbours.shape[:2], tables, ranks)
-        self._near_factors = factors.reshape(self._near.shape[:2])
+        own = numbers.reshape(len(sample), scheme.family.tables, scheme.ranks)
+        self._lists = [_Lists(own[:, table]) for table in range(scheme.family.tables)]
 
-    def standings(self, probes: int, tables: tuple[int, ...]) -> Iterator[tuple[int, Standing]]:
-        """Yield numbers of tables, ascending, each with how neighbours stand by the tokens of so many first tables."""
-        numbers, weights = self._scheme.query_numbers(self._queries, probes)
-        queries = len(numbers)
+    def standings(
+        self, pairs: NearPairs, probes: int, tables: tuple[int, ...]
+    ) -> Iterator[tuple[int, bool, Standing]]:
+        """Yield how neighbours stand by the tokens of so many first tables, ascending.
+
+        With each number of tables comes first False, and how they stand without the documents' factors, and then, where
+        the scheme has some, True, and how they stand with them.
+        """
+        queries, k, dimension = pairs.neighbours.shape
+        numbers, factors = self._scheme.document_numbers(pairs.neighbours.reshape(-1, dimension))
+        near = numbers.reshape(queries, k, len(self._lists), -1)
+        factors = factors.reshape(queries, k)
+        numbers, weights = self._scheme.query_numbers(pairs.queries, probes)
         terms = numbers.reshape(queries, len(self._lists), -1)
         boosts = weights.reshape(terms.shape)
         scores = np.zeros((queries, len(self._factors)), dtype=np.float32)
-        found = np.zeros(self._near_factors.shape, dtype=np.float32)
+        found = np.zeros((queries, k), dtype=np.float32)
         entries = 0
         for table in range(max(tables)):
             entries += self._lists[table].add(scores, terms[:, table], boosts[:, table])
-            met = self._near[:, :, table, :, np.newaxis] == terms[:, np.newaxis, np.newaxis, table]
-            found += np.where(met, boosts[:, np.newaxis, np.newaxis, table], 0).sum(
-                axis=(2, 3), dtype=np.float32
-            )
+            met = near[:, :, table, :, np.newaxis] == terms[:, np.newaxis, np.newaxis, table]
+            found += (met * boosts[:, np.newaxis, np.newaxis, table]).sum(axis=(2, 3), dtype=np.float32)
             if table + 1 in tables:
-                others = scores * self._factors
-                others[np.arange(queries), self._pairs.queries] = -1  # a query is none of its neighbours
-                yield table + 1, self._standing(others, found * self._near_factors, entries / queries)
+                postings = self._weight * entries / queries
+                yield table + 1, False, self._standing(scores, found, pairs.own, postings)
+                if self._scheme.spread is not None:
+                    weighed = self._standing(scores * self._factors, found * factors, pairs.own, postings)
+                    yield table + 1, True, weighed
 
-    def _standing(self, scores: Float32, found: Float32, entries: float) -> Standing:
+    def _standing(self, scores: Float32, found: Float32, own: Int64 | None, postings: float) -> Standing:
         before, level = np.empty(found.shape), np.empty(found.shape)
-        for query, own in enumerate(np.sort(scores, axis=1)):
-            above = np.searchsorted(own, found[query], side="right")
-            before[query] = self._weight * (len(own) - above)
-            level[query] = 1 + self._weight * (above - np.searchsorted(own, found[query], side="left"))
+        for query, theirs in enumerate(scores):
+            others = (
+                theirs if own is None else np.delete(theirs, own[query])
+            )  # a query is none of its neighbours
+            neighbours = found[query][:, np.newaxis]
+            before[query] = self._weight * (others > neighbours).sum(axis=1)
+            level[query] = np.maximum(1, self._weight * (others == neighbours).sum(axis=1))
         before[found == 0] = np.inf
-        return Standing(before, level, self._weight * entries)
+        return Standing(before, level, postings)
 
 
 class _Lists:

@@ -39,8 +39,9 @@ PROBES = (2, 4, 8, 16, 32, 64)
 WINDOWS = (50, 100, 200, 400, 600, 1_000, 2_000, 4_000, 10_000)
 """Numbers of candidates that are tried."""
 
-TERM, POSTING, CANDIDATE = 10.0, 0.02, 2.0
-"""What a query pays for each, in microseconds of OpenSearch, about: they weigh choices against each other."""
+TERM, POSTING, FACTOR, CANDIDATE = 10.0, 0.02, 0.05, 2.0
+"""What a query pays for each term, for each posting without and for the factor of its document, and for each candidate,
+in microseconds of OpenSearch, about: they weigh choices against each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ class Forecast:
     postings: float
     """Documents in the lists of a query's terms, each list counted."""
     candidates: int
+    factors: bool
+    """Whether scores are multiplied by the documents' factors."""
 
     @property
     def cost(self) -> float:
         """What a query takes, about, in microseconds: for comparing choices only."""
-        return TERM * self.terms + POSTING * self.postings + CANDIDATE * self.candidates
+        posting = POSTING + (FACTOR if self.factors else 0)
+        return TERM * self.terms + posting * self.postings + CANDIDATE * self.candidates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,8 +127,8 @@ def tune_tokens(
     scheme, forecast = min(choices, key=lambda choice: _rank(choice[1], recall))
     scheme = replace(scheme, candidates=forecast.candidates)
     far = near_pairs(hashed, asked, K, GROWN * rows)
-    trial = Trial(scheme, hashed, far, GROWN * rows)
-    [(_, standing)] = trial.standings(scheme.probes, (scheme.family.tables,))
+    trial = Trial(scheme, hashed, GROWN * rows)
+    *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,))
     grown = _forecast(scheme, standing, GROWN * rows, recall, windows)
     return TokenChoice(scheme, forecast, grown)
 
@@ -152,12 +156,13 @@ def _tried(
 ) -> Iterator[tuple[TokenScheme, Standing]]:
     """Yield schemes of the first tables of `family` within the limit of `terms`, and how neighbours stand by them."""
     whole = TokenScheme(family, metric).spread_out(hashed)
-    trial = Trial(whole, hashed, pairs, rows)
+    trial = Trial(whole, hashed, rows)
     for probes in PROBES:
         tables = tuple(count for count in TABLES if count <= family.tables and count * probes <= terms)
         if tables and probes <= family.centroids:
-            for count, standing in trial.standings(probes, tables):
-                yield replace(whole, family=family.first(count), probes=probes), standing
+            for count, factors, standing in trial.standings(pairs, probes, tables):
+                spread = whole.spread if factors else None
+                yield replace(whole, family=family.first(count), probes=probes, spread=spread), standing
 
 
 def _forecast(
@@ -169,5 +174,11 @@ def _forecast(
     tables, ranks = scheme.family.tables, scheme.ranks
     probes = min(scheme.probes, scheme.family.centroids)
     return Forecast(
-        rows, found[place], tables * ranks, tables * ranks * probes, standing.postings, windows[place]
+        rows=rows,
+        recall=found[place],
+        tokens=tables * ranks,
+        terms=tables * ranks * probes,
+        postings=standing.postings,
+        candidates=windows[place],
+        factors=scheme.spread is not None,
     )
