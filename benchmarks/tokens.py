@@ -37,6 +37,8 @@ K = 10
 QUERIES, AT_A_TIME = 300, 50
 WINDOWS = (100, 200, 400, 1000)
 SAMPLE_ROWS = 100_000
+SECTION_ROWS = 10_000
+"""Of the sample, for the centroids of sections."""
 HEADS = (
     "form",
     "tokens",
@@ -59,7 +61,7 @@ class Table:
         self.metric = as_metric(data.metric)
         self.base = as_hashed(np.asarray(data.base), self.metric)
         self.pairs = [
-            NearPairs(as_hashed(queries[part], self.metric), self.base[nearest[part]], None)
+            NearPairs(as_hashed(queries[part], self.metric), self.base[nearest[part]])
             for part in (slice(first, first + AT_A_TIME) for first in range(0, len(queries), AT_A_TIME))
         ]
         random = np.random.default_rng(0)
@@ -106,8 +108,9 @@ class Table:
         clusters = min(small, 1024)
 
         def published(sample: Float32, centroids: int) -> TokenScheme:
-            family = Clusters(sections=sections, clusters=centroids).fit(sample)
-            return TokenScheme(family, metric, probes=1).weighed(sample)
+            few = sample[:: max(1, len(sample) // SECTION_ROWS)]
+            family = Clusters(sections=sections, clusters=centroids).fit(few)
+            return TokenScheme(family, metric, probes=1).weighed(few)
 
         def whole(sample: Float32, ranks: int) -> TokenScheme:
             family = Clusterings(tables=8, clusters=large).fit(sample)

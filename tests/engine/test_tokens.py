@@ -24,6 +24,7 @@ SECTIONS = Clusters(sections=4, clusters=8, seed=5).fit(sample())
 RESIDUALS = Clusterings(tables=3, clusters=8, residuals=4, seed=5).fit(sample())
 SCHEMES = {
     "residuals": TokenScheme(RESIDUALS, "euclidean", ranks=2),
+    "factors": TokenScheme(RESIDUALS, "euclidean", ranks=2).spread_out(sample()),
     "clusterings": TokenScheme(CLUSTERINGS, "euclidean"),
     "cosine": TokenScheme(CLUSTERINGS, "cosine", ranks=2, probes=5, candidates=30),
     "ranks": TokenScheme(CLUSTERINGS, "euclidean", ranks=3, probes=4, steepness=2, rank_boost=0.25),
@@ -121,6 +122,31 @@ def test_rare_tokens_weigh_more() -> None:
     assert max(common.values()) < min(rare.values())
 
 
+def test_documents_near_the_middle_of_their_cells_have_larger_factors() -> None:
+    scheme = SCHEMES["factors"]
+    tokens, factors = scheme.documents(sample())
+    assert tokens == SCHEMES["residuals"].document_tokens(sample())
+    own = np.square(RESIDUALS.nearest(sample(), 1)[1].astype(float)).mean(axis=(1, 2))
+    assert np.allclose(factors, np.minimum(own.mean() / own, 8), rtol=1e-5)
+    assert factors.dtype == np.float32
+
+
+def test_without_spread_all_factors_are_one() -> None:
+    assert set(SCHEMES["residuals"].documents(sample())[1].tolist()) == {1.0}
+
+
+def test_rows_that_lie_on_their_centroids_have_no_spread() -> None:
+    rows = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
+    family = Clusters(clusters=20).fit(rows)
+    assert TokenScheme(family, "euclidean").spread_out(rows).spread is None
+
+
+def test_a_vector_on_a_centroid_has_the_largest_factor() -> None:
+    scheme = TokenScheme(SECTIONS, "euclidean").spread_out(sample())
+    centroids = np.concatenate([SECTIONS.arrays()[f"centroids_{table}"][:1] for table in range(4)], axis=1)
+    assert scheme.documents(centroids)[1].tolist() == [8.0]
+
+
 def test_near_vectors_score_more_than_far_ones() -> None:
     rows = sample()
     found = np.array(scores(SCHEMES["ranks"], rows[:40] + 0.05 * sample(40, seed=3), rows))
@@ -157,6 +183,8 @@ def test_a_scheme_comes_back_from_its_parts(scheme: TokenScheme) -> None:
         ({"candidates": None}, "candidates is None"),
         ({"steepness": -1}, "steepness is -1"),
         ({"steepness": "4"}, "steepness is '4'"),
+        ({"spread": 0}, "spread is 0"),
+        ({"spread": float("inf")}, "spread is inf"),
         ({"rank_boost": 0}, "rank_boost is 0"),
         ({"rank_boost": float("nan")}, "rank_boost is nan"),
         ({"metric": "dot"}, "not for the metric 'dot'"),

@@ -155,6 +155,14 @@ def test_a_key_of_several_residuals_is_the_cell() -> None:
     assert family.centroids == 32
 
 
+@pytest.mark.parametrize("residuals", [1, 4])
+def test_the_first_tables_are_a_family_by_themselves(residuals: int) -> None:
+    family = Clusterings(tables=3, clusters=8, residuals=residuals).fit(sample())
+    first = family.first(2)
+    assert first.parameters() == {**family.parameters(), "tables": 2}
+    assert np.array_equal(first.keys(sample()), family.keys(sample())[:, :2])
+
+
 @pytest.mark.parametrize(
     ("name", "array"),
     [

@@ -66,17 +66,14 @@ class Trial:
             found += (met * boosts[:, np.newaxis, np.newaxis, table]).sum(axis=(2, 3), dtype=np.float32)
             if table + 1 in tables:
                 postings = self._weight * entries / queries
-                yield table + 1, False, self._standing(scores, found, pairs.own, postings)
+                yield table + 1, False, self._standing(scores, found, postings)
                 if self._scheme.spread is not None:
-                    weighed = self._standing(scores * self._factors, found * factors, pairs.own, postings)
+                    weighed = self._standing(scores * self._factors, found * factors, postings)
                     yield table + 1, True, weighed
 
-    def _standing(self, scores: Float32, found: Float32, own: Int64 | None, postings: float) -> Standing:
+    def _standing(self, scores: Float32, found: Float32, postings: float) -> Standing:
         before, level = np.empty(found.shape), np.empty(found.shape)
-        for query, theirs in enumerate(scores):
-            others = (
-                theirs if own is None else np.delete(theirs, own[query])
-            )  # a query is none of its neighbours
+        for query, others in enumerate(scores):
             neighbours = found[query][:, np.newaxis]
             before[query] = self._weight * (others > neighbours).sum(axis=1)
             level[query] = np.maximum(1, self._weight * (others == neighbours).sum(axis=1))

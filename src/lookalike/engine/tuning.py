@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lookalike.arguments import as_count, as_share
+from lookalike.arguments import as_count, as_share, shown
 from lookalike.arrays import Float32, Metric, as_vectors
 from lookalike.engine.near_pairs import NearPairs, near_pairs
-from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.tokens import METRICS, TokenScheme
 from lookalike.engine.trial import Standing, Trial
 from lookalike.errors import OptionError
 from lookalike.hashing import Clusterings
@@ -103,10 +103,15 @@ def tune_tokens(
         OptionError: no such option, or too small a sample.
         VectorError: `sample` is no table of finite numbers.
     """
+    if metric not in METRICS:
+        raise OptionError(
+            f"tokens are not for the metric {shown(metric)}; choose one of {', '.join(METRICS)}"
+        )
     given = as_vectors(sample, metric=metric, name="sample")
     rows = as_count(len(given) if rows is None else rows, "rows", least=1)
     recall = as_share(recall, "recall")
-    limits = [as_count(value, name, least=1) for value, name in ((tokens, "tokens"), (terms, "terms"))]
+    tokens = as_count(tokens, "tokens", least=TABLES[0])
+    terms = as_count(terms, "terms", least=TABLES[0] * PROBES[0])
     most = as_count(candidates, "candidates", least=1, most=10_000)
     if len(given) < FEWEST_ROWS:
         raise OptionError(f"a sample of {len(given)} rows is too small; give at least {FEWEST_ROWS}")
@@ -115,18 +120,20 @@ def tune_tokens(
         given = given[np.sort(random.choice(len(given), SAMPLE_ROWS, replace=False))]
     rows = max(rows, len(given))
     hashed = as_hashed(given, metric)
-    asked = np.sort(random.choice(len(given), min(QUERIES, len(given)), replace=False))
-    pairs = near_pairs(hashed, asked, K, rows)
+    shuffled = random.permutation(hashed)
+    held_out = min(QUERIES, len(shuffled) // 5)
+    queries, hashed = shuffled[:held_out], shuffled[held_out:]
+    pairs = near_pairs(queries, hashed, K, rows)
     windows = sorted({most, *(window for window in WINDOWS if window < most)})
     choices = (
         (scheme, forecast)
-        for family in _families(hashed, rows, min(limits[0], TABLES[-1]), seed)
-        for scheme, standing in _tried(family, metric, hashed, pairs, rows, limits[1])
+        for family in _families(hashed, rows, min(tokens, TABLES[-1]), seed)
+        for scheme, standing in _tried(family, metric, hashed, pairs, rows, terms)
         for forecast in [_forecast(scheme, standing, rows, recall, windows)]
     )
     scheme, forecast = min(choices, key=lambda choice: _rank(choice[1], recall))
     scheme = replace(scheme, candidates=forecast.candidates)
-    far = near_pairs(hashed, asked, K, GROWN * rows)
+    far = near_pairs(queries, hashed, K, GROWN * rows)
     trial = Trial(scheme, hashed, GROWN * rows)
     *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,))
     grown = _forecast(scheme, standing, GROWN * rows, recall, windows)

@@ -1,0 +1,114 @@
+"""A scheme of tokens is chosen for a recall, within limits, and says what it will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.engine.near_pairs import NearPairs
+from lookalike.engine.trial import Trial
+from lookalike.engine.tuning import TokenChoice, tune_tokens
+from lookalike.errors import OptionError, VectorError
+
+
+def rows_of(count: int, seed: int = 1, dimension: int = 6) -> Any:
+    random = np.random.default_rng(seed)
+    centres = 2 * np.random.default_rng(9).standard_normal((30, dimension))
+    return (centres[random.integers(0, 30, count)] + random.standard_normal((count, dimension))).astype(
+        np.float32
+    )
+
+
+@pytest.fixture(scope="module")
+def choice() -> TokenChoice:
+    return tune_tokens(rows_of(3000), rows=6000, tokens=8, candidates=400)
+
+
+def test_what_is_chosen_finds_what_was_predicted(choice: TokenChoice) -> None:
+    rows, queries = rows_of(6000), rows_of(200, seed=2)
+    distances = np.linalg.norm(queries[:, np.newaxis] - rows, axis=2)
+    pairs = NearPairs(queries, rows[np.argsort(distances, axis=1)[:, :10]])
+    scheme = choice.scheme
+    *_, (_, factors, standing) = Trial(scheme, rows, 6000).standings(
+        pairs, scheme.probes, (scheme.family.tables,)
+    )
+    assert factors == choice.forecast.factors
+    assert choice.forecast.recall >= 0.95
+    assert standing.recall(scheme.candidates) == pytest.approx(choice.forecast.recall, abs=0.04)
+
+
+def test_the_forecast_is_of_the_scheme(choice: TokenChoice) -> None:
+    scheme, forecast = choice.scheme, choice.forecast
+    assert forecast.rows == 6000
+    assert forecast.candidates == scheme.candidates <= 400
+    assert forecast.tokens == len(scheme.document_tokens(rows_of(1))[0]) <= 8
+    assert forecast.terms == len(scheme.query_terms(rows_of(1))[0])
+    assert forecast.factors == (scheme.spread is not None)
+
+
+def test_at_ten_times_the_documents_it_reads_more_and_finds_less(choice: TokenChoice) -> None:
+    assert choice.grown.rows == 60_000
+    assert choice.grown.postings == pytest.approx(10 * choice.forecast.postings, rel=0.01)
+    assert (
+        choice.grown.candidates > choice.forecast.candidates or choice.grown.recall < choice.forecast.recall
+    )
+
+
+def test_limits_are_kept_even_where_the_recall_is_not_reached() -> None:
+    choice = tune_tokens(rows_of(1000), rows=100_000, recall=1, tokens=3, terms=20, candidates=50)
+    assert choice.forecast.tokens <= 3
+    assert choice.forecast.terms <= 20
+    assert choice.scheme.candidates == 50
+    assert choice.forecast.recall < 1
+
+
+def test_the_same_sample_and_seed_give_the_same_choice() -> None:
+    first, second = (tune_tokens(rows_of(500), tokens=4, seed=3) for _ in range(2))
+    assert first.scheme.to_json() == second.scheme.to_json()
+    assert first.forecast == second.forecast
+    assert first.scheme.document_tokens(rows_of(9)) == second.scheme.document_tokens(rows_of(9))
+
+
+def test_a_lower_recall_costs_less() -> None:
+    low, high = (tune_tokens(rows_of(800), recall=recall, tokens=4) for recall in (0.6, 0.98))
+    assert low.forecast.cost < high.forecast.cost
+
+
+def test_cosine_is_tuned_by_directions() -> None:
+    rows = rows_of(500)
+    lengths = np.random.default_rng(3).uniform(0.1, 9, (500, 1)).astype(np.float32)
+    plain, scaled = (tune_tokens(each, metric="cosine", tokens=4) for each in (rows, rows * lengths))
+    assert plain.scheme.metric == scaled.scheme.metric == "cosine"
+    assert plain.forecast.recall == pytest.approx(scaled.forecast.recall, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 0}, "rows is 0"),
+        ({"recall": 0}, "recall is 0"),
+        ({"tokens": 1}, "tokens is 1"),
+        ({"terms": "9"}, "terms is '9'"),
+        ({"terms": 1}, "terms is 1"),
+        ({"candidates": 10_001}, "candidates is 10001"),
+        ({"metric": "dot"}, "metric 'dot'"),
+        ({"metric": "jaccard"}, "metric 'jaccard'"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told(options: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        tune_tokens(rows_of(200), **options)
+
+
+def test_too_small_a_sample_is_told() -> None:
+    with pytest.raises(OptionError, match="99 rows is too small"):
+        tune_tokens(rows_of(99))
+
+
+def test_a_sample_that_is_not_finite_is_told() -> None:
+    rows = rows_of(200)
+    rows[7, 3] = np.nan
+    with pytest.raises(VectorError, match="sample: row 7"):
+        tune_tokens(rows)
