@@ -23,15 +23,15 @@ def rows_of(count: int, seed: int = 1, dimension: int = 6) -> Any:
 
 @pytest.fixture(scope="module")
 def choice() -> TokenChoice:
-    return tune_tokens(rows_of(3000), rows=6000, tokens=8, candidates=400)
+    return tune_tokens(rows_of(2000), rows=4000, tokens=4, candidates=400)
 
 
 def test_what_is_chosen_finds_what_was_predicted(choice: TokenChoice) -> None:
-    rows, queries = rows_of(6000), rows_of(200, seed=2)
+    rows, queries = rows_of(4000), rows_of(200, seed=2)
     distances = np.linalg.norm(queries[:, np.newaxis] - rows, axis=2)
     pairs = NearPairs(queries, rows[np.argsort(distances, axis=1)[:, :10]])
     scheme = choice.scheme
-    *_, (_, factors, standing) = Trial(scheme, rows, 6000).standings(
+    *_, (_, factors, standing) = Trial(scheme, rows, 4000).standings(
         pairs, scheme.probes, (scheme.family.tables,)
     )
     assert factors == choice.forecast.factors
@@ -41,15 +41,15 @@ def test_what_is_chosen_finds_what_was_predicted(choice: TokenChoice) -> None:
 
 def test_the_forecast_is_of_the_scheme(choice: TokenChoice) -> None:
     scheme, forecast = choice.scheme, choice.forecast
-    assert forecast.rows == 6000
+    assert forecast.rows == 4000
     assert forecast.candidates == scheme.candidates <= 400
-    assert forecast.tokens == len(scheme.document_tokens(rows_of(1))[0]) <= 8
+    assert forecast.tokens == len(scheme.document_tokens(rows_of(1))[0]) <= 4
     assert forecast.terms == len(scheme.query_terms(rows_of(1))[0])
     assert forecast.factors == (scheme.spread is not None)
 
 
 def test_at_ten_times_the_documents_it_reads_more_and_finds_less(choice: TokenChoice) -> None:
-    assert choice.grown.rows == 60_000
+    assert choice.grown.rows == 40_000
     assert choice.grown.postings == pytest.approx(10 * choice.forecast.postings, rel=0.01)
     assert (
         choice.grown.candidates > choice.forecast.candidates or choice.grown.recall < choice.forecast.recall

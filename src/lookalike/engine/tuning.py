@@ -32,8 +32,10 @@ GROWN = 10
 
 LARGE_CELL, SMALL_CELL, SMALLEST_CELL = 64, 16, 4
 """Documents that a list of tokens has about, in the three forms that are tried."""
-MOST_CLUSTERS = 4_096
+MOST_CLUSTERS = 1_024
 """More cells than this are made by residuals."""
+ROWS_A_CLUSTER = 16
+"""And so are those that would have fewer rows of the sample each: what few rows told, they would seem to find."""
 TABLES = (2, 4, 6, 8, 12, 16, 24, 32)
 PROBES = (2, 4, 8, 16, 32, 64)
 WINDOWS = (50, 100, 200, 400, 600, 1_000, 2_000, 4_000, 10_000)
@@ -151,8 +153,9 @@ def _families(hashed: Float32, rows: int, tables: int, seed: int) -> Iterator[Cl
     shapes: list[tuple[int, int]] = []
     for documents in (LARGE_CELL, SMALL_CELL, SMALLEST_CELL):
         cells = 2 ** max(2, round(math.log2(rows / documents)))
-        clusters = cells if cells <= MOST_CLUSTERS // 4 else 2 ** math.ceil(math.log2(cells) * 5 / 8)
-        clusters = min(clusters, MOST_CLUSTERS)
+        clusters = cells if cells <= MOST_CLUSTERS else 2 ** math.ceil(math.log2(cells) * 5 / 8)
+        while clusters > 2 and clusters * ROWS_A_CLUSTER > len(hashed):
+            clusters //= 2
         shapes.append((clusters, max(1, cells // clusters)))
     for clusters, residuals in dict.fromkeys(shapes):
         yield Clusterings(tables=tables, clusters=clusters, residuals=residuals, seed=seed).fit(hashed)
