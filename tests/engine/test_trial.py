@@ -69,6 +69,14 @@ def test_recall_counts_those_that_share_a_score_by_chance() -> None:
     assert standing.recall(100) == 0.75
 
 
+def test_the_error_is_that_of_queries_which_differ() -> None:
+    before = np.array([[0.0, 0.0], [9.0, 9.0], [0.0, 9.0], [9.0, 0.0]])
+    standing = Standing(before, np.ones((4, 2)), 0)
+    assert standing.recall(1) == 0.5
+    assert standing.error(1) == pytest.approx(np.std([1, 0, 0.5, 0.5]) / 2)
+    assert standing.error(10) == 0
+
+
 def test_where_the_sample_is_all_rows_neighbours_are_its_own() -> None:
     rows, queries = rows_of(300), rows_of(40, seed=2)
     nearest, _ = truth(queries, rows, 5)

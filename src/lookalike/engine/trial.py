@@ -28,7 +28,16 @@ class Standing:
 
     def recall(self, candidates: int) -> float:
         """Return the share of neighbours among so many candidates; the order among equal scores is chance."""
-        return float(np.clip((candidates - self.before) / self.level, 0, 1).mean())
+        return float(self._found(candidates).mean())
+
+    def error(self, candidates: int) -> float:
+        """Return the standard error of the recall, by how it differs among queries."""
+        return float(self._found(candidates).std() / np.sqrt(len(self.before)))
+
+    def _found(self, candidates: int) -> Float64:
+        """Return the share of each query's neighbours among so many candidates, (q,)."""
+        shares: Float64 = np.clip((candidates - self.before) / self.level, 0, 1).mean(axis=1)
+        return shares
 
 
 class Trial:

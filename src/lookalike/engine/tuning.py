@@ -53,6 +53,8 @@ class Forecast:
     rows: int
     recall: float
     """Of the ten nearest among the candidates, which exact distances then order."""
+    error: float
+    """Standard error of the recall; choices must reach the recall that is asked for with this to spare."""
     tokens: int
     """Of a document."""
     terms: int
@@ -144,7 +146,7 @@ def tune_tokens(
 
 def _rank(forecast: Forecast, recall: float) -> tuple[bool, float]:
     """Return what choices are ordered by: those that reach the recall by cost, then the others by recall."""
-    reached = forecast.recall >= recall
+    reached = forecast.recall - forecast.error >= recall
     return not reached, forecast.cost if reached else -forecast.recall
 
 
@@ -179,13 +181,14 @@ def _forecast(
     scheme: TokenScheme, standing: Standing, rows: int, recall: float, windows: list[int]
 ) -> Forecast:
     """Return the forecast with the fewest candidates that reach `recall`, or with the most."""
-    found = [standing.recall(window) for window in windows]
-    place = next((i for i, share in enumerate(found) if share >= recall), len(windows) - 1)
+    found = [(standing.recall(window), standing.error(window)) for window in windows]
+    place = next((i for i, (share, error) in enumerate(found) if share - error >= recall), len(windows) - 1)
     tables, ranks = scheme.family.tables, scheme.ranks
     probes = min(scheme.probes, scheme.family.centroids)
     return Forecast(
         rows=rows,
-        recall=found[place],
+        recall=found[place][0],
+        error=found[place][1],
         tokens=tables * ranks,
         terms=tables * ranks * probes,
         postings=standing.postings,
