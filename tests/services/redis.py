@@ -93,7 +93,7 @@ class RedisServer:
         )  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_ending_with_us(), str(self._program), *given, *self._options, *options],
+                [*ending_with_us(), str(self._program), *given, *self._options, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -217,7 +217,7 @@ def _program(kind: Kind) -> Path:
     return next(Path(package.origin).parent.glob(pattern))
 
 
-def _ending_with_us() -> Sequence[str]:
+def ending_with_us() -> Sequence[str]:
     """Return what has the system end a server whose tests were killed."""
     return ("setpriv", "--pdeathsig=KILL") if shutil.which("setpriv") else ()
 

@@ -1,0 +1,20 @@
+package org.elasticsearch.node;
+
+import java.util.List;
+import org.elasticsearch.common.settings.Settings;
+import org.elasticsearch.env.Environment;
+import org.elasticsearch.plugins.MockPluginsService;
+import org.elasticsearch.plugins.PluginsService;
+import org.elasticsearch.transport.netty4.Netty4Plugin;
+
+/** The plug-ins of a node of Elasticsearch 8. */
+final class ClassPathPlugins extends NodeServiceProvider {
+    static NodeConstruction construct(Environment environment) {
+        return NodeConstruction.prepareConstruction(environment, new ClassPathPlugins(), true);
+    }
+
+    @Override
+    PluginsService newPluginService(Environment environment, Settings settings) {
+        return new MockPluginsService(settings, environment, List.of(Netty4Plugin.class, VectorScripts.class));
+    }
+}

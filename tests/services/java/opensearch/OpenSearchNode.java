@@ -1,0 +1,28 @@
+import java.util.List;
+import org.codelibs.opensearch.runner.OpenSearchRunner;
+import org.codelibs.opensearch.runner.OpenSearchRunner.Configs;
+
+/**
+ * One node of OpenSearch, with its modules and the k-NN plug-in, on loopback.
+ * Arguments: name, HTTP port, transport port, transport addresses of all nodes, names of the first managers, folder.
+ */
+public final class OpenSearchNode {
+    public static void main(String[] arguments) throws Exception {
+        String name = arguments[0], http = arguments[1], transport = arguments[2], folder = arguments[5];
+        List<String> nodes = List.of(arguments[3].split(",")), managers = List.of(arguments[4].split(","));
+        Configs configs = OpenSearchRunner.newConfigs()
+            .basePath(folder)
+            .clusterName("lookalike-tests")
+            .numOfNode(1)
+            .pluginTypes("org.opensearch.knn.plugin.KNNPlugin");
+        new OpenSearchRunner().onBuild((number, settings) -> settings
+            .put("node.name", name)
+            .put("network.host", "127.0.0.1")
+            .put("http.port", http)
+            .put("transport.port", transport)
+            .put("discovery.type", "zen")
+            .putList("discovery.seed_hosts", nodes)
+            .putList("cluster.initial_cluster_manager_nodes", managers)).build(configs);
+        Thread.currentThread().join();
+    }
+}
