@@ -31,6 +31,8 @@
     ├── OutputError             what was asked for cannot be written out: a full disk, a closed stream
     ├── BucketStoreError        a bucket store refuses, or gives what it should not
     │   └── BucketStoreUnavailableError  it cannot be reached; try again later
+    ├── EngineError             a search engine refuses, or gives what it should not
+    │   └── EngineUnavailableError  it cannot be reached, or is too busy; try again later
     ├── VectorReadError         the database that vectors are fetched from cannot be read
     └── MissingDependencyError  an extra that is not installed
 
@@ -172,6 +174,14 @@ class BucketStoreError(LookalikeError):
 
 class BucketStoreUnavailableError(BucketStoreError):
     """A bucket store cannot be reached; try again later."""
+
+
+class EngineError(LookalikeError):
+    """A search engine refuses what is asked of it, or gives what it should not."""
+
+
+class EngineUnavailableError(EngineError):
+    """A search engine cannot be reached, or is too busy; try again later."""
 
 
 class VectorReadError(LookalikeError):

@@ -14,8 +14,8 @@ from tests.services.required import missing
 
 from lookalike.buckets import BucketStore, open_bucket_store
 from lookalike.buckets.redis import RedisBuckets
-from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError, OptionError
+from lookalike.urls import shown_url
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import cast
 from lookalike.arguments import as_finite
 from lookalike.buckets.base import BucketStore
 from lookalike.buckets.memory import open_memory
-from lookalike.buckets.urls import shown_url
 from lookalike.errors import MissingDependencyError, OptionError
+from lookalike.urls import shown_url
 
 GROUP = "lookalike.bucket_stores"
 """Entry points of this group are named by their URL's scheme, and are called as `open_memory` is."""

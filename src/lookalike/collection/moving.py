@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.arrays import Int64
-from lookalike.buckets.urls import without_password
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.stored_index import (
     DEFAULT_FAMILY,
@@ -21,6 +20,7 @@ from lookalike.collection.stored_index import (
 from lookalike.errors import OptionError, UnknownFeatureError
 from lookalike.hashing import FamilySpec
 from lookalike.index import IndexView
+from lookalike.urls import without_password
 
 HITS = 10
 

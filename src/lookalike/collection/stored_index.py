@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from lookalike.arguments import shown
-from lookalike.buckets.urls import without_password
 from lookalike.errors import InputError, OptionError
 from lookalike.hashing import FamilySpec
 from lookalike.hashing.spec import LEARNED
+from lookalike.urls import without_password
 
 EMBEDDED = "embedded"
 """In place of the URL of a store: beside the catalogue, or in a folder of this machine."""

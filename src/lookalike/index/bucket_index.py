@@ -15,7 +15,6 @@ from lookalike.arguments import as_share
 from lookalike.arrays import DISCRETE, Float32, Given, Int64, Metric, Rows, as_ids, as_metric, as_rows
 from lookalike.buckets import open_bucket_store
 from lookalike.buckets.opening import TIMEOUT
-from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError, InputError, OptionError, VectorError
 from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
@@ -23,6 +22,7 @@ from lookalike.index.fetch import Fetch, FetchedVectors, SqlVectors
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.snapshot import block_rows
 from lookalike.index.store_index import ATTEMPTS, StoreIndex
+from lookalike.urls import shown_url
 
 LARGEST_STAMP = 2**62
 

@@ -13,8 +13,8 @@ from redis.retry import Retry
 
 from lookalike.buckets.redis.cluster import Cluster
 from lookalike.buckets.redis.server import Server
-from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError, BucketStoreUnavailableError, OptionError
+from lookalike.urls import shown_url
 
 OLDEST = (6, 0)
 """The oldest version of Redis that is known to work; every Valkey does."""

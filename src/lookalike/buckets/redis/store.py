@@ -21,8 +21,8 @@ from lookalike.buckets.redis.names import Names
 from lookalike.buckets.redis.server import Server
 from lookalike.buckets.redis.state import State, View
 from lookalike.buckets.redis.writing import sweep
-from lookalike.buckets.urls import shown_url
 from lookalike.errors import BucketStoreError
+from lookalike.urls import shown_url
 
 
 class RedisBuckets(BucketStore):

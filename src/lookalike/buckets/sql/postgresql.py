@@ -24,7 +24,7 @@ from lookalike.buckets.sql.postgresql_writer import (
     tables_of,
 )
 from lookalike.buckets.sql.store import SqlBuckets
-from lookalike.buckets.urls import shown_url
+from lookalike.urls import shown_url
 
 T = TypeVar("T")
 CREATE = SQL(
