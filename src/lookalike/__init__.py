@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TextQuery,
         VectorQuery,
     )
+    from lookalike.engine import EngineIndex
     from lookalike.index import BucketIndex, Index
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BucketIndex",
     "Collection",
+    "EngineIndex",
     "Hit",
     "Hits",
     "Index",
@@ -49,6 +51,7 @@ __all__ = [
 _ROOMS = {
     "BucketIndex": "lookalike.index",
     "Collection": "lookalike.collection",
+    "EngineIndex": "lookalike.engine",
     "Hit": "lookalike.collection",
     "Hits": "lookalike.collection",
     "Index": "lookalike.index",

@@ -32,6 +32,7 @@
     ├── BucketStoreError        a bucket store refuses, or gives what it should not
     │   └── BucketStoreUnavailableError  it cannot be reached; try again later
     ├── EngineError             a search engine refuses, or gives what it should not
+    │   ├── EngineWriteError        it refuses some of the documents
     │   └── EngineUnavailableError  it cannot be reached, or is too busy; try again later
     ├── VectorReadError         the database that vectors are fetched from cannot be read
     └── MissingDependencyError  an extra that is not installed
@@ -177,7 +178,21 @@ class BucketStoreUnavailableError(BucketStoreError):
 
 
 class EngineError(LookalikeError):
-    """A search engine refuses what is asked of it, or gives what it should not."""
+    """A search engine refuses what is asked of it, or gives what it should not.
+
+    `status` and `kind` are HTTP's number and the engine's own name of what was wrong, where it answered.
+    """
+
+    status: int | None = None
+    kind: str = ""
+
+
+class EngineWriteError(EngineError):
+    """A search engine refuses some of the documents that were to be written; `refused` says which and why."""
+
+    def __init__(self, message: str, refused: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.refused = refused or {}
 
 
 class EngineUnavailableError(EngineError):

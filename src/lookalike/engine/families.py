@@ -1,0 +1,117 @@
+"""Arrays of token schemes, kept in the engine itself: megabytes, so in an index of their own and not in its mappings.
+
+The index `lookalike-families` is hidden. An entry is named by the UUIDv5 of what it holds, so that the same arrays are
+kept once and never change, and lies there in chunks.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import uuid
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from lookalike.engine.client import Engine, path_of
+from lookalike.errors import EngineError
+from lookalike.hashing.base import Arrays
+
+INDEX = "lookalike-families"
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://lookalike.invalid/engine-family")
+CHUNK_BYTES = 4 << 20
+
+
+def save_arrays(engine: Engine, arrays: Arrays) -> str:
+    """Keep `arrays`, and return the UUID that names them. Raises EngineError."""
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    data = packed.getvalue()
+    name = str(uuid.uuid5(NAMESPACE, hashlib.sha256(data).hexdigest()))
+    chunks = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+    _create(engine)
+    for i, chunk in enumerate(chunks):
+        described = {
+            "family": name,
+            "chunk": i,
+            "chunks": len(chunks),
+            "sha256": hashlib.sha256(chunk).hexdigest(),
+            "data": base64.b64encode(chunk).decode(),
+        }
+        engine.call("PUT", path_of(INDEX, "_doc", f"{name}-{i}"), described)
+    return name
+
+
+def load_arrays(engine: Engine, name: str) -> Arrays:
+    """Return the arrays that `save_arrays` named.
+
+    Raises:
+        EngineError: they are gone or damaged.
+        EngineUnavailableError: the engine cannot be reached.
+    """
+    chunks: list[bytes] = []
+    count = 1
+    try:
+        while len(chunks) < count:
+            answer = engine.call("GET", path_of(INDEX, "_doc", f"{name}-{len(chunks)}"))
+            described = answer["_source"]
+            chunk = base64.b64decode(described["data"], validate=True)
+            if hashlib.sha256(chunk).hexdigest() != described["sha256"]:
+                raise ValueError("a chunk does not have its checksum")
+            count = int(described["chunks"])
+            chunks.append(chunk)
+        with np.load(io.BytesIO(b"".join(chunks)), allow_pickle=False) as packed:
+            return {key: packed[key] for key in packed.files}
+    except EngineError as error:
+        if error.status != 404:
+            raise
+        raise _lost(engine, name, "is gone") from error
+    except (KeyError, TypeError, ValueError, binascii.Error, zipfile.BadZipFile) as error:
+        raise _lost(engine, name, f"is damaged ({error})") from error
+
+
+def drop_arrays(engine: Engine, name: str) -> None:
+    """Delete arrays that no index names any more."""
+    lines: list[dict[str, Any]] = []
+    count = 1
+    while len(lines) < count:
+        try:
+            answer = engine.call("GET", path_of(INDEX, "_doc", f"{name}-{len(lines)}"))
+        except EngineError as error:
+            if error.status != 404:
+                raise
+            break
+        count = int(answer["_source"]["chunks"])
+        lines.append({"delete": {"_id": f"{name}-{len(lines)}"}})
+    if lines:
+        engine.call("POST", path_of(INDEX, "_bulk"), lines)
+
+
+def _create(engine: Engine) -> None:
+    properties = {
+        "family": {"type": "keyword"},
+        "chunk": {"type": "integer"},
+        "chunks": {"type": "integer"},
+        "sha256": {"type": "keyword"},
+        "data": {"type": "binary"},
+    }
+    body = {
+        "settings": {
+            "index": {"hidden": True, "number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        },
+        "mappings": {"dynamic": False, "properties": properties},
+    }
+    try:
+        engine.call("PUT", path_of(INDEX), body)
+    except EngineError as error:
+        if error.kind != "resource_already_exists_exception":
+            raise
+
+
+def _lost(engine: Engine, name: str, how: str) -> EngineError:
+    return EngineError(
+        f"{engine.shown}, index {INDEX!r}: family {name} {how}; rebuild the index that names it"
+    )

@@ -1,0 +1,136 @@
+"""What an index says of itself: an entry `lookalike` in its mapping's `_meta`, beside what others keep there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from lookalike.arrays import Metric, as_metric
+from lookalike.engine.client import Engine, path_of
+from lookalike.engine.families import load_arrays
+from lookalike.engine.mapping import OBJECT, VectorType
+from lookalike.engine.tokens import TokenScheme
+from lookalike.errors import EngineError, OptionError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureHeader:
+    """One feature of an index."""
+
+    dimension: int
+    metric: Metric
+    scheme: Mapping[str, Any]
+    """`TokenScheme.to_json`."""
+    family: str
+    """UUID of the scheme's arrays in `lookalike.engine.families`."""
+    tables: tuple[str, ...]
+    """UUID of each table of the family."""
+    vector: VectorType
+    """How the engine keeps vectors."""
+    graph: bool
+    """Whether the engine indexes vectors by its own HNSW, too."""
+    recall: float | None
+    """What was predicted; None where the scheme was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """All features of an index."""
+
+    owned: bool
+    """Whether Lookalike made the index; a user's own gains fields only."""
+    features: Mapping[str, FeatureHeader]
+
+    def with_feature(self, name: str, feature: FeatureHeader) -> Header:
+        """Return this with one feature more."""
+        return replace(self, features={**self.features, name: feature})
+
+    def without_feature(self, name: str) -> Header:
+        """Return this with one feature less."""
+        return replace(self, features={key: value for key, value in self.features.items() if key != name})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `_meta` keeps."""
+        features = {
+            name: {**asdict(feature), "scheme": dict(feature.scheme), "tables": list(feature.tables)}
+            for name, feature in self.features.items()
+        }
+        return {"format": FORMAT, "owned": self.owned, "features": features}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An index as the engine has it."""
+
+    index: str
+    """Its own name, where it was asked for by an alias."""
+    mapping: Mapping[str, Any]
+    header: Header | None
+    """None where Lookalike has no feature in it."""
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """All that `_meta` holds, others' entries too."""
+        return dict(self.mapping.get("_meta") or {})
+
+
+def find_index(engine: Engine, name: str) -> Found:
+    """Return the index of that name or alias.
+
+    Raises:
+        EngineError: it is not there, is several, or was made by a newer version or damaged.
+    """
+    found = engine.call("GET", path_of(name, "_mapping"))
+    if len(found) != 1:
+        raise EngineError(
+            f"{engine.shown}: {name!r} stands for {len(found)} indexes; give the name of one of them"
+        )
+    ((index, described),) = found.items()
+    mapping = described["mappings"]
+    told = (mapping.get("_meta") or {}).get(OBJECT)
+    return Found(index, mapping, None if told is None else _header(engine, name, told))
+
+
+def scheme_of(engine: Engine, feature: FeatureHeader) -> TokenScheme:
+    """Return the token scheme of a feature, with its arrays. Raises EngineError where these are gone or damaged."""
+    arrays = load_arrays(engine, feature.family)
+    try:
+        scheme = TokenScheme.from_parts(feature.scheme, arrays)
+    except OptionError as error:
+        raise EngineError(f"{engine.shown}: {error}") from error
+    if scheme.family.table_uuids() != feature.tables or scheme.dimension != feature.dimension:
+        raise EngineError(
+            f"{engine.shown}: family {feature.family} is not the one that made the index's tokens; rebuild it"
+        )
+    return scheme
+
+
+def _header(engine: Engine, name: str, told: Any) -> Header:
+    try:
+        if told["format"] > FORMAT:
+            raise EngineError(
+                f"{engine.shown}, index {name!r}: it was made by a newer version of Lookalike "
+                f"(format {told['format']}, this one knows {FORMAT}); update Lookalike"
+            )
+        features = {
+            str(key): FeatureHeader(
+                int(value["dimension"]),
+                as_metric(value["metric"]),
+                dict(value["scheme"]),
+                str(value["family"]),
+                tuple(value["tables"]),
+                value["vector"],
+                bool(value["graph"]),
+                value["recall"],
+            )
+            for key, value in told["features"].items()
+        }
+        return Header(bool(told["owned"]), features)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EngineError(
+            f"{engine.shown}, index {name!r}: its header is damaged ({type(error).__name__}: {error}); "
+            "make the index again"
+        ) from error

@@ -1,0 +1,436 @@
+"""An index in a search engine: look-alikes, words and filters in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self, TypeVar, Unpack
+
+import numpy as np
+
+from lookalike.arguments import as_count
+from lookalike.arrays import Float32, Given, Metric
+from lookalike.catalogue.where import Where
+from lookalike.engine.client import TIMEOUT, Engine, path_of
+from lookalike.engine.documents import (
+    check_documents,
+    check_ids,
+    check_keeps_documents,
+    read_documents,
+    tokens_of,
+    vectors_of,
+)
+from lookalike.engine.filters import filter_clauses
+from lookalike.engine.header import Header, find_index
+from lookalike.engine.hits import EngineExplanation, EngineHits
+from lookalike.engine.layout import create_index, publish_index, put_header
+from lookalike.engine.mapping import check_feature_name, check_index_name, user_properties
+from lookalike.engine.multi_search import Neighbours, returned, search_request, send_searches
+from lookalike.engine.query import MOST_HITS, hits_body, more_like_this_query, rescored
+from lookalike.engine.rebuilding import drop_index, rebuild_index
+from lookalike.engine.rescore import exact_distances
+from lookalike.engine.search import Asked, Search, SearchOptions
+from lookalike.engine.target import Target, feature_header, given_scheme, read_target
+from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.writing import add_documents, delete_documents, strip_documents
+from lookalike.errors import EngineError, OptionError, UnknownIdError
+
+WRITTEN_TOGETHER = 500
+"""Documents whose tokens are made, and which are read and written, at a time."""
+GONE = frozenset({"index_not_found_exception", "alias_not_found_exception"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """An index, as its engine counts it."""
+
+    engine: str
+    """Name and version."""
+    index: str
+    """Its own name, of which the public one is an alias."""
+    documents: int
+    vectors: int
+    """Documents that have one of the feature."""
+    bytes: int
+    """On disk, of primary shards."""
+    shards: int
+    scheme: Mapping[str, Any]
+    recall: float | None
+    """What was predicted for the scheme; None where it was given."""
+
+
+class EngineIndex:
+    """One feature of an index in OpenSearch or Elasticsearch. Safe for threads; a context manager.
+
+    Vectors are tokens in the engine's inverted index, which finds candidates; exact distances order them.
+
+        >>> with EngineIndex.create("opensearch://127.0.0.1:9200", "museum", sample=vectors) as index:
+        ...     index.add(ids, vectors)
+        ...     index.search(vectors[0], k=5).ids
+    """
+
+    def __init__(self, engine: Engine, name: str, feature: str, *, owns_engine: bool) -> None:
+        """Take what `open` found."""
+        self._engine, self.name, self.feature, self._owns_engine = engine, name, feature, owns_engine
+        self._target = read_target(engine, name, feature)
+
+    @classmethod
+    def create(
+        cls,
+        engine: Any,
+        index: str,
+        *,
+        sample: Given | None = None,
+        scheme: TokenScheme | None = None,
+        metric: Metric = "euclidean",
+        feature: str = "vector",
+        fields: Mapping[str, Any] | None = None,
+        shards: int = 1,
+        replicas: int = 0,
+        graph: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> Self:
+        """Make an index that is not there.
+
+        Args:
+            engine: its URL, such as `opensearch://user:password@host:9200` or `elasticsearch+https://...`, or a client.
+            index: its name; the index itself is behind it as an alias, so that it can be rebuilt while it is searched.
+            sample: vectors (n, d) such as will be added, which tokens are learned from.
+            scheme: instead of a sample; its metric is the index's.
+            metric: "euclidean" or "cosine".
+            fields: fields of documents that are filtered, counted or searched by words: each "keyword", "long",
+                "double", "date", "boolean" or "text", or a mapping as the engine takes it. Others are kept and
+                returned.
+            graph: whether the engine shall index vectors by its own HNSW too, for `candidates="knn"`.
+            timeout: seconds that one request may take.
+
+        Raises:
+            OptionError, VectorError: what was given is no such thing.
+            EngineError: the index is there, or the engine refuses it.
+            EngineUnavailableError: the engine cannot be reached.
+        """
+        check_index_name(index)
+        check_feature_name(feature)
+        properties = user_properties(fields or {})
+        fitted, recall = given_scheme(sample, scheme, metric)
+        opened = Engine.open(engine, timeout=timeout)
+        _check_absent(opened, index)
+        header = feature_header(opened, fitted, graph=graph, recall=recall)
+        own = create_index(
+            opened,
+            index,
+            Header(True, {feature: header}),
+            properties,
+            shards=as_count(shards, "shards", least=1, most=1024),
+            replicas=as_count(replicas, "replicas", least=0, most=1024),
+        )
+        publish_index(opened, index, own)
+        return cls(opened, index, feature, owns_engine=opened is not engine)
+
+    @classmethod
+    def attach(
+        cls,
+        engine: Any,
+        index: str,
+        *,
+        sample: Given | None = None,
+        scheme: TokenScheme | None = None,
+        metric: Metric = "euclidean",
+        feature: str = "vector",
+        timeout: float = TIMEOUT,
+    ) -> Self:
+        """Add a feature to an index that is there, such as one of the user's own.
+
+        The index gains the fields `lookalike.FEATURE.tokens` and `.vector` and an entry in its mapping's `_meta`;
+        nothing else of it changes. Arguments and errors are those of `create`.
+        """
+        check_index_name(index)
+        check_feature_name(feature)
+        fitted, recall = given_scheme(sample, scheme, metric)
+        opened = Engine.open(engine, timeout=timeout)
+        found = find_index(opened, index)
+        check_keeps_documents(opened, found, index)
+        before = found.header or Header(False, {})
+        if feature in before.features:
+            raise EngineError(
+                f"{opened.shown}, index {index!r}: it has a feature {feature!r}; open it, or name another"
+            )
+        added = feature_header(opened, fitted, graph=False, recall=recall)
+        put_header(opened, found, before.with_feature(feature, added), {feature: added})
+        return cls(opened, index, feature, owns_engine=opened is not engine)
+
+    @classmethod
+    def open(cls, engine: Any, index: str, *, feature: str = "vector", timeout: float = TIMEOUT) -> Self:
+        """Open a feature of an index that `create` or `attach` made.
+
+        Raises:
+            EngineError: there is no such index or feature, or it was made by a newer version, or is damaged.
+            EngineUnavailableError: the engine cannot be reached.
+        """
+        check_index_name(index)
+        check_feature_name(feature)
+        opened = Engine.open(engine, timeout=timeout)
+        return cls(opened, index, feature, owns_engine=opened is not engine)
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        return self._target.header.dimension
+
+    @property
+    def metric(self) -> Metric:
+        """By which vectors are compared."""
+        return self._target.header.metric
+
+    def __len__(self) -> int:
+        """Return how many documents have a vector."""
+        return self._current(lambda target: Search(target, Asked.of()).count())
+
+    def add(
+        self,
+        ids: Sequence[str],
+        vectors: Given,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        refresh: bool = True,
+    ) -> int:
+        """Write documents with their vectors, in place of those that have the ids; return how many.
+
+        Each document is written whole. What was written before an error stays, and may be written again.
+
+        Args:
+            ids: the documents' own, (n,).
+            vectors: (n, dimension).
+            documents: the user's fields, (n,). None: documents that are there keep theirs, and in an index of the
+                user's own all have to be there.
+            refresh: whether searches see them at once, which costs time where few are added at a time.
+
+        Raises:
+            InputError: what was given is no such thing, or does not fit a field's type.
+            UnknownIdError: no document of that id in an index of the user's own.
+            EngineWriteError: the engine refused some; `refused` says which and why.
+            EngineUnavailableError: it cannot be reached, or is too busy.
+        """
+        names = check_ids(ids)
+        rows = self._target.rows(vectors, "vectors")
+        if len(rows) != len(names):
+            raise OptionError(f"{len(names)} ids come with {len(rows)} vectors; give one vector for each id")
+        if documents is not None:
+            check_documents(names, documents, self._target.fields, strict=self._target.whole.owned)
+        for start in range(0, len(names), WRITTEN_TOGETHER):
+            part = slice(start, start + WRITTEN_TOGETHER)
+            some = None if documents is None else documents[part]
+            write = partial(add_documents, ids=names[part], vectors=rows[part], documents=some)
+            self._current(write)
+        if refresh:
+            self.refresh()
+        return len(names)
+
+    def remove(self, ids: Sequence[str], *, refresh: bool = True) -> int:
+        """Delete documents; return how many were there. Of an index of the user's own, only the feature is taken out.
+
+        Raises:
+            InputError: no such ids.
+            EngineError: the engine refuses, or cannot be reached.
+        """
+        names = check_ids(ids)
+        taken_out = delete_documents if self._target.whole.owned else strip_documents
+        removed = self._current(lambda target: taken_out(target, names))
+        if refresh:
+            self.refresh()
+        return removed
+
+    def refresh(self) -> None:
+        """Let searches see all that was written."""
+        self._engine.call("POST", path_of(self.name, "_refresh"))
+
+    def vectors(self, ids: Sequence[str]) -> Float32:
+        """Return the vectors of documents (n, dimension), of length one under cosine. Raises UnknownIdError."""
+        names = check_ids(ids)
+        found = vectors_of(read_documents(self._engine, self.name, names), self.feature)
+        for one in names:
+            if one not in found:
+                raise self._unknown(one)
+        return np.array([found[one] for one in names], dtype=np.float32).reshape(-1, self.dimension)
+
+    def search(self, query: Given, k: int = 10, **options: Unpack[SearchOptions]) -> EngineHits:
+        """Return the k documents nearest to a vector.
+
+        Args:
+            query: (dimension,).
+            k: at most 5,000.
+            text: words, each of which has to occur in some text field; or, with `text_weight`, which rank hits too.
+            text_weight: how much words count beside looks, from 0 to 1: the two rankings are fused by reciprocal rank.
+            where: a filter, which never costs a hit: `{"year": (1900, None), "material": ["oak", "ash"]}`, or a
+                `Where`.
+            facets: fields whose most frequent values are counted, among all documents that meet filter and `text`.
+            max_distance: farther documents are left out.
+            candidates: "tokens", or "knn" to have the engine's own HNSW find them, in an index made with `graph`.
+            documents: whether hits come with their documents; they do by default.
+
+        Raises:
+            InputError: what was given is no such thing.
+            EngineUnavailableError: the engine, or one of the index's shards, cannot be reached.
+            EngineError: the engine refuses.
+        """
+        row, asked = self._one(query), Asked.of(k, **options)
+        return self._current(lambda target: Search(target, asked).run(row)[0])
+
+    def search_many(self, queries: Given, k: int = 10, **options: Unpack[SearchOptions]) -> list[EngineHits]:
+        """Return for each of `queries` (q, dimension) what `search` does with these options, in few requests."""
+        rows, asked = self._target.rows(queries, "queries"), Asked.of(k, **options)
+        return self._current(lambda target: Search(target, asked).run(rows)) if len(rows) else []
+
+    def request(self, query: Given, k: int = 10, **options: Unpack[SearchOptions]) -> dict[str, Any]:
+        """Return the request that `search` sends first for its hits: method, path, params and body, as JSON types."""
+        import orjson
+
+        row, asked = self._one(query), Asked.of(k, **options)
+
+        def made(target: Target) -> dict[str, Any]:
+            search = Search(target, asked)
+            path, params, body = search_request(target.index, search.bodies(row, search.plan()))
+            plain = orjson.loads(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY))
+            return {"method": "POST", "path": path, "params": params, "body": plain}
+
+        return self._current(made)
+
+    def explain(self, query: Given, id: str) -> EngineExplanation:  # noqa: A002
+        """Return which tokens a document shares with a query, and its distance. Raises UnknownIdError."""
+        row = self._one(query)
+        (name,) = check_ids([id])
+
+        def made(target: Target) -> EngineExplanation:
+            there = read_documents(target.engine, target.index, [name])
+            vectors = vectors_of(there, target.feature)
+            if name not in vectors:
+                raise self._unknown(name)
+            (terms,) = target.scheme.query_terms(row)
+            tokens = tokens_of(there[name], target.feature)
+            shared = tuple((token, boost) for token, boost in terms if token in set(tokens))
+            distance = float(exact_distances(row[0], vectors[name][np.newaxis], target.header.metric)[0])
+            score = sum(boost for _, boost in shared)
+            return EngineExplanation(name, distance, shared, score, len(tokens), len(terms))
+
+        return self._current(made)
+
+    def more_like_this(
+        self,
+        query: Given | None = None,
+        k: int = 10,
+        *,
+        id: str | None = None,  # noqa: A002
+        where: Where | Mapping[str, Any] | None = None,
+    ) -> EngineHits:
+        """Return the k documents nearest to a vector, or to a document, among candidates of `more_like_this`.
+
+        That is the engines' own query by documents, here with all its limits set; it knows no probes and no closeness,
+        and finds less than `search`. Arguments and errors are those of `search`; UnknownIdError for no such document.
+        """
+        if (query is None) == (id is None):
+            raise OptionError("more_like_this takes a vector or the id of a document; give one of them")
+        row = self.vectors([id]) if id is not None else self._one(query)
+        asked = Asked.of(k, where=where)
+
+        def made(target: Target) -> EngineHits:
+            tokens = target.scheme.document_tokens(row)[0]
+            like: list[Any] = tokens if id is None else [{"_index": target.index, "_id": id}]
+            window = min(MOST_HITS, max(target.scheme.candidates, k))
+            body = hits_body(target.feature, window, documents=True, binary=target.header.vector == "binary")
+            filters = filter_clauses(asked.where, target.fields)
+            body["query"] = more_like_this_query(target.feature, like, len(tokens), filters)
+            if target.scripts:
+                body = rescored(target.engine.name, target.feature, body, row[0], window)
+            (answer,) = send_searches(target.engine, target.index, [body])
+            ids, vectors, documents, _ = returned(answer, target.feature)
+            distances = exact_distances(row[0], vectors.reshape(-1, self.dimension), target.header.metric)
+            near = Neighbours(tuple(ids), distances, tuple(documents)).by_distance()
+            near = near.take(range(min(asked.k, len(ids))))
+            return EngineHits(near.ids, near.distances, near.documents)
+
+        return self._current(made)
+
+    def rebuild(self, *, sample: Given | None = None, scheme: TokenScheme | None = None) -> None:
+        """Learn tokens anew and write all documents into a new index, which then takes the place of the old.
+
+        Searches go on meanwhile, by the old one. Writes are refused until it is done, so that none is lost. Where it is
+        cut short, the old index stays, and another rebuild lets it be written again.
+
+        Args:
+            sample: vectors to learn from; by default some of the index's own.
+            scheme: instead of learning.
+
+        Raises:
+            EngineError: the index is the user's own, or the engine refuses.
+        """
+        target = read_target(self._engine, self.name, self.feature)
+        rebuild_index(target, sample, scheme)
+        self._target = read_target(self._engine, self.name, self.feature)
+
+    def stats(self) -> EngineStats:
+        """Return counts and sizes. Raises EngineError."""
+        target = self._target = read_target(self._engine, self.name, self.feature)
+        told = self._engine.call("GET", path_of(target.index, "_stats", "docs,store"))["_all"]["primaries"]
+        settings = self._engine.call("GET", path_of(target.index, "_settings"))[target.index]["settings"][
+            "index"
+        ]
+        return EngineStats(
+            f"{self._engine.name} {'.'.join(map(str, self._engine.version))}",
+            target.index,
+            int(told["docs"]["count"]),
+            len(self),
+            int(told["store"]["size_in_bytes"]),
+            int(settings["number_of_shards"]),
+            target.header.scheme,
+            target.header.recall,
+        )
+
+    def drop(self) -> None:
+        """Delete the index. Of one of the user's own, the feature is taken out of documents and header."""
+        drop_index(read_target(self._engine, self.name, self.feature))
+
+    def close(self) -> None:
+        """Close the connections, unless the engine is the caller's."""
+        if self._owns_engine:
+            self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _one(self, query: Given | None) -> Float32:
+        assert query is not None
+        row = self._target.rows(query, "query")
+        if len(row) != 1:
+            raise OptionError(f"query holds {len(row)} vectors; give one, or call search_many")
+        return row
+
+    def _unknown(self, one: str) -> UnknownIdError:
+        return UnknownIdError(f"{self._target.shown}: no document {one!r} with a feature {self.feature!r}")
+
+    def _current(self, call: Callable[[Target], T]) -> T:
+        """Return what `call` does with the index as it is known, or as it is where that is gone: it was rebuilt."""
+        try:
+            return call(self._target)
+        except EngineError as error:
+            if error.kind not in GONE:
+                raise
+            self._target = read_target(self._engine, self.name, self.feature)
+            return call(self._target)
+
+
+def _check_absent(engine: Engine, name: str) -> None:
+    try:
+        find_index(engine, name)
+    except EngineError as error:
+        if error.kind in GONE:
+            return
+        raise
+    raise EngineError(
+        f"{engine.shown}, index {name!r}: it is there already; open it, attach a feature to it, or name another"
+    )

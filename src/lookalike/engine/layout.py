@@ -1,0 +1,116 @@
+"""Indexes that Lookalike makes: one behind a public alias, so that it can be replaced while it is searched.
+
+`museum` is an alias of `museum-4f1c...`; that index has one alias more, by which it is written. Who still writes
+by an index that was replaced finds that alias gone, and no index is made by it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lookalike.engine.client import Engine, path_of
+from lookalike.engine.families import drop_arrays
+from lookalike.engine.header import FeatureHeader, Found, Header
+from lookalike.engine.mapping import OBJECT, feature_properties
+from lookalike.errors import EngineError, EngineUnavailableError
+
+SCROLL = "5m"
+SCROLL_DOCUMENTS = 500
+TIMEOUT = 60.0
+
+
+def writing_alias(index: str) -> str:
+    """Return the alias by which an index that Lookalike made is written."""
+    return f"{index}-writing"
+
+
+def create_index(
+    engine: Engine, name: str, header: Header, properties: Mapping[str, Any], *, shards: int, replicas: int
+) -> str:
+    """Make an index that `name` does not stand for yet, and return its own name.
+
+    Args:
+        properties: the mapping of the user's fields.
+    """
+    index = f"{name}-{secrets.token_hex(4)}"
+    settings: dict[str, Any] = {"number_of_shards": shards, "number_of_replicas": replicas}
+    if engine.name == "opensearch" and any(feature.graph for feature in header.features.values()):
+        settings["knn"] = True
+    mappings = {
+        "dynamic": False,
+        "_meta": {OBJECT: header.to_json()},
+        "properties": {**properties, **_added(header.features)},
+    }
+    body = {"settings": {"index": settings}, "mappings": mappings, "aliases": {writing_alias(index): {}}}
+    engine.call("PUT", path_of(index), body, timeout=TIMEOUT)
+    return index
+
+
+def publish_index(engine: Engine, name: str, index: str, replaced: str | None = None) -> None:
+    """Let `name` stand for `index`, and no longer for the one that it replaces, in one step."""
+    actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": name}}]
+    if replaced is not None:
+        actions.append({"remove": {"index": replaced, "alias": name}})
+    engine.call("POST", "/_aliases", {"actions": actions}, timeout=TIMEOUT)
+
+
+def delete_index(engine: Engine, index: str) -> None:
+    """Delete an index, unless it is gone."""
+    try:
+        engine.call("DELETE", path_of(index), timeout=TIMEOUT)
+    except EngineError as error:
+        if error.kind != "index_not_found_exception":
+            raise
+
+
+def put_header(engine: Engine, found: Found, header: Header, added: Mapping[str, FeatureHeader]) -> None:
+    """Write the header, and the fields of features that are new; what others keep in `_meta` stays."""
+    meta = {**found.meta, OBJECT: header.to_json()}
+    if not header.features:
+        del meta[OBJECT]
+    body = {"_meta": meta, "properties": _added(added)}
+    engine.call("PUT", path_of(found.index, "_mapping"), body, timeout=TIMEOUT)
+
+
+def block_writes(engine: Engine, index: str, blocked: bool) -> None:
+    """Refuse writes to an index, or take them again."""
+    settings = {"index.blocks.write": True if blocked else None}
+    engine.call("PUT", path_of(index, "_settings"), settings, timeout=TIMEOUT)
+
+
+def all_ids(engine: Engine, index: str) -> Iterator[list[str]]:
+    """Yield the ids of all documents of an index, some at a time, as of now.
+
+    Ids alone: OpenSearch 3.5 fails where it is to return whole documents with vectors in this way.
+    """
+    body = {"size": SCROLL_DOCUMENTS, "sort": ["_doc"], "_source": False, "query": {"match_all": {}}}
+    answer = engine.call("POST", path_of(index, "_search"), body, params={"scroll": SCROLL}, timeout=TIMEOUT)
+    try:
+        while answer["hits"]["hits"]:
+            if answer["_shards"]["failed"]:
+                raise EngineUnavailableError(f"{engine.shown}, index {index!r}: a shard did not answer; try again")
+            yield [hit["_id"] for hit in answer["hits"]["hits"]]
+            following = {"scroll": SCROLL, "scroll_id": answer["_scroll_id"]}
+            answer = engine.call("POST", "/_search/scroll", following, timeout=TIMEOUT)
+    finally:
+        engine.call("DELETE", "/_search/scroll", {"scroll_id": [answer["_scroll_id"]]})
+
+
+def forget_families(engine: Engine, families: set[str]) -> None:
+    """Delete the arrays of families that no index names any more."""
+    mappings = engine.call("GET", f"/_mapping?filter_path=*.mappings._meta.{OBJECT}")
+    for described in (mappings or {}).values():
+        told = described["mappings"]["_meta"][OBJECT]
+        families = families - {feature["family"] for feature in told.get("features", {}).values()}
+    for family in families:
+        drop_arrays(engine, family)
+
+
+def _added(features: Mapping[str, FeatureHeader]) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for name, feature in features.items():
+        described = feature_properties(name, feature.vector, feature.dimension, graph=feature.graph)
+        inner |= described[OBJECT]["properties"]
+    return {OBJECT: {"dynamic": False, "properties": inner}}

@@ -1,0 +1,99 @@
+"""Searches sent together, and what they found."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lookalike.arrays import Float32
+from lookalike.engine.client import Engine, path_of
+from lookalike.engine.mapping import OBJECT, vector_field
+from lookalike.errors import EngineUnavailableError
+
+SENT_TOGETHER = 64
+"""Searches of one request."""
+WHOLE = {"allow_partial_search_results": "false"}
+"""An answer that lacks a shard is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Documents that a search returned, in its order."""
+
+    ids: tuple[str, ...]
+    distances: Float32
+    documents: tuple[Mapping[str, Any], ...]
+
+    def take(self, order: Sequence[int]) -> Neighbours:
+        """Return the documents at these places."""
+        return Neighbours(
+            tuple(self.ids[i] for i in order),
+            self.distances[np.asarray(order, dtype=np.int64)],
+            tuple(self.documents[i] for i in order),
+        )
+
+    def by_distance(self) -> Neighbours:
+        """Return them nearest first, equal ones by id."""
+        distances = self.distances.tolist()
+        return self.take(sorted(range(len(self.ids)), key=lambda i: (distances[i], self.ids[i])))
+
+
+def search_request(index: str, bodies: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, str], Any]:
+    """Return path, parameters and body of the request that sends these searches."""
+    if len(bodies) == 1:
+        return path_of(index, "_search"), dict(WHOLE), bodies[0]
+    lines = [line for body in bodies for line in ({"allow_partial_search_results": False}, body)]
+    return path_of(index, "_msearch"), {}, lines
+
+
+def send_searches(engine: Engine, index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the answer to each search.
+
+    Raises:
+        EngineUnavailableError: a shard cannot be reached, or the engine.
+        EngineError: the engine refuses one of them.
+    """
+    answers: list[Any] = []
+    for start in range(0, len(bodies), SENT_TOGETHER):
+        some = bodies[start : start + SENT_TOGETHER]
+        path, params, body = search_request(index, some)
+        answer = engine.call("POST", path, body, params=params)
+        answers += [answer] if len(some) == 1 else answer["responses"]
+    for answer in answers:
+        if "error" in answer:
+            raise engine.refusal(int(answer.get("status", 500)), answer, index)
+        if answer.get("timed_out") or answer["_shards"]["failed"]:
+            raise EngineUnavailableError(
+                f"{engine.shown}, index {index!r}: some of its shards did not answer; "
+                "see that all its nodes run and are not overloaded, then try again"
+            )
+    return answers
+
+
+def returned(
+    answer: Mapping[str, Any], feature: str
+) -> tuple[list[str], Float32, list[Mapping[str, Any]], list[float]]:
+    """Return ids, vectors (n, d), documents and scores of an answer's hits that have a vector."""
+    ids: list[str] = []
+    vectors: list[Any] = []
+    documents: list[Mapping[str, Any]] = []
+    scores: list[float] = []
+    field = vector_field(feature)
+    for hit in answer["hits"]["hits"]:
+        document = dict(hit.get("_source") or {})
+        added = document.pop(OBJECT, None) or {}
+        kept = added.get(feature, {}).get("vector")
+        vector = hit.get("fields", {}).get(field)
+        if vector is None and isinstance(kept, str):
+            vector = np.frombuffer(base64.b64decode(kept), dtype="<f4")
+        if vector is None:
+            continue
+        ids.append(hit["_id"])
+        vectors.append(vector)
+        documents.append(document)
+        scores.append(hit["_score"] or 0.0)
+    return ids, np.array(vectors, dtype=np.float32), documents, scores

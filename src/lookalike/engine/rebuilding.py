@@ -1,0 +1,136 @@
+"""Giving an index new tokens while it is searched, and taking it or a feature away."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lookalike.arrays import Float32, Given
+from lookalike.engine.bulk import Action, write
+from lookalike.engine.documents import read_documents, vectors_of
+from lookalike.engine.header import Header, find_index
+from lookalike.engine.layout import (
+    all_ids,
+    block_writes,
+    create_index,
+    delete_index,
+    forget_families,
+    publish_index,
+    put_header,
+    writing_alias,
+)
+from lookalike.engine.mapping import OBJECT
+from lookalike.engine.multi_search import send_searches
+from lookalike.engine.query import count_body
+from lookalike.engine.target import Target, feature_header, given_scheme
+from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.writing import added_objects, strip_documents
+from lookalike.errors import EngineError, OptionError
+
+SAMPLE = 100_000
+"""Vectors that tokens are learned from anew."""
+
+
+def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | None) -> None:
+    """Write all documents with new tokens into a new index, which then takes the place of the old one.
+
+    See `EngineIndex.rebuild`.
+    """
+    engine, before = target.engine, target.header
+    if not target.whole.owned:
+        raise EngineError(
+            f"{target.shown}: it is not Lookalike's to rebuild; attach another feature with new tokens to it, "
+            "then drop this one"
+        )
+    new_index: str | None = None
+    block_writes(engine, target.index, True)
+    try:
+        learned = _sample(target) if sample is None and scheme is None else sample
+        fitted, recall = given_scheme(learned, scheme, before.metric)
+        if (fitted.metric, fitted.dimension) != (before.metric, before.dimension):
+            raise OptionError("the scheme is for another metric or dimension than the index's vectors")
+        header = feature_header(engine, fitted, graph=before.graph, recall=recall)
+        new_index = _new_index(target, target.whole.with_feature(target.feature, header))
+        _copy(target, new_index, fitted)
+        publish_index(engine, target.name, new_index, target.index)
+    except BaseException:
+        _abandon(target, new_index)
+        raise
+    delete_index(engine, target.index)
+    forget_families(engine, {before.family})
+
+
+def drop_index(target: Target) -> None:
+    """Delete an index of Lookalike's; take a feature out of one of the user's own."""
+    engine = target.engine
+    family = target.header.family
+    if target.whole.owned:
+        delete_index(engine, target.index)
+        forget_families(engine, {feature.family for feature in target.whole.features.values()})
+        return
+    for ids in all_ids(engine, target.index):
+        strip_documents(target, ids)
+    found = find_index(engine, target.name)
+    if found.header is not None:
+        put_header(engine, found, found.header.without_feature(target.feature), {})
+    forget_families(engine, {family})
+
+
+def _new_index(target: Target, header: Header) -> str:
+    """Make an empty index like that of `target`, but for its header."""
+    found = find_index(target.engine, target.name)
+    told = target.engine.call("GET", f"/{found.index}/_settings")[found.index]["settings"]["index"]
+    properties = {name: kind for name, kind in found.mapping["properties"].items() if name != OBJECT}
+    return create_index(
+        target.engine,
+        target.name,
+        header,
+        properties,
+        shards=int(told["number_of_shards"]),
+        replicas=int(told["number_of_replicas"]),
+    )
+
+
+def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
+    """Write all documents into another index with the tokens of `scheme`."""
+    engine, feature = target.engine, target.feature
+    engine.call("POST", f"/{target.index}/_refresh")
+    for ids in all_ids(engine, target.index):
+        actions = []
+        there = read_documents(engine, target.index, ids)
+        vectors = vectors_of(there, feature)
+        rows = np.array(list(vectors.values()), dtype=np.float32).reshape(-1, scheme.dimension)
+        added = dict(zip(vectors, added_objects(scheme, rows, target.header.vector), strict=True))
+        for one, known in there.items():
+            source = dict(known["_source"])
+            if one in added:
+                source[OBJECT] = {**source[OBJECT], feature: added[one]}
+            actions.append(Action(one, source))
+        write(engine, writing_alias(index), actions, require_alias=True)
+    engine.call("POST", f"/{index}/_refresh")
+    counts = [engine.call("GET", f"/{one}/_count")["count"] for one in (target.index, index)]
+    if counts[0] != counts[1]:
+        raise EngineError(
+            f"{target.shown}: {counts[1]} of its {counts[0]} documents were read; it stays as it was; try again"
+        )
+
+
+def _sample(target: Target) -> Float32:
+    """Return all of the index's vectors, or some where it has many."""
+    engine = target.engine
+    (answer,) = send_searches(engine, target.index, [count_body([], target.feature)])
+    share = SAMPLE / max(1, answer["hits"]["total"]["value"])
+    random = np.random.default_rng(0)
+    found: list[Float32] = []
+    for ids in all_ids(engine, target.index):
+        vectors = vectors_of(read_documents(engine, target.index, ids), target.feature).values()
+        found += [vector for vector in vectors if random.random() < share]
+    return np.array(found, dtype=np.float32).reshape(-1, target.header.dimension)
+
+
+def _abandon(target: Target, new_index: str | None) -> None:
+    """Leave the old index as it was, unless the new one has taken its place by then."""
+    if new_index is not None:
+        if find_index(target.engine, target.name).index == new_index:
+            return
+        delete_index(target.engine, new_index)
+    block_writes(target.engine, target.index, False)

@@ -1,0 +1,336 @@
+"""Searching: how candidates are found is planned, and what the engine returns is compared exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+
+from lookalike.arguments import as_count, as_finite, as_number, check_text, shown
+from lookalike.arrays import Float32
+from lookalike.catalogue.where import Where
+from lookalike.engine.filters import Clause, filter_clauses, word_clauses
+from lookalike.engine.hits import EngineHits
+from lookalike.engine.mapping import filtered_field, vector_field
+from lookalike.engine.multi_search import Neighbours, returned, send_searches
+from lookalike.engine.query import (
+    MOST_HITS,
+    Body,
+    count_body,
+    facet_aggregations,
+    facet_counts,
+    graph_query,
+    hits_body,
+    rescored,
+    token_query,
+)
+from lookalike.engine.rescore import exact_distances, is_settled, script_query
+from lookalike.engine.target import Target
+from lookalike.errors import OptionError
+
+Way = Literal["tokens", "exact", "knn"]
+
+EXACT_NUMBERS = 8_000_000
+"""Documents that pass a filter are all compared where their vectors have no more numbers; tokens would take as long."""
+LARGEST_EXACT_NUMBERS = 200_000_000
+"""The same for a query with which too few documents share a token."""
+CLIENT_EXACT_ROWS = 1000
+"""The same where vectors have to be fetched to be compared."""
+MOST_CLAUSES = 1000
+"""Leaf clauses of a query; OpenSearch refuses more than 1,024."""
+MARGIN = 8
+"""Hits that are fetched beyond k, to see that none of them is as near as the k-th."""
+GRAPH_FACTOR = 4
+"""An engine's HNSW is asked for so many times k neighbours."""
+CANDIDATES_K = 10
+"""The k that a scheme's candidates are for."""
+BLEND_DEPTH = 100
+"""Blending looks at this many of the best by looks and by words, or at ten times k if that is more."""
+RANK_OFFSET = 60
+"""The constant of reciprocal-rank fusion; 60 is that of Cormack, Clarke and Buettcher (SIGIR 2009)."""
+
+
+class SearchOptions(TypedDict, total=False):
+    """What `EngineIndex.search` takes by name."""
+
+    text: str | None
+    text_weight: float | None
+    where: Where | Mapping[str, Any] | None
+    facets: Sequence[str]
+    max_distance: float | None
+    candidates: Literal["tokens", "knn"]
+    documents: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for besides the picture."""
+
+    k: int
+    text: str | None
+    text_weight: float | None
+    where: Where | None
+    facets: tuple[str, ...]
+    max_distance: float | None
+    way: Literal["tokens", "knn"]
+    documents: bool
+
+    @classmethod
+    def of(
+        cls,
+        k: int = 10,
+        *,
+        text: str | None = None,
+        text_weight: float | None = None,
+        where: Where | Mapping[str, Any] | None = None,
+        facets: Sequence[str] = (),
+        max_distance: float | None = None,
+        candidates: str = "tokens",
+        documents: bool = True,
+    ) -> Asked:
+        """Check what `EngineIndex.search` is given. Raises OptionError, MetadataError."""
+        check_text(text)
+        if text_weight is not None:
+            text_weight = as_finite(text_weight, "text_weight")
+            if not 0 <= text_weight <= 1:
+                raise OptionError(f"text_weight is {text_weight}; give a share from 0 to 1")
+            if text is None:
+                raise OptionError("text_weight weighs words, and there are none; give text")
+        if candidates not in ("tokens", "knn"):
+            raise OptionError(f"candidates is {shown(candidates)}; choose tokens or knn")
+        if isinstance(facets, str):
+            raise OptionError(f"facets is one text; give a list of fields, [{facets!r}]")
+        return cls(
+            as_count(k, "k", least=1, most=MOST_HITS // 2),
+            text,
+            text_weight,
+            where if where is None or isinstance(where, Where) else Where.of(where),
+            tuple(facets),
+            None if max_distance is None else as_number(max_distance, "max_distance"),
+            "knn" if candidates == "knn" else "tokens",
+            documents,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How candidates are found."""
+
+    way: Way
+    probes: int
+    window: int
+    """Candidates a shard."""
+
+
+class Search:
+    """One batch of queries that ask for the same."""
+
+    def __init__(self, target: Target, asked: Asked) -> None:
+        """Make the clauses. Raises MetadataError, OptionError."""
+        self._target, self._asked = target, asked
+        self._blended = asked.text is not None and asked.text_weight is not None
+        self._words = [] if asked.text is None else word_clauses(asked.text, target.fields)
+        narrowing = [] if self._blended else self._words
+        self._filters: list[Clause] = [*filter_clauses(asked.where, target.fields), *narrowing]
+        self._facets = [filtered_field(target.fields, name) for name in asked.facets]
+        self._k = min(MOST_HITS // 2, max(BLEND_DEPTH, 10 * asked.k)) if self._blended else asked.k
+        self._counts: tuple[int, int] | None = None
+
+    def run(self, queries: Float32) -> list[EngineHits]:
+        """Return what each of `queries` (q, d) finds, prepared as the index keeps vectors."""
+        plan = self.plan()
+        found, facets = self._nearest(queries, plan)
+        notes = [self._notes(neighbours, plan) for neighbours in found]
+        if self._blended:
+            words = self._by_words()
+            found = [self._fused(query, near, words) for query, near in zip(queries, found, strict=True)]
+        answers = []
+        counts, inexact = facets
+        also = [
+            f"the counts of {name} are not exact: it has many values and the index several shards"
+            for name in inexact
+        ]
+        for neighbours, told in zip(found, notes, strict=True):
+            kept = self._kept(neighbours)
+            answers.append(EngineHits(kept.ids, kept.distances, kept.documents, counts, (*told, *also)))
+        return answers
+
+    def plan(self) -> Plan:
+        """Return how candidates are found, for which a filter is counted first."""
+        scheme, asked = self._target.scheme, self._asked
+        window = min(MOST_HITS, scheme.candidates * math.ceil(self._k / CANDIDATES_K))
+        if asked.way == "knn":
+            if not self._target.header.graph:
+                raise OptionError(
+                    f'{self._target.shown}: it was made without a graph, which candidates="knn" needs; '
+                    "create it with graph=True"
+                )
+            return Plan("knn", 0, min(MOST_HITS, GRAPH_FACTOR * self._k))
+        if not self._filters:
+            return Plan("tokens", scheme.probes, window)
+        matching, total = self._counted()
+        if matching <= self._exact_rows(EXACT_NUMBERS):
+            return Plan("exact", 0, MOST_HITS)
+        return Plan("tokens", math.ceil(scheme.probes * math.sqrt(total / matching)), window)
+
+    def count(self) -> int:
+        """Return how many documents have a vector and meet the filters."""
+        return self._matching()
+
+    def bodies(self, queries: Float32, plan: Plan) -> list[Body]:
+        """Return the first search for each query."""
+        return [
+            self._body(query, terms, plan, self._first_size(plan), counted=i == 0)
+            for i, (query, terms) in enumerate(zip(queries, self._terms(queries, plan), strict=True))
+        ]
+
+    def _nearest(
+        self, queries: Float32, plan: Plan
+    ) -> tuple[list[Neighbours], tuple[dict[str, Any], list[str]]]:
+        """Return all that was compared for each query, nearest first, and the facets."""
+        target = self._target
+        terms = self._terms(queries, plan)
+        bodies = dict(enumerate(self.bodies(queries, plan)))
+        found: dict[int, Neighbours] = {}
+        facets: tuple[dict[str, Any], list[str]] = ({}, [])
+        while bodies:
+            answers = send_searches(target.engine, target.index, list(bodies.values()))
+            again: dict[int, Body] = {}
+            for (i, body), answer in zip(bodies.items(), answers, strict=True):
+                if "aggs" in body:
+                    facets = facet_counts(answer, self._facets)
+                neighbours, last = self._compared(queries[i], answer)
+                found[i] = neighbours
+                size, k = body["size"], self._k
+                if (
+                    plan.way == "knn"
+                    or not target.scripts
+                    or not len(answer["hits"]["hits"]) == size < plan.window
+                ):
+                    continue
+                if len(neighbours.ids) < k or not is_settled(
+                    neighbours.distances, k, last, target.header.metric
+                ):
+                    larger = min(plan.window, 4 * size)
+                    again[i] = self._body(queries[i], terms[i], plan, larger, counted=False)
+            bodies = again
+        few = [i for i in found if len(found[i].ids) < self._k]
+        if plan.way == "tokens" and few and self._may_lack(max(len(found[i].ids) for i in few)):
+            exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS))
+            found.update(zip(few, exact, strict=True))
+        return [found[i] for i in range(len(queries))], facets
+
+    def _terms(self, queries: Float32, plan: Plan) -> list[list[tuple[str, float]]]:
+        if plan.way != "tokens":
+            return [[] for _ in queries]
+        words = len(self._words) * sum(field.words for field in self._target.fields.values())
+        room = max(64, MOST_CLAUSES - len(self._filters) - words)
+        return [terms[:room] for terms in self._target.scheme.query_terms(queries, plan.probes)]
+
+    def _first_size(self, plan: Plan) -> int:
+        if plan.way == "knn":
+            return plan.window
+        if not self._target.scripts:
+            return min(plan.window, max(self._matching(), 1)) if plan.way == "exact" else plan.window
+        return min(plan.window, self._k + MARGIN)
+
+    def _body(
+        self, query: Float32, terms: Sequence[tuple[str, float]], plan: Plan, size: int, *, counted: bool
+    ) -> Body:
+        target = self._target
+        name, feature = target.engine.name, target.feature
+        body = hits_body(
+            feature, size, documents=self._asked.documents, binary=target.header.vector == "binary"
+        )
+        if plan.way == "knn":
+            body |= graph_query(name, feature, query, plan.window, self._filters)
+        elif plan.way == "exact" and target.scripts:
+            body["query"] = script_query(name, vector_field(feature), query, self._filters)
+        elif plan.way == "exact":
+            body["query"] = count_body(self._filters, feature)["query"]
+        else:
+            body["query"] = token_query(feature, terms, self._filters)
+            if target.scripts:
+                body = rescored(name, feature, body, query, plan.window)
+        if counted and self._facets:
+            body["aggs"] = facet_aggregations(self._facets, self._filters)
+        return body
+
+    def _compared(self, query: Float32, answer: Mapping[str, Any]) -> tuple[Neighbours, float]:
+        ids, vectors, documents, scores = returned(answer, self._target.feature)
+        if not ids:
+            return Neighbours((), np.empty(0, dtype=np.float32), ()), 0.0
+        distances = exact_distances(query, vectors, self._target.header.metric)
+        return Neighbours(tuple(ids), distances, tuple(documents)).by_distance(), min(scores)
+
+    def _by_words(self) -> tuple[list[str], Float32, list[Mapping[str, Any]]]:
+        """Return ids, vectors and documents of those that match the words best, best first."""
+        target = self._target
+        body = hits_body(
+            target.feature, self._k, documents=self._asked.documents, binary=target.header.vector == "binary"
+        )
+        body["query"] = {
+            "bool": {**count_body(self._filters, target.feature)["query"]["bool"], "must": self._words}
+        }
+        (answer,) = send_searches(target.engine, target.index, [body])
+        ids, vectors, documents, scores = returned(answer, target.feature)
+        order = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))
+        return [ids[i] for i in order], vectors[order], [documents[i] for i in order]
+
+    def _fused(
+        self, query: Float32, near: Neighbours, words: tuple[list[str], Float32, list[Mapping[str, Any]]]
+    ) -> Neighbours:
+        """Return the best by reciprocal-rank fusion of the ranking by looks and the ranking by words."""
+        weight = self._asked.text_weight or 0.0
+        near = near.take(range(min(self._k, len(near.ids))))
+        scores = {one: (1 - weight) / (RANK_OFFSET + rank) for rank, one in enumerate(near.ids, 1)}
+        for rank, one in enumerate(words[0], 1):
+            scores[one] = scores.get(one, 0.0) + weight / (RANK_OFFSET + rank)
+        known = dict(zip(near.ids, zip(near.distances.tolist(), near.documents, strict=True), strict=True))
+        if words[0]:
+            distances = exact_distances(query, words[1], self._target.header.metric).tolist()
+            known |= dict(zip(words[0], zip(distances, words[2], strict=True), strict=True))
+        best = sorted(scores, key=lambda one: (-scores[one], known[one][0], one))
+        return Neighbours(
+            tuple(best),
+            np.array([known[one][0] for one in best], dtype=np.float32),
+            tuple(known[one][1] for one in best),
+        )
+
+    def _kept(self, neighbours: Neighbours) -> Neighbours:
+        limit = math.inf if self._asked.max_distance is None else self._asked.max_distance
+        near = [i for i, distance in enumerate(neighbours.distances.tolist()) if distance <= limit]
+        return neighbours.take(near[: self._asked.k])
+
+    def _notes(self, neighbours: Neighbours, plan: Plan) -> list[str]:
+        if plan.way != "tokens" or len(neighbours.ids) >= self._k or self._counts is None:
+            return []
+        if len(neighbours.ids) >= self._matching():
+            return []
+        return ["too few documents share a token with the query, and there are too many to compare them all"]
+
+    def _may_lack(self, least: int) -> bool:
+        """Whether comparing all documents would give a query more than `least`, and can be done."""
+        return least < self._matching() <= self._exact_rows(LARGEST_EXACT_NUMBERS)
+
+    def _exact_rows(self, numbers: int) -> int:
+        if not self._target.scripts:
+            return CLIENT_EXACT_ROWS
+        return numbers // self._target.header.dimension
+
+    def _matching(self) -> int:
+        """Return how many documents meet the filters."""
+        return self._counted()[0]
+
+    def _counted(self) -> tuple[int, int]:
+        """Return how many documents meet the filters, and how many there are; asked once."""
+        if self._counts is None:
+            target = self._target
+            wanted = [count_body(filters, target.feature) for filters in (self._filters, [])]
+            answers = send_searches(target.engine, target.index, wanted if self._filters else wanted[:1])
+            counts = [int(answer["hits"]["total"]["value"]) for answer in answers]
+            self._counts = (counts[0], counts[-1])
+        return self._counts

@@ -1,0 +1,129 @@
+"""One feature of an index, as a process knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookalike.arrays import Float32, Given, Metric, as_metric, as_vectors
+from lookalike.engine.client import Engine
+from lookalike.engine.defaults import fitted_scheme
+from lookalike.engine.families import save_arrays
+from lookalike.engine.header import FeatureHeader, Header, find_index, scheme_of
+from lookalike.engine.mapping import Fields, fields_of, vector_field, vector_type
+from lookalike.engine.multi_search import send_searches
+from lookalike.engine.rescore import script_query
+from lookalike.engine.tokens import TokenScheme
+from lookalike.errors import EngineError, EngineUnavailableError, OptionError
+from lookalike.index.row_forms import prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One feature of an index, as it is searched and written."""
+
+    engine: Engine
+    name: str
+    """The public name of the index."""
+    index: str
+    """Its own, where the public one is an alias."""
+    feature: str
+    whole: Header
+    scheme: TokenScheme
+    fields: Fields
+    scripts: bool
+    """Whether the engine computes distances."""
+
+    @property
+    def header(self) -> FeatureHeader:
+        """What the index says of the feature."""
+        return self.whole.features[self.feature]
+
+    @property
+    def shown(self) -> str:
+        """Engine and index, as messages name them."""
+        return f"{self.engine.shown}, index {self.name!r}"
+
+    def rows(self, vectors: Given, name: str) -> Float32:
+        """Return vectors (n, dimension) as the index keeps them. Raises VectorError."""
+        metric = self.header.metric
+        checked = as_vectors(vectors, dimension=self.header.dimension, metric=metric, name=name)
+        return np.ascontiguousarray(prepared(checked, metric))
+
+
+def read_target(engine: Engine, name: str, feature: str) -> Target:
+    """Return a feature of an index that is there.
+
+    Raises:
+        EngineError: there is no such index or feature, or it was made by a newer version, or is damaged.
+        EngineUnavailableError: the engine cannot be reached.
+    """
+    found = find_index(engine, name)
+    if found.header is None or feature not in found.header.features:
+        has = "none" if found.header is None else ", ".join(sorted(found.header.features)) or "none"
+        raise EngineError(
+            f"{engine.shown}, index {name!r}: it has no feature {feature!r} of Lookalike (it has {has}); "
+            "attach one, or name another"
+        )
+    header = found.header.features[feature]
+    scheme = scheme_of(engine, header)
+    scripts = _runs_scripts(engine, found.index, feature, header)
+    return Target(engine, name, found.index, feature, found.header, scheme, fields_of(found.mapping), scripts)
+
+
+def feature_header(
+    engine: Engine, scheme: TokenScheme, *, graph: bool, recall: float | None
+) -> FeatureHeader:
+    """Return the header of a new feature, whose arrays are kept by then. Raises EngineError, OptionError."""
+    vector = vector_type(engine, scheme.dimension)
+    if graph and vector == "binary":
+        raise OptionError(
+            f"{engine.shown}: its k-NN plug-in is not there, so it makes no graph; leave graph out"
+        )
+    return FeatureHeader(
+        scheme.dimension,
+        scheme.metric,
+        scheme.to_json(),
+        save_arrays(engine, scheme.arrays()),
+        scheme.family.table_uuids(),
+        vector,
+        graph,
+        recall,
+    )
+
+
+def given_scheme(
+    sample: Given | None, scheme: TokenScheme | None, metric: Metric
+) -> tuple[TokenScheme, float | None]:
+    """Return the scheme that was given, or one learned from a sample, and what recall was predicted for it.
+
+    Raises:
+        OptionError: neither or both were given, or they are no such thing.
+    """
+    if (sample is None) == (scheme is None):
+        raise OptionError("an index learns its tokens from vectors; give sample or scheme, one of them")
+    if scheme is not None:
+        return scheme, None
+    known = as_metric(metric)
+    if known not in ("euclidean", "cosine"):
+        raise OptionError(f"an index in an engine compares by euclidean or cosine, not {known}; choose one")
+    assert sample is not None
+    return fitted_scheme(as_vectors(sample, metric=known, name="sample"), known)
+
+
+def _runs_scripts(engine: Engine, index: str, feature: str, header: FeatureHeader) -> bool:
+    """Whether the engine takes the script that computes distances: an administrator may have switched scripts off."""
+    if header.vector != "dense_vector":
+        return header.vector == "knn_vector"
+    query = np.zeros(header.dimension, dtype=np.float32)
+    body = {"size": 0, "query": script_query(engine.name, vector_field(feature), query, ())}
+    try:
+        send_searches(engine, index, [body])
+    except EngineUnavailableError:
+        raise
+    except EngineError as error:
+        if "script" in str(error):
+            return False
+        raise
+    return True

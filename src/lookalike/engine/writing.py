@@ -1,0 +1,91 @@
+"""Writing documents with their vectors and tokens, and taking them out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lookalike.arrays import Float32
+from lookalike.engine.bulk import Action, Written, write
+from lookalike.engine.documents import read_documents, stripped_actions, vector_json, write_actions
+from lookalike.engine.layout import writing_alias
+from lookalike.engine.mapping import VectorType
+from lookalike.engine.target import Target
+from lookalike.engine.tokens import TokenScheme
+from lookalike.errors import EngineError, UnknownIdError
+
+MOST_CONFLICTS = 8
+"""Times that a document is read again, since somebody else changed it meanwhile."""
+
+
+def added_objects(scheme: TokenScheme, vectors: Float32, kind: VectorType) -> list[dict[str, Any]]:
+    """Return what Lookalike adds to the document of each of `vectors` (n, d)."""
+    tokens = scheme.document_tokens(vectors)
+    return [
+        {"tokens": mine, "vector": vector_json(vector, kind)}
+        for mine, vector in zip(tokens, vectors, strict=True)
+    ]
+
+
+def add_documents(
+    target: Target, ids: Sequence[str], vectors: Float32, documents: Sequence[Mapping[str, Any]] | None
+) -> None:
+    """Write documents whole, those parts of them that were not given as they are. Errors: `EngineIndex.add`."""
+    added = dict(zip(ids, added_objects(target.scheme, vectors, target.header.vector), strict=True))
+    given = None if documents is None else dict(zip(ids, documents, strict=True))
+    merged = given is None or len(target.whole.features) > 1
+    left = list(ids)
+    for _ in range(MOST_CONFLICTS):
+        there = read_documents(target.engine, target.index, left) if merged else {}
+        if given is None and not target.whole.owned:
+            _check_there(target, left, there)
+        actions = write_actions(
+            left,
+            [added[one] for one in left],
+            target.feature,
+            None if given is None else [given[one] for one in left],
+            there,
+        )
+        left = list(_write(target, actions).changed)
+        if not left:
+            return
+    raise _contended(target, left)
+
+
+def delete_documents(target: Target, ids: Sequence[str]) -> int:
+    """Delete documents, and return how many were there."""
+    return _write(target, (Action(one, None) for one in ids)).count
+
+
+def strip_documents(target: Target, ids: Sequence[str]) -> int:
+    """Take the feature out of documents, and return how many had it."""
+    left, count = list(ids), 0
+    for _ in range(MOST_CONFLICTS):
+        there = read_documents(target.engine, target.index, left)
+        written = _write(target, stripped_actions(target.feature, there))
+        count += written.count
+        left = list(written.changed)
+        if not left:
+            return count
+    raise _contended(target, left)
+
+
+def _write(target: Target, actions: Iterable[Action]) -> Written:
+    if target.whole.owned:
+        return write(target.engine, writing_alias(target.index), actions, require_alias=True)
+    return write(target.engine, target.index, actions)
+
+
+def _check_there(target: Target, ids: Sequence[str], there: Mapping[str, Any]) -> None:
+    missing = [one for one in ids if one not in there]
+    if missing:
+        raise UnknownIdError(
+            f"{target.shown}: {len(missing)} documents ({missing[0]!r} ...) are not there; add them, or give documents"
+        )
+
+
+def _contended(target: Target, ids: Sequence[str]) -> EngineError:
+    return EngineError(
+        f"{target.shown}: {len(ids)} documents ({ids[0]!r} ...) were changed by somebody else again and again; "
+        "try again"
+    )
