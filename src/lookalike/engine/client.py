@@ -129,9 +129,10 @@ class Engine:
         except (EngineError, KeyError, TypeError) as error:
             if isinstance(error, EngineError) and error.status == 401:
                 raise
-            nodes = self.call("GET", "/_nodes", params={"filter_path": "nodes.*.version"})
-            number = min(str(node["version"]) for node in nodes["nodes"].values())
-            name = self._driver.name
+            asked = {"filter_path": "nodes.*.version,nodes.*.build_flavor"}
+            nodes = list(self.call("GET", "/_nodes", params=asked)["nodes"].values())
+            number = min(str(node["version"]) for node in nodes)
+            name = "elasticsearch" if "build_flavor" in nodes[0] else "opensearch"
         if name != self._driver.name and self._driver.ours:
             raise OptionError(
                 f"{self.shown} is {name} {number}; write its URL with {name}:// instead of {self._driver.name}://"

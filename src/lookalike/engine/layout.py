@@ -38,6 +38,8 @@ def create_index(
     settings: dict[str, Any] = {"number_of_shards": shards, "number_of_replicas": replicas}
     if engine.name == "opensearch" and any(feature.graph for feature in header.features.values()):
         settings["knn"] = True
+        if engine.version >= (3,):
+            settings["knn.derived_source.enabled"] = False  # 3.5 loses its way to vectors that merges moved
     mappings = {
         "dynamic": False,
         "_meta": {OBJECT: header.to_json()},

@@ -6,6 +6,7 @@ import numpy as np
 
 from lookalike.arrays import Float32, Given
 from lookalike.engine.bulk import Action, write
+from lookalike.engine.client import path_of
 from lookalike.engine.documents import read_documents, vectors_of
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.layout import (
@@ -69,6 +70,7 @@ def drop_index(target: Target) -> None:
         return
     for ids in all_ids(engine, target.index):
         strip_documents(target, ids)
+    engine.call("POST", path_of(target.index, "_refresh"))
     found = find_index(engine, target.name)
     if found.header is not None:
         put_header(engine, found, found.header.without_feature(target.feature), {})
@@ -78,7 +80,7 @@ def drop_index(target: Target) -> None:
 def _new_index(target: Target, header: Header) -> str:
     """Make an empty index like that of `target`, but for its header."""
     found = find_index(target.engine, target.name)
-    told = target.engine.call("GET", f"/{found.index}/_settings")[found.index]["settings"]["index"]
+    told = target.engine.call("GET", path_of(found.index, "_settings"))[found.index]["settings"]["index"]
     properties = {name: kind for name, kind in found.mapping["properties"].items() if name != OBJECT}
     return create_index(
         target.engine,
@@ -93,7 +95,7 @@ def _new_index(target: Target, header: Header) -> str:
 def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
     """Write all documents into another index with the tokens of `scheme`."""
     engine, feature = target.engine, target.feature
-    engine.call("POST", f"/{target.index}/_refresh")
+    engine.call("POST", path_of(target.index, "_refresh"))
     for ids in all_ids(engine, target.index):
         actions = []
         there = read_documents(engine, target.index, ids)
@@ -106,8 +108,8 @@ def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
                 source[OBJECT] = {**source[OBJECT], feature: added[one]}
             actions.append(Action(one, source))
         write(engine, writing_alias(index), actions, require_alias=True)
-    engine.call("POST", f"/{index}/_refresh")
-    counts = [engine.call("GET", f"/{one}/_count")["count"] for one in (target.index, index)]
+    engine.call("POST", path_of(index, "_refresh"))
+    counts = [engine.call("GET", path_of(one, "_count"))["count"] for one in (target.index, index)]
     if counts[0] != counts[1]:
         raise EngineError(
             f"{target.shown}: {counts[1]} of its {counts[0]} documents were read; it stays as it was; try again"
