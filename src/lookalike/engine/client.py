@@ -18,7 +18,8 @@ PAUSES = (0.1, 0.4, 1.6)
 BUSY = frozenset({429, 502, 503, 504})
 LINES = ("/_bulk", "/_msearch")
 """Requests whose bodies are lines."""
-LONGEST_REASON = 400
+REASON_ENDS = 250, 150
+"""Signs of a long reason that are shown: at its start, and at its end."""
 
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]] | bytes
 """JSON: an object, the lines of `_bulk` or `_msearch`, or the same as bytes."""
@@ -188,7 +189,8 @@ def _told(answer: Any) -> tuple[str, str]:
         if isinstance(error, str):
             reason, error = f"{reason}: {error}", None
     line = " ".join(reason.split())
-    return kind, line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."
+    start, end = REASON_ENDS
+    return kind, line if len(line) <= start + end else f"{line[:start]} ... {line[-end:]}"
 
 
 def _advice(status: int, kind: str, reason: str, index: str) -> str:
