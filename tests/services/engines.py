@@ -27,7 +27,7 @@ from tests.services.fetch_engines import RELEASES, Release, jdks
 from tests.services.redis import ending_with_us, free_port
 from tests.services.required import missing
 
-START_SECONDS = 180.0
+START_SECONDS = 400.0
 HEAP = "600m"
 MAIN = {"opensearch": "OpenSearchNode", "elasticsearch": "org.elasticsearch.node.ElasticsearchNode"}
 
