@@ -30,14 +30,18 @@ from tests.services.required import missing
 START_SECONDS = 400.0
 HEAP = "600m"
 MAIN = {"opensearch": "OpenSearchNode", "elasticsearch": "org.elasticsearch.node.ElasticsearchNode"}
+PLUGIN = "org.opensearch.knn.plugin.KNNPlugin"
+_QUEUE = ("thread_pool.write.size=1", "thread_pool.write.queue_size=1")
+LIMITS = {"opensearch": _QUEUE, "elasticsearch": (*_QUEUE, "script.allowed_types=none")}
+"""Settings of a limited node; one of OpenSearch lacks the k-NN plug-in, too."""
 
 
 class EngineNode:
     """One node; `start` it, and `stop` it surely."""
 
-    def __init__(self, release: Release, name: str = "n1") -> None:
+    def __init__(self, release: Release, name: str = "n1", *, limited: bool = False) -> None:
         """Make the folder."""
-        self.name, self.release = name, release
+        self.name, self.release, self._limited = name, release, limited
         self.port, self.transport = free_port(), free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"lookalike-{release.name}-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,10 +51,11 @@ class EngineNode:
         java = self.release.java()
         assert java is not None
         command = [
-            *ending_with_us(), java, f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-Xshare:auto",
+            *ending_with_us(), java, *([] if self._limited else [f"-Dplugin={PLUGIN}"]),
+            f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-Xshare:auto",
             "-cp", self.release.class_path(), MAIN[self.release.engine], self.name, str(self.port), str(self.transport),
             ",".join(f"127.0.0.1:{node.transport}" for node in nodes), ",".join(node.name for node in nodes),
-            str(self.folder),
+            str(self.folder), *(LIMITS[self.release.engine] if self._limited else ()),
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -112,14 +117,18 @@ class EngineNode:
 class EngineServer:
     """One node, or a cluster of several."""
 
-    def __init__(self, release: Release, count: int = 1) -> None:
-        """Make the folders. Skips the test where the release or its JDK is not there."""
+    def __init__(self, release: Release, count: int = 1, *, limited: bool = False) -> None:
+        """Make the folders. Skips the test where the release or its JDK is not there.
+
+        Args:
+            limited: whether it computes no distances, and refuses what it cannot write at once: `LIMITS`.
+        """
         if release.java() is None or (shutil.which("mvn") is None and not release.is_there()):
             missing(release.name, f"install Maven and a JDK of {release.jdk} or newer, then make servers")
         if not release.is_there():
             missing(release.name, "make servers")
         self.release = release
-        self.nodes = [EngineNode(release, f"n{i + 1}") for i in range(count)]
+        self.nodes = [EngineNode(release, f"n{i + 1}", limited=limited) for i in range(count)]
 
     @property
     def url(self) -> str:
@@ -151,9 +160,9 @@ class EngineServer:
 
 
 @contextlib.contextmanager
-def running(release: Release, count: int = 1) -> Iterator[EngineServer]:
+def running(release: Release, count: int = 1, *, limited: bool = False) -> Iterator[EngineServer]:
     """Start a server of `count` nodes, and stop it at the end."""
-    server = EngineServer(release, count)
+    server = EngineServer(release, count, limited=limited)
     try:
         server.start()
         yield server
@@ -203,4 +212,11 @@ def index_name(engine_server: EngineServer) -> Iterator[str]:
 def engine_cluster(request: pytest.FixtureRequest) -> Iterator[EngineServer]:
     """Return three nodes of the test's own."""
     with running(request.param, 3) as server:
+        yield server
+
+
+@pytest.fixture(params=GROUPED)
+def limited_server(request: pytest.FixtureRequest) -> Iterator[EngineServer]:
+    """Return one node of the test's own, which is limited."""
+    with running(request.param, limited=True) as server:
         yield server

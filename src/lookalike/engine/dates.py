@@ -12,6 +12,7 @@ _DATE = re.compile(
     re.ASCII,
 )
 
+
 def instant(text: str) -> str | None:
     """Return the first millisecond of what an ISO 8601 text names, in UTC and in full; None where it names none.
 

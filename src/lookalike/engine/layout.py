@@ -92,7 +92,9 @@ def all_ids(engine: Engine, index: str) -> Iterator[list[str]]:
     try:
         while answer["hits"]["hits"]:
             if answer["_shards"]["failed"]:
-                raise EngineUnavailableError(f"{engine.shown}, index {index!r}: a shard did not answer; try again")
+                raise EngineUnavailableError(
+                    f"{engine.shown}, index {index!r}: a shard did not answer; try again"
+                )
             yield [hit["_id"] for hit in answer["hits"]["hits"]]
             following = {"scroll": SCROLL, "scroll_id": answer["_scroll_id"]}
             answer = engine.call("POST", "/_search/scroll", following, timeout=TIMEOUT)

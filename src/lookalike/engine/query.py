@@ -107,9 +107,9 @@ def facet_counts(
 
 
 def count_body(filters: Sequence[Body], feature: str) -> Body:
-    """Return the body that counts the documents with a vector that meet `filters`."""
-    has_vector = {"exists": {"field": vector_field(feature)}}
-    return {"size": 0, "track_total_hits": True, "query": {"bool": {"filter": [has_vector, *filters]}}}
+    """Return the body that counts the documents with tokens, and so with a vector, that meet `filters`."""
+    has_tokens = {"exists": {"field": tokens_field(feature)}}
+    return {"size": 0, "track_total_hits": True, "query": {"bool": {"filter": [has_tokens, *filters]}}}
 
 
 def _value(bucket: Mapping[str, Any], field: Field) -> Any:

@@ -2,6 +2,7 @@ package org.elasticsearch.node;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import org.elasticsearch.cluster.service.ClusterService;
 import org.elasticsearch.common.logging.LogConfigurator;
@@ -10,7 +11,8 @@ import org.elasticsearch.env.Environment;
 
 /**
  * One node of Elasticsearch on loopback, with plug-ins from the class path.
- * Arguments: name, HTTP port, transport port, transport addresses of all nodes, names of the first masters, folder.
+ * Arguments: name, HTTP port, transport port, transport addresses of all nodes, names of the first masters, folder,
+ * and settings as name=value.
  */
 public final class ElasticsearchNode extends Node {
     private ElasticsearchNode(Environment environment) {
@@ -26,7 +28,7 @@ public final class ElasticsearchNode extends Node {
         LogConfigurator.configureESLogging();
         String name = arguments[0];
         Path folder = Path.of(arguments[5]), config = Files.createDirectories(folder.resolve("config"));
-        Settings settings = Settings.builder()
+        Settings.Builder settings = Settings.builder()
             .put("path.home", folder)
             .put("cluster.name", "lookalike-tests")
             .put("node.name", name)
@@ -36,9 +38,9 @@ public final class ElasticsearchNode extends Node {
             .put("transport.type", "netty4")
             .put("transport.port", arguments[2])
             .putList("discovery.seed_hosts", arguments[3].split(","))
-            .putList("cluster.initial_master_nodes", arguments[4].split(","))
-            .build();
-        new ElasticsearchNode(InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), config, () -> name)).start();
+            .putList("cluster.initial_master_nodes", arguments[4].split(","));
+        Arrays.stream(arguments).skip(6).map(one -> one.split("=", 2)).forEach(one -> settings.put(one[0], one[1]));
+        new ElasticsearchNode(InternalSettingsPreparer.prepareEnvironment(settings.build(), Map.of(), config, () -> name)).start();
         Thread.currentThread().join();
     }
 }
