@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.engine.museum import COUNT, DIMENSION, IDS, documents, make_museum, nearest, vectors
+from tests.engine.museum import COUNT, DIMENSION, IDS, documents, make_museum, nearest, scheme, vectors
 
 from lookalike.arrays import Metric
 from lookalike.catalogue.where import Where
@@ -151,6 +152,23 @@ def test_an_explanation_adds_up(museum: EngineIndex) -> None:
     assert told.tokens == 3
     with pytest.raises(UnknownIdError, match="no document 'nothing'"):
         museum.explain(QUERIES[0], "nothing")
+
+
+@pytest.mark.parametrize("factors", [False, True])
+def test_engines_score_candidates_as_they_are_explained(
+    engine: Engine, index_name: str, factors: bool
+) -> None:
+    scheme_of_few = replace(scheme(), probes=2)
+    if factors:
+        scheme_of_few = scheme_of_few.spread_out(vectors())
+    index = EngineIndex.create(engine, index_name, scheme=scheme_of_few, shards=2)
+    index.add(IDS, vectors())
+    request = index.request(QUERIES[0], 30)
+    del request["body"]["rescore"]
+    answer = engine.call(request["method"], request["path"], request["body"])
+    for hit in answer["hits"]["hits"][:10]:
+        assert np.isclose(hit["_score"], index.explain(QUERIES[0], hit["_id"]).score, rtol=1e-6)
+    assert index.search(QUERIES[0], 1)[0].id == nearest(QUERIES[0])[0][0]
 
 
 def test_more_like_this_finds_alike_by_id_and_by_vector(museum: EngineIndex) -> None:

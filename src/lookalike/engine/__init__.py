@@ -2,7 +2,8 @@
 
 from lookalike.engine.client import Engine
 from lookalike.engine.hits import EngineExplanation, EngineHit, EngineHits
-from lookalike.engine.index import EngineIndex, EngineStats
+from lookalike.engine.index import EngineIndex
+from lookalike.engine.stats import EngineStats
 from lookalike.engine.tokens import TokenScheme
 
 __all__ = [

@@ -197,7 +197,7 @@ def _advice(status: int, kind: str, reason: str, index: str) -> str:
     """Return what to do."""
     if kind in ("index_not_found_exception", "alias_not_found_exception"):
         return "create it, or see that its name is right"
-    if "clause" in kind or "clause" in reason:
+    if "clause" in f"{kind} {reason}".lower():
         return "ask with fewer words, conditions or probes"
     if kind == "cluster_block_exception":
         if "read-only-allow-delete" in reason or "flood" in reason:

@@ -133,7 +133,7 @@ def vectors_of(there: Mapping[str, Mapping[str, Any]], feature: str) -> dict[str
     """Return the vectors of the documents that have one."""
     found: dict[str, Float32] = {}
     for one, known in there.items():
-        kept = (known["_source"].get(OBJECT) or {}).get(feature, {}).get("vector")
+        kept = _added(known, feature).get("vector")
         if isinstance(kept, str):
             found[one] = np.frombuffer(base64.b64decode(kept), dtype="<f4").astype(np.float32)
         elif kept is not None:
@@ -143,7 +143,17 @@ def vectors_of(there: Mapping[str, Mapping[str, Any]], feature: str) -> dict[str
 
 def tokens_of(known: Mapping[str, Any], feature: str) -> list[str]:
     """Return the tokens of a document."""
-    return list((known["_source"].get(OBJECT) or {}).get(feature, {}).get("tokens", []))
+    return list(_added(known, feature).get("tokens", []))
+
+
+def factor_of(known: Mapping[str, Any], feature: str) -> float:
+    """Return the factor of a document's score."""
+    return float(_added(known, feature).get("factor", 1))
+
+
+def _added(known: Mapping[str, Any], feature: str) -> Mapping[str, Any]:
+    added: Mapping[str, Any] = (known["_source"].get(OBJECT) or {}).get(feature, {})
+    return added
 
 
 def check_keeps_documents(engine: Engine, found: Found, index: str) -> None:

@@ -32,8 +32,13 @@ class FeatureHeader:
     """How the engine keeps vectors."""
     graph: bool
     """Whether the engine indexes vectors by its own HNSW, too."""
-    recall: float | None
-    """What was predicted; None where the scheme was given."""
+    forecast: Mapping[str, Any] | None
+    """What was predicted, `now` and `grown`, as `lookalike.engine.tuning` has it; None where the scheme was given."""
+
+    @property
+    def factors(self) -> bool:
+        """Whether documents have factors of their scores."""
+        return self.scheme.get("spread") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def _header(engine: Engine, name: str, told: Any) -> Header:
                 tuple(value["tables"]),
                 value["vector"],
                 bool(value["graph"]),
-                value["recall"],
+                value["forecast"],
             )
             for key, value in told["features"].items()
         }

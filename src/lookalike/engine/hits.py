@@ -55,7 +55,7 @@ class EngineExplanation:
     shared: tuple[tuple[str, float], ...]
     """Tokens that it has and the query asks for, with their boosts, largest first."""
     score: float
-    """Their sum, by which it is a candidate."""
+    """Their sum by the document's factor, if it has one: what makes it a candidate."""
     tokens: int
     """Of the document."""
     terms: int

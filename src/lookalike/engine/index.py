@@ -3,63 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack
-
-import numpy as np
 
 from lookalike.arguments import as_count
 from lookalike.arrays import Float32, Given, Metric
 from lookalike.catalogue.where import Where
+from lookalike.engine.asked import Asked, SearchOptions
 from lookalike.engine.client import TIMEOUT, Engine, path_of
+from lookalike.engine.defaults import RECALL
 from lookalike.engine.documents import (
     check_documents,
     check_ids,
     check_keeps_documents,
-    read_documents,
-    tokens_of,
-    vectors_of,
 )
-from lookalike.engine.filters import filter_clauses
+from lookalike.engine.explain import alike_documents, explain_document, read_vectors
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.hits import EngineExplanation, EngineHits
 from lookalike.engine.layout import create_index, publish_index, put_header
 from lookalike.engine.mapping import check_feature_name, check_index_name, user_properties
-from lookalike.engine.multi_search import Neighbours, returned, search_request, send_searches
-from lookalike.engine.query import MOST_HITS, hits_body, more_like_this_query, rescored
+from lookalike.engine.multi_search import search_request
 from lookalike.engine.rebuilding import drop_index, rebuild_index
-from lookalike.engine.rescore import exact_distances
-from lookalike.engine.search import Asked, Search, SearchOptions
+from lookalike.engine.search import Search
+from lookalike.engine.stats import EngineStats, read_stats
 from lookalike.engine.target import Target, feature_header, given_scheme, read_target
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.writing import add_documents, delete_documents, strip_documents
-from lookalike.errors import EngineError, OptionError, UnknownIdError
+from lookalike.errors import EngineError, OptionError
 
 WRITTEN_TOGETHER = 500
 """Documents whose tokens are made, and which are read and written, at a time."""
 GONE = frozenset({"index_not_found_exception", "alias_not_found_exception"})
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """An index, as its engine counts it."""
-
-    engine: str
-    """Name and version."""
-    index: str
-    """Its own name, of which the public one is an alias."""
-    documents: int
-    vectors: int
-    """Documents that have one of the feature."""
-    bytes: int
-    """On disk, of primary shards."""
-    shards: int
-    scheme: Mapping[str, Any]
-    recall: float | None
-    """What was predicted for the scheme; None where it was given."""
 
 
 class EngineIndex:
@@ -86,6 +62,8 @@ class EngineIndex:
         sample: Given | None = None,
         scheme: TokenScheme | None = None,
         metric: Metric = "euclidean",
+        rows: int | None = None,
+        recall: float = RECALL,
         feature: str = "vector",
         fields: Mapping[str, Any] | None = None,
         shards: int = 1,
@@ -101,6 +79,8 @@ class EngineIndex:
             sample: vectors (n, d) such as will be added, which tokens are learned from.
             scheme: instead of a sample; its metric is the index's.
             metric: "euclidean" or "cosine".
+            rows: documents that there will be, by which a scheme is chosen; by default as many as the sample has.
+            recall: of the ten nearest documents, what share is to be among the candidates.
             fields: fields of documents that are filtered, counted or searched by words: each "keyword", "long",
                 "double", "date", "boolean" or "text", or a mapping as the engine takes it. Others are kept and
                 returned.
@@ -115,10 +95,10 @@ class EngineIndex:
         check_index_name(index)
         check_feature_name(feature)
         properties = user_properties(fields or {})
-        fitted, recall = given_scheme(sample, scheme, metric)
+        fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
         opened = Engine.open(engine, timeout=timeout)
         _check_absent(opened, index)
-        header = feature_header(opened, fitted, graph=graph, recall=recall)
+        header = feature_header(opened, fitted, graph=graph, forecast=forecast)
         own = create_index(
             opened,
             index,
@@ -139,6 +119,8 @@ class EngineIndex:
         sample: Given | None = None,
         scheme: TokenScheme | None = None,
         metric: Metric = "euclidean",
+        rows: int | None = None,
+        recall: float = RECALL,
         feature: str = "vector",
         timeout: float = TIMEOUT,
     ) -> Self:
@@ -149,7 +131,7 @@ class EngineIndex:
         """
         check_index_name(index)
         check_feature_name(feature)
-        fitted, recall = given_scheme(sample, scheme, metric)
+        fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
         opened = Engine.open(engine, timeout=timeout)
         found = find_index(opened, index)
         check_keeps_documents(opened, found, index)
@@ -158,7 +140,7 @@ class EngineIndex:
             raise EngineError(
                 f"{opened.shown}, index {index!r}: it has a feature {feature!r}; open it, or name another"
             )
-        added = feature_header(opened, fitted, graph=False, recall=recall)
+        added = feature_header(opened, fitted, graph=False, forecast=forecast)
         put_header(opened, found, before.with_feature(feature, added), {feature: added})
         return cls(opened, index, feature, owns_engine=opened is not engine)
 
@@ -250,11 +232,7 @@ class EngineIndex:
     def vectors(self, ids: Sequence[str]) -> Float32:
         """Return the vectors of documents (n, dimension), of length one under cosine. Raises UnknownIdError."""
         names = check_ids(ids)
-        found = vectors_of(read_documents(self._engine, self.name, names), self.feature)
-        for one in names:
-            if one not in found:
-                raise self._unknown(one)
-        return np.array([found[one] for one in names], dtype=np.float32).reshape(-1, self.dimension)
+        return self._current(lambda target: read_vectors(target, names))
 
     def search(self, query: Given, k: int = 10, **options: Unpack[SearchOptions]) -> EngineHits:
         """Return the k documents nearest to a vector.
@@ -302,20 +280,7 @@ class EngineIndex:
         """Return which tokens a document shares with a query, and its distance. Raises UnknownIdError."""
         row = self._one(query)
         (name,) = check_ids([id])
-
-        def made(target: Target) -> EngineExplanation:
-            there = read_documents(target.engine, target.index, [name])
-            vectors = vectors_of(there, target.feature)
-            if name not in vectors:
-                raise self._unknown(name)
-            (terms,) = target.scheme.query_terms(row)
-            tokens = tokens_of(there[name], target.feature)
-            shared = tuple((token, boost) for token, boost in terms if token in set(tokens))
-            distance = float(exact_distances(row[0], vectors[name][np.newaxis], target.header.metric)[0])
-            score = sum(boost for _, boost in shared)
-            return EngineExplanation(name, distance, shared, score, len(tokens), len(terms))
-
-        return self._current(made)
+        return self._current(lambda target: explain_document(target, row[0], name))
 
     def more_like_this(
         self,
@@ -334,24 +299,7 @@ class EngineIndex:
             raise OptionError("more_like_this takes a vector or the id of a document; give one of them")
         row = self.vectors([id]) if id is not None else self._one(query)
         asked = Asked.of(k, where=where)
-
-        def made(target: Target) -> EngineHits:
-            tokens = target.scheme.document_tokens(row)[0]
-            like: list[Any] = tokens if id is None else [{"_index": target.index, "_id": id}]
-            window = min(MOST_HITS, max(target.scheme.candidates, k))
-            body = hits_body(target.feature, window, documents=True, binary=target.header.vector == "binary")
-            filters = filter_clauses(asked.where, target.fields)
-            body["query"] = more_like_this_query(target.feature, like, len(tokens), filters)
-            if target.scripts:
-                body = rescored(target.engine.name, target.feature, body, row[0], window)
-            (answer,) = send_searches(target.engine, target.index, [body])
-            ids, vectors, documents, _ = returned(answer, target.feature)
-            distances = exact_distances(row[0], vectors.reshape(-1, self.dimension), target.header.metric)
-            near = Neighbours(tuple(ids), distances, tuple(documents)).by_distance()
-            near = near.take(range(min(asked.k, len(ids))))
-            return EngineHits(near.ids, near.distances, near.documents)
-
-        return self._current(made)
+        return self._current(lambda target: alike_documents(target, row[0], id, asked))
 
     def rebuild(self, *, sample: Given | None = None, scheme: TokenScheme | None = None) -> None:
         """Learn tokens anew and write all documents into a new index, which then takes the place of the old.
@@ -372,21 +320,8 @@ class EngineIndex:
 
     def stats(self) -> EngineStats:
         """Return counts and sizes. Raises EngineError."""
-        target = self._target = read_target(self._engine, self.name, self.feature)
-        told = self._engine.call("GET", path_of(target.index, "_stats", "docs,store"))["_all"]["primaries"]
-        settings = self._engine.call("GET", path_of(target.index, "_settings"))[target.index]["settings"][
-            "index"
-        ]
-        return EngineStats(
-            f"{self._engine.name} {'.'.join(map(str, self._engine.version))}",
-            target.index,
-            int(told["docs"]["count"]),
-            len(self),
-            int(told["store"]["size_in_bytes"]),
-            int(settings["number_of_shards"]),
-            target.header.scheme,
-            target.header.recall,
-        )
+        self._target = read_target(self._engine, self.name, self.feature)
+        return read_stats(self._target)
 
     def drop(self) -> None:
         """Delete the index. Of one of the user's own, the feature is taken out of documents and header."""
@@ -409,9 +344,6 @@ class EngineIndex:
         if len(row) != 1:
             raise OptionError(f"query holds {len(row)} vectors; give one, or call search_many")
         return row
-
-    def _unknown(self, one: str) -> UnknownIdError:
-        return UnknownIdError(f"{self._target.shown}: no document {one!r} with a feature {self.feature!r}")
 
     def _current(self, call: Callable[[Target], T]) -> T:
         """Return what `call` does with the index as it is known, or as it is where that is gone: it was rebuilt."""

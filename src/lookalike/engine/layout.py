@@ -115,6 +115,8 @@ def forget_families(engine: Engine, families: set[str]) -> None:
 def _added(features: Mapping[str, FeatureHeader]) -> dict[str, Any]:
     inner: dict[str, Any] = {}
     for name, feature in features.items():
-        described = feature_properties(name, feature.vector, feature.dimension, graph=feature.graph)
+        described = feature_properties(
+            name, feature.vector, feature.dimension, factors=feature.factors, graph=feature.graph
+        )
         inner |= described[OBJECT]["properties"]
     return {OBJECT: {"dynamic": False, "properties": inner}}

@@ -57,10 +57,18 @@ def vector_field(feature: str) -> str:
     return f"{OBJECT}.{feature}.vector"
 
 
-def feature_properties(feature: str, vector: VectorType, dimension: int, *, graph: bool) -> dict[str, Any]:
-    """Return the mapping of the two fields of a feature.
+def factor_field(feature: str) -> str:
+    """Return the field of the factors of a feature's scores."""
+    return f"{OBJECT}.{feature}.factor"
+
+
+def feature_properties(
+    feature: str, vector: VectorType, dimension: int, *, factors: bool, graph: bool
+) -> dict[str, Any]:
+    """Return the mapping of the fields of a feature.
 
     Args:
+        factors: whether documents have factors of their scores.
         graph: whether the engine shall index vectors by its own HNSW, too.
     """
     of_vector: dict[str, Any]
@@ -75,7 +83,10 @@ def feature_properties(feature: str, vector: VectorType, dimension: int, *, grap
     else:
         of_vector = {"type": vector}
     of_tokens = {"type": "keyword", "doc_values": False, "norms": False, "index_options": "docs"}
-    return {OBJECT: {"properties": {feature: {"properties": {"tokens": of_tokens, "vector": of_vector}}}}}
+    fields = {"tokens": of_tokens, "vector": of_vector}
+    if factors:
+        fields["factor"] = {"type": "float", "index": False}
+    return {OBJECT: {"properties": {feature: {"properties": fields}}}}
 
 
 def user_properties(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lookalike.arrays import Float32
-from lookalike.engine.mapping import OBJECT, Field, tokens_field, vector_field
+from lookalike.engine.mapping import OBJECT, Field, factor_field, tokens_field, vector_field
 from lookalike.engine.rescore import script_query
+from lookalike.engine.terms import Term
 from lookalike.engine.urls import Name
 
 Body = dict[str, Any]
@@ -35,14 +36,22 @@ def hits_body(feature: str, size: int, *, documents: bool, binary: bool) -> Body
     }
 
 
-def token_query(feature: str, terms: Sequence[tuple[str, float]], filters: Sequence[Body]) -> Body:
-    """Return the query for candidates: documents that share a token and meet `filters`, by the sum of the boosts."""
+def token_query(feature: str, terms: Sequence[Term], filters: Sequence[Body], *, factors: bool) -> Body:
+    """Return the query for candidates: documents that share a token and meet `filters`, by the sum of the boosts.
+
+    Args:
+        factors: whether that is multiplied by the document's own factor.
+    """
     field = tokens_field(feature)
     should = [
-        {"constant_score": {"filter": {"term": {field: token}}, "boost": boost}} for token, boost in terms
+        {"constant_score": {"filter": _having(field, tokens), "boost": boost}} for tokens, boost in terms
     ]
     query: Body = {"should": should, "minimum_should_match": 1}
-    return {"bool": {**query, "filter": list(filters)} if filters else query}
+    query = {"bool": {**query, "filter": list(filters)} if filters else query}
+    if not factors:
+        return query
+    factor = {"field": factor_field(feature), "missing": 1}
+    return {"function_score": {"query": query, "field_value_factor": factor, "boost_mode": "multiply"}}
 
 
 def rescored(engine: Name, feature: str, body: Body, query: Float32, window: int) -> Body:
@@ -110,6 +119,10 @@ def count_body(filters: Sequence[Body], feature: str) -> Body:
     """Return the body that counts the documents with tokens, and so with a vector, that meet `filters`."""
     has_tokens = {"exists": {"field": tokens_field(feature)}}
     return {"size": 0, "track_total_hits": True, "query": {"bool": {"filter": [has_tokens, *filters]}}}
+
+
+def _having(field: str, tokens: Sequence[str]) -> Body:
+    return {"term": {field: tokens[0]}} if len(tokens) == 1 else {"terms": {field: list(tokens)}}
 
 
 def _value(bucket: Mapping[str, Any], field: Field) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from lookalike.arrays import Float32, Given
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import path_of
+from lookalike.engine.defaults import RECALL
 from lookalike.engine.documents import read_documents, vectors_of
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.layout import (
@@ -27,7 +28,7 @@ from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.writing import added_objects, strip_documents
 from lookalike.errors import EngineError, OptionError
 
-SAMPLE = 100_000
+SAMPLE = 20_000
 """Vectors that tokens are learned from anew."""
 
 
@@ -45,11 +46,12 @@ def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | No
     new_index: str | None = None
     block_writes(engine, target.index, True)
     try:
-        learned = _sample(target) if sample is None and scheme is None else sample
-        fitted, recall = given_scheme(learned, scheme, before.metric)
+        rows = _count(target)
+        learned = _sample(target, rows) if sample is None and scheme is None else sample
+        fitted, forecast = given_scheme(learned, scheme, before.metric, rows, RECALL)
         if (fitted.metric, fitted.dimension) != (before.metric, before.dimension):
             raise OptionError("the scheme is for another metric or dimension than the index's vectors")
-        header = feature_header(engine, fitted, graph=before.graph, recall=recall)
+        header = feature_header(engine, fitted, graph=before.graph, forecast=forecast)
         new_index = _new_index(target, target.whole.with_feature(target.feature, header))
         _copy(target, new_index, fitted)
         publish_index(engine, target.name, new_index, target.index)
@@ -116,11 +118,16 @@ def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
         )
 
 
-def _sample(target: Target) -> Float32:
+def _count(target: Target) -> int:
+    """Return how many vectors the index has, at least 1."""
+    (answer,) = send_searches(target.engine, target.index, [count_body([], target.feature)])
+    return max(1, int(answer["hits"]["total"]["value"]))
+
+
+def _sample(target: Target, rows: int) -> Float32:
     """Return all of the index's vectors, or some where it has many."""
     engine = target.engine
-    (answer,) = send_searches(engine, target.index, [count_body([], target.feature)])
-    share = SAMPLE / max(1, answer["hits"]["total"]["value"])
+    share = SAMPLE / rows
     random = np.random.default_rng(0)
     found: list[Float32] = []
     for ids in all_ids(engine, target.index):

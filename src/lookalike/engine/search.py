@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
-from lookalike.arguments import as_count, as_finite, as_number, check_text, shown
 from lookalike.arrays import Float32
-from lookalike.catalogue.where import Where
+from lookalike.engine.asked import Asked
 from lookalike.engine.filters import Clause, filter_clauses, word_clauses
 from lookalike.engine.hits import EngineHits
 from lookalike.engine.mapping import filtered_field, vector_field
@@ -29,18 +28,25 @@ from lookalike.engine.query import (
 )
 from lookalike.engine.rescore import exact_distances, is_settled, script_query
 from lookalike.engine.target import Target
+from lookalike.engine.terms import Term, packed
 from lookalike.errors import OptionError
 
 Way = Literal["tokens", "exact", "knn"]
 
 EXACT_NUMBERS = 8_000_000
-"""Documents that pass a filter are all compared where their vectors have no more numbers; tokens would take as long."""
+"""Documents that pass a filter are all compared where their vectors have no more numbers, or no more than a query by
+tokens takes the time for: `TERM_NUMBERS` for each of its terms."""
+TERM_NUMBERS = 10_000
+MORE_PROBES = 4
+"""Where a filter leaves fewer candidates than are to be compared, so many times the clusters are probed."""
 LARGEST_EXACT_NUMBERS = 200_000_000
 """The same for a query with which too few documents share a token."""
 CLIENT_EXACT_ROWS = 1000
 """The same where vectors have to be fetched to be compared."""
 MOST_CLAUSES = 1000
 """Leaf clauses of a query; OpenSearch refuses more than 1,024."""
+FEWEST_TERMS = 64
+"""A query has room for so many, however many conditions and words there are."""
 MARGIN = 8
 """Hits that are fetched beyond k, to see that none of them is as near as the k-th."""
 GRAPH_FACTOR = 4
@@ -51,68 +57,6 @@ BLEND_DEPTH = 100
 """Blending looks at this many of the best by looks and by words, or at ten times k if that is more."""
 RANK_OFFSET = 60
 """The constant of reciprocal-rank fusion; 60 is that of Cormack, Clarke and Buettcher (SIGIR 2009)."""
-
-
-class SearchOptions(TypedDict, total=False):
-    """What `EngineIndex.search` takes by name."""
-
-    text: str | None
-    text_weight: float | None
-    where: Where | Mapping[str, Any] | None
-    facets: Sequence[str]
-    max_distance: float | None
-    candidates: Literal["tokens", "knn"]
-    documents: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for besides the picture."""
-
-    k: int
-    text: str | None
-    text_weight: float | None
-    where: Where | None
-    facets: tuple[str, ...]
-    max_distance: float | None
-    way: Literal["tokens", "knn"]
-    documents: bool
-
-    @classmethod
-    def of(
-        cls,
-        k: int = 10,
-        *,
-        text: str | None = None,
-        text_weight: float | None = None,
-        where: Where | Mapping[str, Any] | None = None,
-        facets: Sequence[str] = (),
-        max_distance: float | None = None,
-        candidates: str = "tokens",
-        documents: bool = True,
-    ) -> Asked:
-        """Check what `EngineIndex.search` is given. Raises OptionError, MetadataError."""
-        check_text(text)
-        if text_weight is not None:
-            text_weight = as_finite(text_weight, "text_weight")
-            if not 0 <= text_weight <= 1:
-                raise OptionError(f"text_weight is {text_weight}; give a share from 0 to 1")
-            if text is None:
-                raise OptionError("text_weight weighs words, and there are none; give text")
-        if candidates not in ("tokens", "knn"):
-            raise OptionError(f"candidates is {shown(candidates)}; choose tokens or knn")
-        if isinstance(facets, str):
-            raise OptionError(f"facets is one text; give a list of fields, [{facets!r}]")
-        return cls(
-            as_count(k, "k", least=1, most=MOST_HITS // 2),
-            text,
-            text_weight,
-            where if where is None or isinstance(where, Where) else Where.of(where),
-            tuple(facets),
-            None if max_distance is None else as_number(max_distance, "max_distance"),
-            "knn" if candidates == "knn" else "tokens",
-            documents,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +118,11 @@ class Search:
         matching, total = self._counted()
         if matching <= self._exact_rows(EXACT_NUMBERS):
             return Plan("exact", 0, MOST_HITS)
-        return Plan("tokens", math.ceil(scheme.probes * math.sqrt(total / matching)), window)
+        probes = min(scheme.family.centroids, math.ceil(scheme.probes * total / matching))
+        terms = probes * scheme.family.tables * scheme.ranks
+        if matching <= self._exact_rows(TERM_NUMBERS * terms):
+            return Plan("exact", 0, MOST_HITS)
+        return Plan("tokens", probes, window)
 
     def count(self) -> int:
         """Return how many documents have a vector and meet the filters."""
@@ -182,8 +130,9 @@ class Search:
 
     def bodies(self, queries: Float32, plan: Plan) -> list[Body]:
         """Return the first search for each query."""
+        size = self._first_size(plan)
         return [
-            self._body(query, terms, plan, self._first_size(plan), counted=i == 0)
+            self._body(query, terms, plan, size, counted=i == 0)
             for i, (query, terms) in enumerate(zip(queries, self._terms(queries, plan), strict=True))
         ]
 
@@ -192,7 +141,7 @@ class Search:
     ) -> tuple[list[Neighbours], tuple[dict[str, Any], list[str]]]:
         """Return all that was compared for each query, nearest first, and the facets."""
         target = self._target
-        terms = self._terms(queries, plan)
+        asked = dict.fromkeys(range(len(queries)), plan)
         bodies = dict(enumerate(self.bodies(queries, plan)))
         found: dict[int, Neighbours] = {}
         facets: tuple[dict[str, Any], list[str]] = ({}, [])
@@ -202,33 +151,46 @@ class Search:
             for (i, body), answer in zip(bodies.items(), answers, strict=True):
                 if "aggs" in body:
                     facets = facet_counts(answer, self._facets)
-                neighbours, last = self._compared(queries[i], answer)
-                found[i] = neighbours
-                size, k = body["size"], self._k
-                if (
-                    plan.way == "knn"
-                    or not target.scripts
-                    or not len(answer["hits"]["hits"]) == size < plan.window
-                ):
+                found[i], last = self._compared(queries[i], answer)
+                size = body["size"]
+                if self._may_probe_more(asked[i], answer):
+                    asked[i] = replace(plan, probes=MORE_PROBES * asked[i].probes)
+                elif self._is_enough(found[i], last, size, len(answer["hits"]["hits"]), plan):
                     continue
-                if len(neighbours.ids) < k or not is_settled(
-                    neighbours.distances, k, last, target.header.metric
-                ):
-                    larger = min(plan.window, 4 * size)
-                    again[i] = self._body(queries[i], terms[i], plan, larger, counted=False)
+                else:
+                    size = min(plan.window, 4 * size)
+                (terms,) = self._terms(queries[i : i + 1], asked[i])
+                again[i] = self._body(queries[i], terms, plan, size, counted=False)
             bodies = again
         few = [i for i in found if len(found[i].ids) < self._k]
-        if plan.way == "tokens" and few and self._may_lack(max(len(found[i].ids) for i in few)):
+        if plan.way == "tokens" and few and self._may_lack(min(len(found[i].ids) for i in few)):
             exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS))
             found.update(zip(few, exact, strict=True))
         return [found[i] for i in range(len(queries))], facets
 
-    def _terms(self, queries: Float32, plan: Plan) -> list[list[tuple[str, float]]]:
+    def _may_probe_more(self, plan: Plan, answer: Mapping[str, Any]) -> bool:
+        """Whether a filter left fewer candidates than are to be compared, and other clusters may have more.
+
+        The nearest documents that pass a filter may be anywhere; as many candidates as without it are then needed.
+        """
+        if plan.way != "tokens" or not self._filters or plan.probes >= self._target.scheme.family.centroids:
+            return False
+        return int(answer["hits"]["total"]["value"]) < min(plan.window, self._matching())
+
+    def _is_enough(self, found: Neighbours, last: float, size: int, returned: int, plan: Plan) -> bool:
+        """Whether nothing that the engine left out belongs to the k nearest."""
+        if plan.way == "knn" or not self._target.scripts or returned < size or size >= plan.window:
+            return True
+        settled = len(found.ids) >= self._k
+        return settled and is_settled(found.distances, self._k, last, self._target.header.metric)
+
+    def _terms(self, queries: Float32, plan: Plan) -> list[list[Term]]:
+        """Return the terms of each query, as many as the engine takes."""
         if plan.way != "tokens":
             return [[] for _ in queries]
         words = len(self._words) * sum(field.words for field in self._target.fields.values())
-        room = max(64, MOST_CLAUSES - len(self._filters) - words)
-        return [terms[:room] for terms in self._target.scheme.query_terms(queries, plan.probes)]
+        room = max(FEWEST_TERMS, MOST_CLAUSES - len(self._filters) - words)
+        return [packed(terms, room) for terms in self._target.scheme.query_terms(queries, plan.probes)]
 
     def _first_size(self, plan: Plan) -> int:
         if plan.way == "knn":
@@ -237,9 +199,7 @@ class Search:
             return min(plan.window, max(self._matching(), 1)) if plan.way == "exact" else plan.window
         return min(plan.window, self._k + MARGIN)
 
-    def _body(
-        self, query: Float32, terms: Sequence[tuple[str, float]], plan: Plan, size: int, *, counted: bool
-    ) -> Body:
+    def _body(self, query: Float32, terms: Sequence[Term], plan: Plan, size: int, *, counted: bool) -> Body:
         target = self._target
         name, feature = target.engine.name, target.feature
         body = hits_body(
@@ -252,7 +212,9 @@ class Search:
         elif plan.way == "exact":
             body["query"] = count_body(self._filters, feature)["query"]
         else:
-            body["query"] = token_query(feature, terms, self._filters)
+            if self._filters:
+                body["track_total_hits"] = plan.window
+            body["query"] = token_query(feature, terms, self._filters, factors=target.header.factors)
             if target.scripts:
                 body = rescored(name, feature, body, query, plan.window)
         if counted and self._facets:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lookalike.arrays import Float32, Given, Metric, as_metric, as_vectors
 from lookalike.engine.client import Engine
-from lookalike.engine.defaults import fitted_scheme
+from lookalike.engine.defaults import Forecast, fitted_scheme
 from lookalike.engine.families import save_arrays
 from lookalike.engine.header import FeatureHeader, Header, find_index, scheme_of
 from lookalike.engine.mapping import Fields, fields_of, vector_field, vector_type
@@ -72,9 +72,7 @@ def read_target(engine: Engine, name: str, feature: str) -> Target:
     return Target(engine, name, found.index, feature, found.header, scheme, fields_of(found.mapping), scripts)
 
 
-def feature_header(
-    engine: Engine, scheme: TokenScheme, *, graph: bool, recall: float | None
-) -> FeatureHeader:
+def feature_header(engine: Engine, scheme: TokenScheme, *, graph: bool, forecast: Forecast) -> FeatureHeader:
     """Return the header of a new feature, whose arrays are kept by then. Raises EngineError, OptionError."""
     vector = vector_type(engine, scheme.dimension)
     if graph and vector == "binary":
@@ -89,14 +87,18 @@ def feature_header(
         scheme.family.table_uuids(),
         vector,
         graph,
-        recall,
+        forecast,
     )
 
 
 def given_scheme(
-    sample: Given | None, scheme: TokenScheme | None, metric: Metric
-) -> tuple[TokenScheme, float | None]:
-    """Return the scheme that was given, or one learned from a sample, and what recall was predicted for it.
+    sample: Given | None,
+    scheme: TokenScheme | None,
+    metric: Metric,
+    rows: int | None,
+    recall: float,
+) -> tuple[TokenScheme, Forecast]:
+    """Return the scheme that was given, or one learned from a sample, and what was predicted for that.
 
     Raises:
         OptionError: neither or both were given, or they are no such thing.
@@ -109,7 +111,7 @@ def given_scheme(
     if known not in ("euclidean", "cosine"):
         raise OptionError(f"an index in an engine compares by euclidean or cosine, not {known}; choose one")
     assert sample is not None
-    return fitted_scheme(as_vectors(sample, metric=known, name="sample"), known)
+    return fitted_scheme(as_vectors(sample, metric=known, name="sample"), known, rows, recall)
 
 
 def _runs_scripts(engine: Engine, index: str, feature: str, header: FeatureHeader) -> bool:

@@ -20,11 +20,14 @@ MOST_CONFLICTS = 8
 
 def added_objects(scheme: TokenScheme, vectors: Float32, kind: VectorType) -> list[dict[str, Any]]:
     """Return what Lookalike adds to the document of each of `vectors` (n, d)."""
-    tokens = scheme.document_tokens(vectors)
-    return [
+    tokens, factors = scheme.documents(vectors)
+    added = [
         {"tokens": mine, "vector": vector_json(vector, kind)}
         for mine, vector in zip(tokens, vectors, strict=True)
     ]
+    if scheme.spread is None:
+        return added
+    return [{**one, "factor": factor} for one, factor in zip(added, factors.tolist(), strict=True)]
 
 
 def add_documents(
