@@ -28,6 +28,9 @@ HEAVY = (
     "sklearn",
     "scipy",
     "redis",
+    "opensearchpy",
+    "elasticsearch",
+    "orjson",
 )
 
 Rooms = dict[str, frozenset[str]]
