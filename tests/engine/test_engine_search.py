@@ -125,8 +125,9 @@ def test_all_documents_are_found_where_k_is_all(museum: EngineIndex) -> None:
 
 def test_the_graph_of_the_engine_gives_candidates_that_are_compared_exactly(museum: EngineIndex) -> None:
     exact = dict(nearest(QUERIES[0]))
-    hits = museum.search(QUERIES[0], 10, candidates="knn", where={"shown": True})
+    hits = museum.search(QUERIES[0], 10, candidates="knn", where={"shown": True}, facets=["shown"])
     assert len(hits) == 10
+    assert hits.facets == {"shown": [(True, sum(told["shown"] is True for told in documents()))]}
     assert all(hit.document["shown"] for hit in hits)
     assert np.allclose(hits.distances, [exact[one] for one in hits.ids], rtol=1e-6)
 

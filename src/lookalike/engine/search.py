@@ -105,7 +105,8 @@ class Search:
     def plan(self) -> Plan:
         """Return how candidates are found, for which a filter is counted first."""
         scheme, asked = self._target.scheme, self._asked
-        window = min(MOST_HITS, scheme.candidates * math.ceil(self._k / CANDIDATES_K))
+        window = max(2 * self._k, scheme.candidates * math.ceil(self._k / CANDIDATES_K))
+        window = min(MOST_HITS, window)
         if asked.way == "knn":
             if not self._target.header.graph:
                 raise OptionError(
