@@ -14,7 +14,7 @@ from lookalike.engine.bulk import Action
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.filters import check_value
 from lookalike.engine.header import Found
-from lookalike.engine.mapping import OBJECT, Fields, VectorType
+from lookalike.engine.mapping import OBJECT, Fields, VectorType, has_plain_vectors, loses_shards
 from lookalike.errors import DuplicateIdError, EngineError, InputError, MetadataError
 
 LONGEST_ID = 512
@@ -157,7 +157,7 @@ def _added(known: Mapping[str, Any], feature: str) -> Mapping[str, Any]:
 
 
 def check_keeps_documents(engine: Engine, found: Found, index: str) -> None:
-    """Raise EngineError for an index whose documents cannot be read and written again as they were."""
+    """Raise EngineError for an index whose documents or mapping cannot be changed without loss."""
     kept = found.mapping.get("_source") or {}
     if kept.get("enabled", True) is False or kept.get("excludes") or kept.get("includes") or kept.get("mode"):
         raise EngineError(
@@ -167,6 +167,12 @@ def check_keeps_documents(engine: Engine, found: Found, index: str) -> None:
     if (found.mapping.get("_routing") or {}).get("required"):
         raise EngineError(
             f"{engine.shown}, index {index!r}: it requires routing, which Lookalike does not keep; attach another"
+        )
+
+    if loses_shards(engine) and has_plain_vectors(found.mapping.get("properties", {})):
+        raise EngineError(
+            f"{engine.shown}, index {index!r}: OpenSearch before 2.19.3 loses an index that has vectors when its "
+            "mapping changes; update OpenSearch, or use another index"
         )
 
 

@@ -98,7 +98,7 @@ class EngineIndex:
         fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
         opened = Engine.open(engine, timeout=timeout)
         _check_absent(opened, index)
-        header = feature_header(opened, fitted, graph=graph, forecast=forecast)
+        header = feature_header(opened, fitted, owned=True, graph=graph, forecast=forecast)
         own = create_index(
             opened,
             index,
@@ -140,7 +140,7 @@ class EngineIndex:
             raise EngineError(
                 f"{opened.shown}, index {index!r}: it has a feature {feature!r}; open it, or name another"
             )
-        added = feature_header(opened, fitted, graph=False, forecast=forecast)
+        added = feature_header(opened, fitted, owned=before.owned, graph=False, forecast=forecast)
         put_header(opened, found, before.with_feature(feature, added), {feature: added})
         return cls(opened, index, feature, owns_engine=opened is not engine)
 

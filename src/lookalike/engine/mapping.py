@@ -165,13 +165,36 @@ def has_knn(engine: Engine) -> bool:
     return bool(plugins) and all("KNNPlugin" in names for names in plugins)
 
 
-def vector_type(engine: Engine, dimension: int) -> VectorType:
-    """Return how an engine keeps vectors of that dimension. Raises OptionError where it cannot."""
+def loses_shards(engine: Engine) -> bool:
+    """Whether an index fails when its mapping changes while it has vectors that are not indexed.
+
+    So do 2.19.0 to 2.19.2 of OpenSearch (k-NN issue 2540, mended by 2710).
+    """
+    return engine.name == "opensearch" and (2, 19, 0) <= engine.version < (2, 19, 3)
+
+
+def has_plain_vectors(properties: Mapping[str, Any]) -> bool:
+    """Whether a mapping has vectors of the k-NN plug-in that are not indexed."""
+    return any(
+        (described.get("type") == "knn_vector" and not {"method", "model_id"} & described.keys())
+        or has_plain_vectors(described.get("properties", {}))
+        for described in properties.values()
+    )
+
+
+def vector_type(engine: Engine, dimension: int, *, owned: bool) -> VectorType:
+    """Return how an engine keeps vectors of that dimension. Raises OptionError where it cannot.
+
+    Args:
+        owned: whether the index is Lookalike's, whose mapping nobody else changes.
+    """
     deepest = DEEPEST if engine.name == "opensearch" else ELASTICSEARCH_DEEPEST
     if dimension > deepest:
         raise OptionError(f"{engine.name} takes vectors of up to {deepest} dimensions, not {dimension}")
     if engine.name == "elasticsearch":
         return "dense_vector"
+    if loses_shards(engine) and not owned:
+        return "binary"
     return "knn_vector" if has_knn(engine) else "binary"
 
 

@@ -51,7 +51,7 @@ def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | No
         fitted, forecast = given_scheme(learned, scheme, before.metric, rows, RECALL)
         if (fitted.metric, fitted.dimension) != (before.metric, before.dimension):
             raise OptionError("the scheme is for another metric or dimension than the index's vectors")
-        header = feature_header(engine, fitted, graph=before.graph, forecast=forecast)
+        header = feature_header(engine, fitted, owned=True, graph=before.graph, forecast=forecast)
         new_index = _new_index(target, target.whole.with_feature(target.feature, header))
         _copy(target, new_index, fitted)
         publish_index(engine, target.name, new_index, target.index)

@@ -72,9 +72,11 @@ def read_target(engine: Engine, name: str, feature: str) -> Target:
     return Target(engine, name, found.index, feature, found.header, scheme, fields_of(found.mapping), scripts)
 
 
-def feature_header(engine: Engine, scheme: TokenScheme, *, graph: bool, forecast: Forecast) -> FeatureHeader:
+def feature_header(
+    engine: Engine, scheme: TokenScheme, *, owned: bool, graph: bool, forecast: Forecast
+) -> FeatureHeader:
     """Return the header of a new feature, whose arrays are kept by then. Raises EngineError, OptionError."""
-    vector = vector_type(engine, scheme.dimension)
+    vector = vector_type(engine, scheme.dimension, owned=owned)
     if graph and vector == "binary":
         raise OptionError(
             f"{engine.shown}: its k-NN plug-in is not there, so it makes no graph; leave graph out"
