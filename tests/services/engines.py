@@ -170,7 +170,7 @@ def running(release: Release, count: int = 1, *, limited: bool = False) -> Itera
         server.stop()
 
 
-def tested_releases() -> list[Release]:
+def chosen_releases() -> list[Release]:
     """Return the releases that tests run on.
 
     These are all if LOOKALIKE_ENGINES=all, else the newest of each engine that a JDK of this machine runs.
@@ -187,7 +187,7 @@ def tested_releases() -> list[Release]:
 
 GROUPED = [
     pytest.param(release, id=release.name, marks=pytest.mark.xdist_group(release.name))
-    for release in tested_releases()
+    for release in chosen_releases()
 ]
 
 
