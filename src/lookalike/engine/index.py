@@ -134,12 +134,12 @@ class EngineIndex:
         fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
         opened = Engine.open(engine, timeout=timeout)
         found = find_index(opened, index)
-        check_keeps_documents(opened, found, index)
         before = found.header or Header(False, {})
         if feature in before.features:
             raise EngineError(
                 f"{opened.shown}, index {index!r}: it has a feature {feature!r}; open it, or name another"
             )
+        check_keeps_documents(opened, found, index)
         added = feature_header(opened, fitted, owned=before.owned, graph=False, forecast=forecast)
         put_header(opened, found, before.with_feature(feature, added), {feature: added})
         return cls(opened, index, feature, owns_engine=opened is not engine)
