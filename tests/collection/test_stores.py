@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,14 +65,29 @@ def test_a_new_feature_has_its_buckets_in_the_store(collection: Collection, stor
         assert store.stats().ids == 600
 
 
-def test_hits_are_those_of_the_embedded_index(tmp_path: Path, collection: Collection, store_url: str) -> None:
-    with Collection.create(tmp_path / "e") as embedded:
-        embedded.add_vectors(VECTORS[:600], ids=IDS[:600])
-        embedded.set_index("vectors", "clusters")
-        for ours, theirs in zip(
-            collection.search_many(VECTORS[:50]), embedded.search_many(VECTORS[:50]), strict=True
-        ):
-            assert [(hit.id, hit.distance) for hit in ours] == [(hit.id, hit.distance) for hit in theirs]
+@pytest.mark.parametrize(
+    ("family", "metric", "parameters"),
+    [
+        ("p-stable", "euclidean", {"tables": 8, "floors": 3}),
+        ("hyperplane", "cosine", {"tables": 8, "bits": 6}),
+        ("clusters", "euclidean", {}),
+    ],
+)
+def test_hits_are_those_of_the_embedded_index(
+    tmp_path: Path, store_url: str, family: str, metric: str, parameters: dict[str, Any]
+) -> None:
+    with (
+        Collection.create(tmp_path / "s", buckets=store_url) as stored,
+        Collection.create(tmp_path / "e") as embedded,
+    ):
+        for collection in (stored, embedded):
+            collection.add_vectors(VECTORS[:600], ids=IDS[:600], metric=metric)
+            collection.add_vectors(VECTORS[600:620], ids=IDS[600:620])
+            collection.remove(["s7"])
+            assert collection.set_index("vectors", family, **parameters)["chosen"] == family
+        answers = [one.search_many(VECTORS[:50], strict=True) for one in (stored, embedded)]
+        ours, theirs = ([[(hit.id, hit.distance) for hit in hits] for hits in answer] for answer in answers)
+        assert ours == theirs
 
 
 def test_each_process_finds_what_others_write(collection: Collection, other: Collection) -> None:
