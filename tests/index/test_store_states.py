@@ -141,7 +141,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=SEARCHES.values(), ids=SEARCHES)
+@pytest.fixture(params=SEARCHES.values(), ids=list(SEARCHES))
 def options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Options of a search that probes buckets, or compares every row that may be found."""
     found: dict[str, Any] = request.param
