@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
 from lookalike.arrays import Float32, Int64
-from lookalike.buckets import BucketStats, Candidates, Header, MemoryBuckets
+from lookalike.buckets import BucketStats, Candidates, Header, Marks, MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
@@ -52,16 +52,24 @@ class LshSearch(ApproximateSearch):
         allow = None if visible is None else np.flatnonzero(visible.rows)
         return self.probing.search(self, queries, k, recall, share, allow, threads)
 
-    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
-        """See `Compared`; ids are positions."""
-        found = self.probing.candidates(queries, probes, k, allow)
+    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates | Marks:
+        """See `Compared`; ids are positions. They are marked where store and sketches know how, which is quicker."""
+        keys, limit, store = self.probing.keys(queries, probes), self.probing.limit(k), self.probing.store
+        if isinstance(store, MemoryBuckets) and isinstance(self.sketched, SketchedRows):
+            marks = store.marks(keys, limit=limit, allow=allow)
+            if marks is not None and marks.size <= len(self.sketched):
+                return marks
+        found = store.candidates(keys, limit=limit, allow=allow)
         if len(found.ids) and (found.ids.min() < 0 or found.ids.max() >= len(self.sketched)):
             raise IndexFormatError("buckets name rows that are not there; verify the index, and rebuild it")
         return found
 
-    def answered(self, queries: Float32, found: Candidates, k: int, threads: int = 1) -> Answer:
+    def answered(self, queries: Float32, found: Candidates | Marks, k: int, threads: int = 1) -> Answer:
         """See `Compared`."""
         rerank = max(RERANKED, RERANKED_SHARE * k)
+        if isinstance(found, Marks) and isinstance(self.sketched, SketchedRows):
+            return self.sketched.nearest_marked(queries, found.words, k, rerank, threads=threads)
+        found = cast(Candidates, found)
         return self.sketched.nearest(queries, found.offsets, found.ids, k, rerank, threads=threads)
 
     def scanned(self, queries: Float32, k: int, allow: Int64 | None) -> Answer:
