@@ -13,6 +13,7 @@ from lookalike.buckets import BucketStats, Candidates, Header, Marks, MemoryBuck
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
+from lookalike.index.drawn_queries import drawn_queries
 from lookalike.index.exact_rows import ExactRows
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.probing import Probing
@@ -78,10 +79,8 @@ class LshSearch(ApproximateSearch):
         return scan(queries, rows.vectors, rows.ids, k, rows.metric, allow)
 
     def tuned(self, seed: int, threads: int) -> Self:
-        """See `ApproximateSearch`. Queries are rows drawn without repetition; each leaves itself out."""
-        rows = len(self.sketched)
-        random = np.random.default_rng(seed)
-        drawn = np.sort(random.choice(rows, min(SAMPLED_QUERIES, rows), replace=False))
+        """See `ApproximateSearch`. Queries are rows of the index; each leaves itself out."""
+        drawn = drawn_queries(self.sketched.vectors, SAMPLED_QUERIES, np.random.default_rng(seed))
         return replace(self, probing=replace(self.probing, measured=measured(self, drawn, threads)))
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
