@@ -4,6 +4,9 @@ A family is tried with `most` tables, more than it may be given. In how many of 
 tells, without bias, the chance that it meets in any `tables` of them: 1 - C(most - met, tables) / C(most, tables).
 Pairs of queries and neighbours give the recall, pairs of queries and sampled rows the candidates; so one family
 that is tried tells of any smaller number of tables, and of any number of probes.
+
+Where rows are as far as the k-th nearest, any k of them are as good: then the tables are taken in several random orders,
+and neighbours are counted that the first `tables` of each order meet.
 """
 
 from __future__ import annotations
@@ -18,14 +21,15 @@ from lookalike.hashing import Family
 from lookalike.index.lsh.neighbours import Pairs, drawn_rows
 from lookalike.index.lsh.tuning import GROWTH
 
-MOST_PROBES = 256
 CANDIDATE_QUERIES, CANDIDATE_ROWS = 64, 4_096
 """So many of the queries, and of the sample, are asked for candidates."""
-COMPARED_KEYS = 1 << 24
-"""Keys of neighbours are compared with probes a few queries at a time, so that there are about so many pairs."""
+COMPARED_KEYS = 1 << 22
+"""Keys of neighbours are compared with so many probes at a time."""
+ORDERS = 4
+"""Of tables, for neighbours that are tied."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What tables of one kind of key find."""
 
@@ -39,6 +43,8 @@ class Trial:
     """(p, most + 1): rows a query, each counted once."""
     entries: Float64
     """(p,): rows a query and table."""
+    buckets: float
+    """Of a table that holds all rows."""
 
 
 def probe_counts(most: int) -> tuple[int, ...]:
@@ -52,45 +58,65 @@ def probe_counts(most: int) -> tuple[int, ...]:
 
 def tried(family: Family, pairs: Pairs, most_probes: int) -> Trial:
     """Return what the tables of the fitted `family` find in up to `most_probes` probes each."""
-    probes = probe_counts(min(MOST_PROBES, most_probes))
+    probes = probe_counts(max(1, most_probes))
     keys = family.probe_keys(pairs.queries, probes[-1])
     probes = tuple(count for count in probes if count <= keys.shape[2])
-    meets = _any_of(family.tables)
-    near = _neighbours_met(keys, family.keys(pairs.neighbours), probes)  # (p, q, k)
-    shares = meets[near].mean(axis=2)  # (p, q, tables + 1)
-    asked = keys[drawn_rows(pairs.queries, CANDIDATE_QUERIES)]
-    rows = pairs.sample[drawn_rows(pairs.sample, CANDIDATE_ROWS)]
-    met = _sample_met(asked, family.keys(rows), probes)  # (p, tables + 1)
+    first = first_meetings(keys, family.keys(pairs.neighbours), pairs.owners)
+    shares = np.stack([found_shares(first < count, pairs) for count in probes])  # (p, q, tables + 1)
+    own = family.keys(drawn_rows(pairs.others, CANDIDATE_ROWS))
+    met = _sample_met(drawn_rows(keys, CANDIDATE_QUERIES), own, probes)  # (p, tables + 1)
     return Trial(
         probes,
         shares.mean(axis=1),
         shares.std(axis=1) / math.sqrt(shares.shape[1]),
-        pairs.rows * (met @ meets),
+        pairs.rows * (met @ any_of(family.tables)),
         pairs.rows * (met @ np.arange(family.tables + 1)) / family.tables,
+        _bucket_count(own, pairs.rows),
     )
 
 
-def _any_of(most: int) -> Float64:
+def any_of(most: int) -> Float64:
     """Return the chance to be among some tables, by the number among `most` and their number, (most + 1, most + 1)."""
-    met, tables = np.ogrid[: most + 1, : most + 1]
     choose = np.array([[math.comb(n, m) for m in range(most + 1)] for n in range(most + 1)], dtype=np.float64)
+    met, tables = np.ogrid[: most + 1, : most + 1]
     chances: Float64 = 1 - choose[most - met, tables] / choose[most, tables]
     return chances
 
 
-def _neighbours_met(keys: Int64, own: Int64, probes: tuple[int, ...]) -> Int64:
-    """Return in how many tables each neighbour is in one of the first probes, (p, q, k)."""
-    queries, tables, most = keys.shape
-    own = own.reshape(queries, -1, tables)
-    met = np.empty((len(probes), queries, own.shape[1]), dtype=np.int64)
-    step = max(1, COMPARED_KEYS // max(1, own[0].size * most))
-    for start in range(0, queries, step):
+def found_shares(meets: np.ndarray[tuple[int, int], np.dtype[np.bool_]], pairs: Pairs) -> Float64:
+    """Return what share of each query's neighbours any so many tables find, (q, tables + 1).
+
+    Args:
+        meets: (m, tables): whether a neighbour is met in a table.
+    """
+    tables, owners, queries = meets.shape[1], pairs.owners, len(pairs.queries)
+    wanted = np.maximum(pairs.wanted, 1)[:, np.newaxis]
+    if not pairs.are_tied:
+        met = np.bincount(owners * (tables + 1) + meets.sum(axis=1), minlength=queries * (tables + 1))
+        found = met.reshape(queries, -1) @ any_of(tables)
+    else:
+        found = np.zeros((queries, tables + 1))
+        random = np.random.default_rng(0)
+        for _ in range(ORDERS):
+            ordered = meets[:, random.permutation(tables)]
+            place = np.where(ordered.any(axis=1), ordered.argmax(axis=1), tables)
+            met = np.bincount(owners * (tables + 1) + place, minlength=queries * (tables + 1))
+            within = np.cumsum(met.reshape(queries, -1)[:, :-1], axis=1)
+            found[:, 1:] += np.minimum(within, wanted) / ORDERS
+    shares: Float64 = np.where(pairs.wanted[:, np.newaxis] > 0, found / wanted, 1.0)
+    return shares
+
+
+def first_meetings(keys: Int64, own: Int64, owners: Int64) -> Int64:
+    """Return the first of the probes `keys` (q, tables, most) of its query that a row `own` (m, tables) is in, or most."""
+    most = keys.shape[2]
+    first = np.empty(own.shape, dtype=np.int64)
+    step = max(1, COMPARED_KEYS // (own.shape[1] * most))
+    for start in range(0, len(own), step):
         part = slice(start, start + step)
-        same = own[part, :, :, np.newaxis] == keys[part, np.newaxis]
-        first = np.where(same.any(axis=3), same.argmax(axis=3), most)
-        for place, count in enumerate(probes):
-            met[place, part] = (first < count).sum(axis=2)
-    return met
+        same = own[part, :, np.newaxis] == keys[owners[part]]
+        first[part] = np.where(same.any(axis=2), same.argmax(axis=2), most)
+    return first
 
 
 def _sample_met(keys: Int64, own: Int64, probes: tuple[int, ...]) -> Float64:
@@ -112,3 +138,12 @@ def _sample_met(keys: Int64, own: Int64, probes: tuple[int, ...]) -> Float64:
         for place, count in enumerate(probes):
             met[place] += first < count
     return np.stack([np.bincount(each.ravel(), minlength=tables + 1) for each in met]) / max(1, met[0].size)
+
+
+def _bucket_count(own: Int64, rows: int) -> float:
+    """Return how many buckets `rows` rows make in a table, whose number grows as between half the sample and all."""
+    whole, half = (
+        np.mean([len(np.unique(column)) for column in part.T]) for part in (own, own[::2])
+    )
+    growth = math.log(whole / half) / math.log(len(own) / len(own[::2])) if len(own) > 1 else 0.0
+    return min(float(rows), float(whole) * (rows / len(own)) ** min(1.0, growth))
