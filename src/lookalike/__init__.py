@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         TextQuery,
         VectorQuery,
     )
-    from lookalike.index import BucketIndex, Index
+    from lookalike.index import BucketIndex, Index, Tuning, tune_family
 
 __version__ = "0.1.0"
 
@@ -42,8 +42,10 @@ __all__ = [
     "RowQuery",
     "SourceQuery",
     "TextQuery",
+    "Tuning",
     "VectorQuery",
     "__version__",
+    "tune_family",
 ]
 
 _ROOMS = {
@@ -56,7 +58,9 @@ _ROOMS = {
     "RowQuery": "lookalike.collection",
     "SourceQuery": "lookalike.collection",
     "TextQuery": "lookalike.collection",
+    "Tuning": "lookalike.index",
     "VectorQuery": "lookalike.collection",
+    "tune_family": "lookalike.index",
 }
 
 

@@ -28,6 +28,7 @@ class Verbs(click.Group):
         "list",
         "info",
         "index",
+        "tune",
         "migrate",
         "verify",
         "rebuild",

@@ -51,9 +51,7 @@ class Pairs:
         return bool((np.diff(self.firsts) > self.wanted).any())
 
 
-def near_pairs(
-    kept: Rows, lift: Lift, rows: int, random: np.random.Generator, queries: int
-) -> Pairs:
+def near_pairs(kept: Rows, lift: Lift, rows: int, random: np.random.Generator, queries: int) -> Pairs:
     """Return some of the rows of a sample with their nearest neighbours among all `rows`.
 
     A sample of fewer rows has neighbours that are farther than the true ones. Those of the sample are moved towards
@@ -130,7 +128,11 @@ def _joined(rows: Rows, queries: Rows, factor: Float64, random: np.random.Genera
         differing = len(others) + len(lacked)
         target = factor[place] * differing / max(1, len(query) + len(others))
         kept = target * len(query) / max(1e-9, differing - target * len(others))
-        own = [row[shared], others[random.random(len(others)) < kept], lacked[random.random(len(lacked)) >= kept]]
+        own = [
+            row[shared],
+            others[random.random(len(others)) < kept],
+            lacked[random.random(len(lacked)) >= kept],
+        ]
         elements = np.sort(np.concatenate(own))
         moved[place, : len(elements)] = elements
     return moved

@@ -5,8 +5,8 @@ tells, without bias, the chance that it meets in any `tables` of them: 1 - C(mos
 Pairs of queries and neighbours give the recall, pairs of queries and sampled rows the candidates; so one family
 that is tried tells of any smaller number of tables, and of any number of probes.
 
-Where rows are as far as the k-th nearest, any k of them are as good: then the tables are taken in several random orders,
-and neighbours are counted that the first `tables` of each order meet.
+Where rows are as far as the k-th nearest, any k of them are as good: then the tables are taken in several random
+orders, and neighbours are counted that the first `tables` of each order meet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.arrays import Float64, Int64
+from lookalike.arrays import Bool, Float64, Int64, UInt64
 from lookalike.hashing import Family
 from lookalike.index.lsh.neighbours import Pairs, drawn_rows
 from lookalike.index.lsh.tuning import GROWTH
@@ -83,7 +83,7 @@ def any_of(most: int) -> Float64:
     return chances
 
 
-def found_shares(meets: np.ndarray[tuple[int, int], np.dtype[np.bool_]], pairs: Pairs) -> Float64:
+def found_shares(meets: Bool, pairs: Pairs) -> Float64:
     """Return what share of each query's neighbours any so many tables find, (q, tables + 1).
 
     Args:
@@ -107,8 +107,8 @@ def found_shares(meets: np.ndarray[tuple[int, int], np.dtype[np.bool_]], pairs: 
     return shares
 
 
-def first_meetings(keys: Int64, own: Int64, owners: Int64) -> Int64:
-    """Return the first of the probes `keys` (q, tables, most) of its query that a row `own` (m, tables) is in, or most."""
+def first_meetings(keys: UInt64, own: UInt64, owners: Int64) -> Int64:
+    """Return which of its query's probes `keys` (q, tables, most) first meets each of `own` (m, tables); or most."""
     most = keys.shape[2]
     first = np.empty(own.shape, dtype=np.int64)
     step = max(1, COMPARED_KEYS // (own.shape[1] * most))
@@ -119,7 +119,7 @@ def first_meetings(keys: Int64, own: Int64, owners: Int64) -> Int64:
     return first
 
 
-def _sample_met(keys: Int64, own: Int64, probes: tuple[int, ...]) -> Float64:
+def _sample_met(keys: UInt64, own: UInt64, probes: tuple[int, ...]) -> Float64:
     """Return the shares of pairs that meet in 0, 1, ... of the tables within so many probes, (p, tables + 1)."""
     queries, tables, most = keys.shape
     met = np.zeros((len(probes), queries, len(own)), dtype=np.uint8)
@@ -137,13 +137,14 @@ def _sample_met(keys: Int64, own: Int64, probes: tuple[int, ...]) -> Float64:
         first[np.repeat(query, lengths)[::-1], rows[::-1]] = np.repeat(rank, lengths)[::-1]
         for place, count in enumerate(probes):
             met[place] += first < count
-    return np.stack([np.bincount(each.ravel(), minlength=tables + 1) for each in met]) / max(1, met[0].size)
+    counts = np.stack([np.bincount(each.ravel(), minlength=tables + 1) for each in met])
+    shares: Float64 = counts / max(1, met[0].size)
+    return shares
 
 
-def _bucket_count(own: Int64, rows: int) -> float:
+def _bucket_count(own: UInt64, rows: int) -> float:
     """Return how many buckets `rows` rows make in a table, whose number grows as between half the sample and all."""
-    whole, half = (
-        np.mean([len(np.unique(column)) for column in part.T]) for part in (own, own[::2])
-    )
+    whole, half = (float(np.mean([len(np.unique(column)) for column in part.T])) for part in (own, own[::2]))
     growth = math.log(whole / half) / math.log(len(own) / len(own[::2])) if len(own) > 1 else 0.0
-    return min(float(rows), float(whole) * (rows / len(own)) ** min(1.0, growth))
+    buckets: float = min(rows, whole * (rows / len(own)) ** min(1.0, growth))
+    return buckets

@@ -29,10 +29,23 @@ LENGTHS = {
 """The parameter that makes buckets smaller, and the most of it."""
 BUCKET_BYTES = 16
 """What a bucket takes beside its entries: its key, and where it begins."""
-PROBE_COST, ENTRY_COST = 3.0, 0.3
-"""What a probe, and an entry of a probed bucket, take, in comparisons of a candidate; see `calibration`."""
 HELD_BACK = 0.1
 """The recall that is aimed at lies above the one that is wanted by this share of what that leaves, as in a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a table, a probe and an entry of a probed bucket take, in comparisons of a candidate.
+
+    These are about what `calibration` measures. They are constants, so that the same rows always give the same family.
+    """
+
+    table: float
+    probe: float
+    entry: float
+
+
+VECTORS, DISCRETES = Costs(100.0, 3.0, 0.3), Costs(5.0, 2.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ BUILDING = Effort((0.65, 0.8, 1.0, 1.2), (1.0,), (1.0,), 64, 256)
 THOROUGH = Effort((0.5, 0.65, 0.8, 1.0, 1.2, 1.4), (0.6, 1.0, 1.6), (0.5, 1.0, 2.0), 256, 1_024)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """Parameters of a family, and what they are predicted to give."""
 
@@ -74,11 +87,8 @@ class Choice:
     """Rows that it meets, once for each table."""
     bytes: int
     """What buckets take."""
-
-    @property
-    def cost(self) -> float:
-        """What a query takes, in comparisons of a candidate."""
-        return self.candidates + PROBE_COST * self.tables * self.probes + ENTRY_COST * self.entries
+    cost: float
+    """What a query takes, in comparisons of a candidate."""
 
 
 def fitted_family(asked: FamilySpec, sample: Rows, lift: Lift, rows: int, recall: float, seed: int) -> Family:
@@ -88,7 +98,7 @@ def fitted_family(asked: FamilySpec, sample: Rows, lift: Lift, rows: int, recall
     """
     hashed, queries = lift.rows(sample), lift.queries(sample)
     usual = usual_family(asked, hashed, queries, rows, recall, seed)
-    if len(sample) < 2 or len(open_parameters(asked)) == 0:
+    if len(sample) < 2 or not untold(asked):
         return usual
     pairs = near_pairs(sample, lift, rows, np.random.default_rng(seed), BUILDING.queries)
     choices = choices_of(asked, usual, pairs, most_tables(asked, sample), BUILDING)
@@ -96,45 +106,42 @@ def fitted_family(asked: FamilySpec, sample: Rows, lift: Lift, rows: int, recall
     return usual if best is None else best.spec.family({}).fit(hashed)
 
 
-def open_parameters(asked: FamilySpec) -> set[str]:
-    """Return which of the parameters that are tuned are not said."""
-    tuned = {LENGTHS[asked.name][0]} if asked.name in LENGTHS else set()
-    if asked.name != "clusters":
-        tuned.add("tables")
-    if asked.name == "p-stable":
-        tuned.add("bucket_size")
-    return tuned - asked.parameters.keys()
+def untold(asked: FamilySpec) -> set[str]:
+    """Return which of the parameters that a build tunes are left out; clusters are as many as is usual."""
+    if asked.name not in LENGTHS or asked.name == "clusters":
+        return set()
+    return {"tables", LENGTHS[asked.name][0]} - asked.parameters.keys()
 
 
 def most_tables(asked: FamilySpec, sample: Rows) -> int:
     """Return how many tables are tried: no more than the rows themselves take memory, and many for codes and sets."""
-    if any(metric in DISCRETE for metric in asked.family({}).metrics):
+    if is_discrete(asked.family({})):
         return TABLES[-1]
-    return max(1, min(MOST_TABLES, sample.shape[1]))
+    return max(1, min(MOST_TABLES, int(sample.shape[1])))
 
 
-def choices_of(
-    asked: FamilySpec, usual: Family, pairs: Pairs, most: int, effort: Effort, memory: float = np.inf
-) -> Iterator[Choice]:
+def is_discrete(family: Family) -> bool:
+    """Whether `family` hashes codes or sets."""
+    return any(metric in DISCRETE for metric in family.metrics)
+
+
+def choices_of(asked: FamilySpec, usual: Family, pairs: Pairs, most: int, effort: Effort) -> Iterator[Choice]:
     """Yield what every length, width, number of tables and number of probes that is tried gives.
 
     Args:
         usual: where to begin.
         most: tables.
-        memory: bytes that the buckets may take.
     """
     given = asked.parameters.get("tables")
     tables = [given] if given else list(range(1, most + 1))
-    for spec in _tried_specs(asked, usual, pairs.rows, tables[-1], effort):
+    for spec in _tried_specs(asked, usual, tables[-1], effort):
         family = spec.family({}).fit(pairs.others)
         counts = tables if asked.name != "clusters" else [family.tables]
-        found = _found(family, pairs, counts, min(effort.probes, pairs.rows // family.tables))
-        yield from (each for each in found if each.bytes <= memory)
+        yield from _found(family, pairs, counts, min(effort.probes, pairs.rows // family.tables))
 
 
-def _tried_specs(
-    asked: FamilySpec, usual: Family, rows: int, tables: int, effort: Effort
-) -> Iterable[FamilySpec]:
+def _tried_specs(asked: FamilySpec, usual: Family, tables: int, effort: Effort) -> Iterable[FamilySpec]:
+    """Return what is tried: all that is told, and for the rest shares of what is usual."""
     longer, longest = LENGTHS[asked.name]
     own: dict[str, Any] = usual.parameters()
     if asked.name == "clusters":
@@ -158,10 +165,11 @@ def _tried_specs(
 def _found(family: Family, pairs: Pairs, tables: Iterable[int], most_probes: int) -> Iterator[Choice]:
     """Yield what the fitted `family` gives with so many of its tables."""
     trial, own, rows = tried(family, pairs, most_probes), family.parameters(), pairs.rows
+    costs = DISCRETES if is_discrete(family) else VECTORS
     for count in tables:
         spec = FamilySpec(family.name, own | {"tables": count} if "tables" in own else own)
         for place, probes in enumerate(trial.probes):
-            candidates = float(trial.candidates[place, count])
+            candidates, entries = float(trial.candidates[place, count]), count * float(trial.entries[place])
             yield Choice(
                 spec=spec,
                 tables=count,
@@ -170,8 +178,9 @@ def _found(family: Family, pairs: Pairs, tables: Iterable[int], most_probes: int
                 error=float(trial.error[place, count]),
                 candidates=candidates,
                 share=candidates / rows,
-                entries=count * float(trial.entries[place]),
+                entries=entries,
                 bytes=round(count * (ENTRY_BYTES * rows + BUCKET_BYTES * trial.buckets)),
+                cost=candidates + count * (costs.table + costs.probe * probes) + costs.entry * entries,
             )
 
 
