@@ -30,14 +30,14 @@ from benchmarks.network import QUERY_EVERY
 from benchmarks.runner import machine
 from benchmarks.worker import fastest
 from lookalike import Index, Tuning, tune_family
-from lookalike.arrays import as_vectors
+from lookalike.arrays import DISCRETE, Float32, Metric, as_metric, as_vectors
 from lookalike.buckets import Header, MemoryBuckets
 from lookalike.hashing import FamilySpec
 from lookalike.index.row_forms import prepared
 
 SAMPLE, K, RECALL = 10_000, 10, 0.9
 SIGNS = 256
-VECTORS: tuple[tuple[FamilySpec, str], ...] = (
+VECTORS: tuple[tuple[FamilySpec, Metric], ...] = (
     (FamilySpec("hyperplane"), "cosine"),
     (FamilySpec("cross-polytope"), "cosine"),
     (FamilySpec("p-stable"), "euclidean"),
@@ -94,7 +94,9 @@ def found(dataset: Dataset, tuning: Tuning, scan: Index) -> tuple[float, float, 
         header, ((np.arange(at, at + SAMPLE)[: len(part)], family.keys(part)) for at, part in _parts(rows))
     )
     truth = scan.search(queries, K)[1]
-    shares, candidates = [], 0
+    shares: list[float] = []
+    candidates = 0
+    near: Float32
     for query, near in zip(queries, truth, strict=True):
         keys = family.probe_keys(query[np.newaxis], tuning.choice.probes)
         ids = store.candidates(keys, limit=len(rows)).ids
@@ -103,13 +105,13 @@ def found(dataset: Dataset, tuning: Tuning, scan: Index) -> tuple[float, float, 
         if len(near):
             met = np.count_nonzero(scan.distances(query, ids) <= near[-1] + 1e-6 * abs(near[-1]))
             shares.append(min(met, len(near)) / len(near))
-    return float(np.mean(shares)), candidates / len(queries) / len(rows), store.stats().bytes or 0
+    return float(np.mean(shares)), candidates / len(queries) / len(rows), int(store.stats().bytes or 0)
 
 
 def measure(dataset: Dataset, asked: FamilySpec, pictures: Path | None) -> list[Any]:
     """Return a row of the table."""
     tuning = tune_family(
-        _sample(dataset.base), asked, rows=len(dataset.base), metric=dataset.metric, recall=RECALL
+        _sample(dataset.base), asked, rows=len(dataset.base), metric=as_metric(dataset.metric), recall=RECALL
     )
     choice = tuning.choice
     if pictures is not None:
@@ -141,7 +143,7 @@ def measure(dataset: Dataset, asked: FamilySpec, pictures: Path | None) -> list[
     ]
 
 
-def tables(data: Path) -> Iterator[tuple[Dataset, tuple[tuple[FamilySpec, str], ...]]]:
+def tables(data: Path) -> Iterator[tuple[Dataset, tuple[tuple[FamilySpec, Metric], ...]]]:
     """Yield each data set, and what is tuned for it."""
     for make in (fashion_mnist, sift_300k):
         yield make(data), VECTORS
@@ -175,7 +177,7 @@ def main(data: Path, pictures: Path | None) -> None:
                 click.echo(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
                 for asked, metric in families:
                     base, queries = (as_vectors(each, metric=metric) for each in (whole.base, whole.queries))
-                    if metric not in ("hamming", "jaccard"):
+                    if metric not in DISCRETE:
                         base, queries = prepared(base, metric), prepared(queries, metric)
                     dataset = replace(whole, base=base, queries=queries[: QUERIES // 2], metric=metric)
                     click.echo(f"| {' | '.join(map(str, measure(dataset, asked, pictures)))} |")

@@ -24,7 +24,7 @@ SAID = ("tables", "bits", "hashes", "floors", "bucket_size", "distance", "sectio
 USUAL = {"distance": "euclidean", "sections": 1}
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """A number of bytes, as in 250000, 100MB or 1.5GiB."""
 
     name = "bytes"

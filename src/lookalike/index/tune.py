@@ -12,7 +12,7 @@ from lookalike.index.lsh.calibration import Rates, timed_rates
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.neighbours import near_pairs
 from lookalike.index.lsh.trade_off import TunedFamily, Tuning
-from lookalike.index.lsh.tuner import LENGTHS, THOROUGH, Choice, cheapest, choices_of, most_tables
+from lookalike.index.lsh.tuner import LENGTHS, THOROUGH, Choice, cheapest, choices_of, confirmed, most_tables
 from lookalike.index.lsh.usual import sample_rows, usual_family
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.row_forms import prepared
@@ -78,9 +78,10 @@ def tune_family(
         raise OptionError(
             f"memory is {most_bytes:,} bytes; the buckets of {count:,} rows take {least:,} at least; give as many"
         )
-    best = cheapest(choices, wanted)
-    choice = best or max(choices, key=_usable_recall)
-    others = (cheapest(choices, target) for target in TARGETS)
+    pool = confirmed(choices, (wanted, *TARGETS), pairs, THOROUGH) or choices
+    best = cheapest(pool, wanted)
+    choice = best or max(pool, key=_usable_recall)
+    others = (cheapest(pool, target) for target in TARGETS)
     distinct = {choice: None} | {one: None for one in others if one is not None}
     rates = timed_rates(choice.spec.family({}).fit(lift.rows(kept)), kept, lift, choice.probes, seed)
     trade_off = {one: _told(one, rates) for one in sorted(distinct, key=lambda one: (one.recall, one.cost))}

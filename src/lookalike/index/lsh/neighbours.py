@@ -17,8 +17,6 @@ FITTED = 20
 """Nearest rows of a sample that tell how the number of neighbours grows with the distance."""
 TIED, TIED_VECTORS = 256, 32
 """Of rows that are as far as the k-th no more are told apart; vectors seldom are."""
-TIED_QUERIES = 256
-"""Codes and sets have many neighbours at one distance, so that fewer queries give as many pairs."""
 DISJOINT = 1.0
 """Sets at this distance have nothing in common, and are no neighbours."""
 
@@ -63,10 +61,10 @@ def near_pairs(kept: Rows, lift: Lift, rows: int, random: np.random.Generator, q
         kept: (s, w), s >= 2, as rows are compared.
         lift: gives the form in which families take them.
         rows: of how many rows the sample is.
-        queries: how many of them are drawn; half of the sample at most, and of codes and sets `TIED_QUERIES`.
+        queries: how many of them are drawn; half of the sample at most.
     """
     discrete = lift.metric in DISCRETE
-    count = min(queries, TIED_QUERIES if discrete else queries, len(kept) // 2)
+    count = min(queries, len(kept) // 2)
     drawn = np.sort(random.choice(len(kept), count, replace=False))
     hashed, asked = lift.rows(kept), lift.queries(kept[drawn])
     measure: Metric = lift.metric if discrete else "euclidean"

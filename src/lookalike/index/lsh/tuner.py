@@ -101,8 +101,9 @@ def fitted_family(asked: FamilySpec, sample: Rows, lift: Lift, rows: int, recall
     if len(sample) < 2 or not untold(asked):
         return usual
     pairs = near_pairs(sample, lift, rows, np.random.default_rng(seed), BUILDING.queries)
-    choices = choices_of(asked, usual, pairs, most_tables(asked, sample), BUILDING)
-    best = cheapest(choices, recall)
+    tried = list(choices_of(asked, usual, pairs, most_tables(asked, sample), BUILDING))
+    pool = confirmed(tried, (recall, (1 + recall) / 2), pairs, BUILDING)
+    best = cheapest(pool, recall)
     return usual if best is None else best.spec.family({}).fit(hashed)
 
 
@@ -138,6 +139,23 @@ def choices_of(asked: FamilySpec, usual: Family, pairs: Pairs, most: int, effort
         family = spec.family({}).fit(pairs.others)
         counts = tables if asked.name != "clusters" else [family.tables]
         yield from _found(family, pairs, counts, min(effort.probes, pairs.rows // family.tables))
+
+
+def confirmed(
+    tried: Sequence[Choice], recalls: Iterable[float], pairs: Pairs, effort: Effort
+) -> list[Choice]:
+    """Return what the cheapest for each of `recalls` give with just the functions that their parameters draw.
+
+    `tried` tells what any functions of the kind find on average; a few that are drawn may find more or less, the more
+    so where a few words make most of the keys.
+    """
+    best = (cheapest(tried, recall) for recall in recalls)
+    specs = {str(one.spec): one.spec for one in best if one is not None}
+    pool: list[Choice] = []
+    for spec in specs.values():
+        family = spec.family({}).fit(pairs.others)
+        pool += _found(family, pairs, [family.tables], min(effort.probes, pairs.rows // family.tables))
+    return pool
 
 
 def _tried_specs(asked: FamilySpec, usual: Family, tables: int, effort: Effort) -> Iterable[FamilySpec]:
