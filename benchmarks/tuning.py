@@ -30,7 +30,7 @@ from benchmarks.network import QUERY_EVERY
 from benchmarks.runner import machine
 from benchmarks.worker import fastest
 from lookalike import Index, Tuning, tune_family
-from lookalike.arrays import DISCRETE, Float32, Metric, as_metric, as_vectors
+from lookalike.arrays import DISCRETE, Metric, as_metric, as_vectors
 from lookalike.buckets import Header, MemoryBuckets
 from lookalike.hashing import FamilySpec
 from lookalike.index.row_forms import prepared
@@ -96,14 +96,13 @@ def found(dataset: Dataset, tuning: Tuning, scan: Index) -> tuple[float, float, 
     truth = scan.search(queries, K)[1]
     shares: list[float] = []
     candidates = 0
-    near: Float32
     for query, near in zip(queries, truth, strict=True):
         keys = family.probe_keys(query[np.newaxis], tuning.choice.probes)
         ids = store.candidates(keys, limit=len(rows)).ids
         near = near[near < 1] if dataset.metric == "jaccard" else near
         candidates += len(ids)
         if len(near):
-            met = np.count_nonzero(scan.distances(query, ids) <= near[-1] + 1e-6 * abs(near[-1]))
+            met = int(np.count_nonzero(scan.distances(query, ids) <= near[-1] + 1e-6 * abs(near[-1])))
             shares.append(min(met, len(near)) / len(near))
     return float(np.mean(shares)), candidates / len(queries) / len(rows), int(store.stats().bytes or 0)
 

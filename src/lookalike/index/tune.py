@@ -113,5 +113,6 @@ def _told(choice: Choice, rates: Rates) -> TunedFamily:
         candidates=choice.candidates,
         share=choice.share,
         bytes=choice.bytes,
+        cost=choice.cost,
         microseconds=rates.microseconds(choice.tables, choice.probes, choice.entries, choice.candidates),
     )

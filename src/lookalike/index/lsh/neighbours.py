@@ -13,8 +13,9 @@ from lookalike.sets import NO_ELEMENT
 
 K = 10
 """Whose finding is predicted: the nearest of each query."""
-FITTED = 20
-"""Nearest rows of a sample that tell how the number of neighbours grows with the distance."""
+FITTED = 8
+"""Nearest rows of a sample that tell how the number of neighbours grows with the distance. More reach out of the groups
+in which rows lie, where it grows otherwise; what so few tell is drawn to the mean over queries."""
 TIED, TIED_VECTORS = 256, 32
 """Of rows that are as far as the k-th no more are told apart; vectors seldom are."""
 DISJOINT = 1.0
@@ -55,7 +56,8 @@ def near_pairs(kept: Rows, lift: Lift, rows: int, random: np.random.Generator, q
     A sample of fewer rows has neighbours that are farther than the true ones. Those of the sample are moved towards
     the query then, to where the neighbours of all rows are expected: the distance of the r-th grows as
     r ** (1 / m), m being the intrinsic dimension about the query, estimated by maximum likelihood (Levina and Bickel,
-    NeurIPS 2004; Amsaleg et al., KDD 2015).
+    NeurIPS 2004; Amsaleg et al., KDD 2015) and shrunk to the mean by as much of its variance as is noise (James and
+    Stein, 1961).
 
     Args:
         kept: (s, w), s >= 2, as rows are compared.
@@ -95,8 +97,11 @@ def _nearer(distances: Float64, k: int, share: float) -> Float64:
         ratios = np.log(fitted[:, :-1] / far)
         ratios[~np.isfinite(ratios)] = 0
         inverse = -ratios.sum(axis=1, keepdims=True) / max(1, ratios.shape[1])  # 1 / m
+        noise = np.square(inverse).mean() / fitted.shape[1]
+        own = max(0.0, 1 - noise / inverse.var()) if inverse.var() > 0 else 0.0
+        inverse = own * inverse + (1 - own) * inverse.mean()
         expected = far * (share * np.arange(1, k + 1) / fitted.shape[1]) ** inverse
-        factor = np.where(fitted[:, :k] > 0, expected / fitted[:, :k], 1.0)
+        factor = np.where(distances[:, :k] > 0, expected / distances[:, :k], 1.0)
     return np.clip(factor, 0, 1)
 
 

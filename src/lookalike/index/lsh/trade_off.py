@@ -34,6 +34,8 @@ class TunedFamily:
     """The same, as a share of all rows."""
     bytes: int
     """What the buckets take in memory."""
+    cost: float
+    """What a query takes, in comparisons of a candidate: by this the cheapest is chosen."""
     microseconds: float
     """The processor's time of a query in a batch, as steps took on this machine with rows that lie in its cache."""
 
