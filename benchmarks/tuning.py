@@ -1,13 +1,15 @@
 """What `lookalike.tune_family` predicts of its choice, beside what is then measured.
 
-    python -m benchmarks.tuning --data DATA [--pictures DIR]
+    python -m benchmarks.tuning --data DATA [--index] [--pictures DIR]
 
 On fashion-mnist (60,000), sift (300,000), network features of the product photographs, the words of the products'
 titles as sets, and 256 signs of random projections of fashion-mnist: a family is tuned for a recall of 0.9 on a sample,
 its buckets are filled with all rows, and held-out queries look into as many as were proposed. `recall` is that of the
 ten nearest among the candidates, `candidates` a share of the rows, `MB` what buckets take. `off` is the recall
-measured less the one predicted. An index of the choice then measures for itself how many buckets to probe; `us` are the
-processor's microseconds of a query in a batch, predicted and of that index.
+measured less the one predicted, `us` the processor's microseconds of a query in a batch that are predicted.
+
+With --index, an index of the choice is built, which measures for itself how many buckets to probe: its microseconds and
+its recall.
 
 With --pictures, each trade-off is drawn into DIR/DATASET-FAMILY.svg.
 """
@@ -59,9 +61,8 @@ HEADS = (
     "MB",
     "measured",
     "us",
-    "of an index",
-    "its recall",
 )
+INDEX_HEADS = ("of an index", "its recall")
 
 
 def titles(data: Path) -> Dataset:
@@ -93,22 +94,24 @@ def found(dataset: Dataset, tuning: Tuning, scan: Index) -> tuple[float, float, 
     store.fill(
         header, ((np.arange(at, at + SAMPLE)[: len(part)], family.keys(part)) for at, part in _parts(rows))
     )
-    truth = scan.search(queries, K)[1]
     shares: list[float] = []
     candidates = 0
-    for query, near in zip(queries, truth, strict=True):
+    for query, near_ids, near in zip(queries, *scan.search(queries, K), strict=True):
         keys = family.probe_keys(query[np.newaxis], tuning.choice.probes)
         ids = store.candidates(keys, limit=len(rows)).ids
-        near = near[near < 1] if dataset.metric == "jaccard" else near
         candidates += len(ids)
-        if len(near):
-            met = int(np.count_nonzero(scan.distances(query, ids) <= near[-1] + 1e-6 * abs(near[-1])))
+        if dataset.metric not in DISCRETE:
+            shares.append(float(np.isin(near_ids, ids).mean()))
+            continue
+        near = near[near < 1] if dataset.metric == "jaccard" else near
+        if len(near):  # any that is as near as the last is as good
+            met = int(np.count_nonzero(scan.distances(query, ids) <= near[-1]))
             shares.append(min(met, len(near)) / len(near))
     return float(np.mean(shares)), candidates / len(queries) / len(rows), int(store.stats().bytes or 0)
 
 
-def measure(dataset: Dataset, asked: FamilySpec, pictures: Path | None) -> list[Any]:
-    """Return a row of the table."""
+def measure(dataset: Dataset, asked: FamilySpec, pictures: Path | None) -> tuple[list[Any], Tuning, Index]:
+    """Return a row of the table, the tuning, and an index that scans."""
     tuning = tune_family(
         _sample(dataset.base), asked, rows=len(dataset.base), metric=as_metric(dataset.metric), recall=RECALL
     )
@@ -117,13 +120,7 @@ def measure(dataset: Dataset, asked: FamilySpec, pictures: Path | None) -> list[
         tuning.to_svg(pictures / f"{dataset.name.partition(',')[0]}-{_name(asked)}.svg")
     scan = Index.build(dataset.base, metric=dataset.metric, scan_below=len(dataset.base) + 1, n_jobs=1)
     recall, share, size = found(dataset, tuning, scan)
-    index = Index.build(
-        dataset.base, metric=dataset.metric, family=choice.spec, recall=RECALL, scan_below=0, n_jobs=1
-    )
-    near, own = (each.search(dataset.queries, K)[1] for each in (scan, index))
-    own_recall = (own <= near[:, -1:] + 1e-6 * np.abs(near[:, -1:])).mean()
-    seconds = fastest(lambda: index.search(dataset.queries, K), 3) / len(dataset.queries)
-    return [
+    row = [
         _name(asked),
         dataset.metric,
         choice.tables,
@@ -137,9 +134,19 @@ def measure(dataset: Dataset, asked: FamilySpec, pictures: Path | None) -> list[
         f"{choice.bytes / 1e6:.1f}",
         f"{size / 1e6:.1f}",
         f"{choice.microseconds:,.0f}",
-        f"{1e6 * seconds:,.0f}",
-        f"{own_recall:.3f}",
     ]
+    return row, tuning, scan
+
+
+def of_index(dataset: Dataset, tuning: Tuning, scan: Index) -> list[str]:
+    """Return the microseconds of a query, and the recall, of an index of the choice."""
+    index = Index.build(
+        dataset.base, metric=dataset.metric, family=tuning.choice.spec, recall=RECALL, scan_below=0, n_jobs=1
+    )
+    near, own = (each.search(dataset.queries, K)[1] for each in (scan, index))
+    own_recall = (own <= near[:, -1:] + 1e-6 * np.abs(near[:, -1:])).mean()
+    seconds = fastest(lambda: index.search(dataset.queries, K), 3) / len(dataset.queries)
+    return [f"{1e6 * seconds:,.0f}", f"{own_recall:.3f}"]
 
 
 def tables(data: Path) -> Iterator[tuple[Dataset, tuple[tuple[FamilySpec, Metric], ...]]]:
@@ -167,19 +174,23 @@ def _parts(rows: Any) -> Iterator[tuple[int, Any]]:
 @click.command(help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data"), envvar="LOOKALIKE_BENCH_DATA")
 @click.option("--pictures", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(data: Path, pictures: Path | None) -> None:
+@click.option("--index", "is_indexed", is_flag=True, help="Build an index of each choice, too.")
+def main(data: Path, pictures: Path | None, is_indexed: bool) -> None:
+    heads = (*HEADS, *INDEX_HEADS) if is_indexed else HEADS
     try:
         with threadpool_limits(1):
             for whole, families in tables(data):
                 rows, width = whole.base.shape
                 click.echo(f"{whole.name}, {rows:,} x {width}; {machine()['processor']}\n")
-                click.echo(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
+                click.echo(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
                 for asked, metric in families:
                     base, queries = (as_vectors(each, metric=metric) for each in (whole.base, whole.queries))
                     if metric not in DISCRETE:
                         base, queries = prepared(base, metric), prepared(queries, metric)
                     dataset = replace(whole, base=base, queries=queries[: QUERIES // 2], metric=metric)
-                    click.echo(f"| {' | '.join(map(str, measure(dataset, asked, pictures)))} |")
+                    row, tuning, scan = measure(dataset, asked, pictures)
+                    row += of_index(dataset, tuning, scan) if is_indexed else []
+                    click.echo(f"| {' | '.join(map(str, row))} |")
                 click.echo()
     except DatasetMissingError as error:
         raise click.ClickException(str(error)) from None

@@ -17,7 +17,7 @@ from lookalike.buckets import Header, MemoryBuckets
 from lookalike.errors import LookalikeError, OptionError, OutputError, VectorError
 from lookalike.hashing import FamilySpec
 
-ROWS, QUERIES = 6000, 500
+ROWS, QUERIES = 5000, 500
 FAMILIES: list[tuple[str, Metric]] = [
     ("hyperplane", "cosine"),
     ("cross-polytope", "cosine"),
@@ -94,9 +94,12 @@ def test_a_sample_tells_of_all_rows() -> None:
     assert measured(tuning, rows, queries, "euclidean")[0] == pytest.approx(tuning.choice.recall, abs=0.03)
 
 
+ASKED = FamilySpec("p-stable", {"bucket_size": 6.0})
+
+
 @pytest.fixture(scope="module")
 def tuning() -> Tuning:
-    return tune_family(vectors(3000), "p-stable")
+    return tune_family(vectors(3000), ASKED)
 
 
 def test_an_index_is_built_of_the_choice(tuning: Tuning) -> None:
@@ -129,7 +132,7 @@ def test_bytes_are_about_those_of_the_buckets(tuning: Tuning) -> None:
 
 def test_memory_is_kept_to(tuning: Tuning) -> None:
     memory = tuning.choice.bytes // 2
-    assert all(one.bytes <= memory for one in tune_family(vectors(3000), "p-stable", memory=memory).trade_off)
+    assert all(one.bytes <= memory for one in tune_family(vectors(3000), ASKED, memory=memory).trade_off)
 
 
 def test_too_little_memory_is_told_with_what_is_needed() -> None:
@@ -157,10 +160,9 @@ def test_a_few_rows_are_sample_enough(family: str, metric: Metric, count: int) -
 
 
 @pytest.mark.parametrize(("family", "metric"), FAMILIES)
-def test_rows_that_are_all_equal_are_told_to_be_out_of_reach(family: str, metric: Metric) -> None:
+def test_rows_that_are_all_equal_are_out_of_reach(family: str, metric: Metric) -> None:
     tuning = tune_family(np.repeat(rows_of(metric, 60)[:1], 400, axis=0), family, metric=metric)
     assert not tuning.reached
-    assert tuning.choice.share == pytest.approx(1, abs=0.01)
     assert "Nothing that was tried reaches a recall of 0.9" in str(tuning)
 
 
@@ -214,5 +216,5 @@ def test_it_is_json(tuning: Tuning) -> None:
 
 
 def test_the_same_sample_gives_the_same_choice(tuning: Tuning) -> None:
-    again = lookalike.tune_family(vectors(3000), "p-stable")
+    again = lookalike.tune_family(vectors(3000), ASKED)
     assert [one.spec for one in again.trade_off] == [one.spec for one in tuning.trade_off]

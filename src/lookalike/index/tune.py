@@ -17,7 +17,7 @@ from lookalike.index.lsh.usual import sample_rows, usual_family
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.row_forms import prepared
 
-TARGETS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+TARGETS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 """Recalls of the trade-off."""
 
 

@@ -65,7 +65,7 @@ class Effort:
 
 BUILDING = Effort((0.65, 0.8, 1.0, 1.2), (1.0,), (1.0,), 64, 256)
 """What a build has time for."""
-THOROUGH = Effort((0.5, 0.65, 0.8, 1.0, 1.2, 1.4), (0.6, 1.0, 1.6), (0.5, 1.0, 2.0), 256, 1_024)
+THOROUGH = Effort((0.65, 0.8, 1.0, 1.2, 1.4), (0.65, 1.0, 1.5), (0.5, 1.0, 2.0), 128, 1_024)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,8 @@ def untold(asked: FamilySpec) -> set[str]:
     """Return which of the parameters that a build tunes are left out; clusters are as many as is usual."""
     if asked.name not in LENGTHS or asked.name == "clusters":
         return set()
-    return {"tables", LENGTHS[asked.name][0]} - asked.parameters.keys()
+    width = {"bucket_size"} if asked.name == "p-stable" else set()
+    return ({"tables", LENGTHS[asked.name][0]} | width) - asked.parameters.keys()
 
 
 def most_tables(asked: FamilySpec, sample: Rows) -> int:
@@ -167,7 +168,7 @@ def _tried_specs(asked: FamilySpec, usual: Family, tables: int, effort: Effort) 
         shares: Sequence[tuple[float, float]] = [(1.0, share) for share in effort.clusters]
     else:
         own["tables"] = tables
-        widths = effort.widths if "bucket_size" in own else (1.0,)
+        widths = effort.widths if "bucket_size" in untold(asked) else (1.0,)
         # A slot that is wider holds more, and takes more floors for the same.
         shares = [(width, width * length) for width, length in product(widths, effort.lengths)]
     found = {}
@@ -175,7 +176,7 @@ def _tried_specs(asked: FamilySpec, usual: Family, tables: int, effort: Effort) 
         changed = dict(own)
         if longer not in asked.parameters:
             changed[longer] = max(1, min(longest, round(length * own[longer])))
-        if width != 1 and "bucket_size" not in asked.parameters:
+        if width != 1:
             changed["bucket_size"] = width * own["bucket_size"]
         found[tuple(changed.items())] = FamilySpec(asked.name, changed)
     return found.values()
