@@ -93,7 +93,7 @@ def _as_kept(sample: Given, metric: Metric) -> Rows:
     vectors = as_vectors(sample, metric=metric, name="sample")
     if len(vectors) < 2:
         raise VectorError(
-            f"the sample has {len(vectors)} rows; give two or more, to see how far apart they are"
+            f"sample: {len(vectors)} are too few rows; give two or more, to see how far apart they are"
         )
     return vectors if metric in DISCRETE else prepared(vectors, metric)
 
