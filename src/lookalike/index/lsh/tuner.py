@@ -63,7 +63,7 @@ class Effort:
     """Recall differs from query to query by some 0.15, so its mean is known to that over the root of these."""
 
 
-BUILDING = Effort((0.65, 0.8, 1.0, 1.2), (1.0,), (1.0,), 64, 256)
+BUILDING = Effort((0.8, 1.0, 1.25), (1.0,), (1.0,), 64, 256)
 """What a build has time for."""
 THOROUGH = Effort((0.65, 0.8, 1.0, 1.2, 1.4), (0.65, 1.0, 1.5), (0.5, 1.0, 2.0), 128, 1_024)
 
