@@ -15,7 +15,7 @@ from lookalike.hashing import Hyperplane
 from lookalike.index.exact_rows import distances_to
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.neighbours import K, Pairs, near_pairs
-from lookalike.index.lsh.trial import any_of, first_meetings, found_shares, probe_counts, tried
+from lookalike.index.lsh.trial import any_of, bucket_count, first_meetings, found_shares, probe_counts, tried
 from lookalike.sets import as_sets
 
 
@@ -137,3 +137,20 @@ def test_the_query_is_none_of_its_candidates() -> None:
     pairs = near_pairs(rows, Lift("euclidean", 0.0), 50, np.random.default_rng(1), 1000)
     assert (len(pairs.queries), len(pairs.others)) == (25, 25)
     assert not (pairs.queries[:, np.newaxis] == pairs.others).all(axis=2).any()
+
+
+@pytest.mark.parametrize("keys", [300, 20_000])
+@pytest.mark.parametrize("uneven", [0.0, 1.0])
+def test_buckets_of_all_rows_are_told_by_a_sample(keys: int, uneven: float) -> None:
+    random = np.random.default_rng(keys)
+    chances = 1 / np.arange(1, keys + 1) ** uneven
+    drawn = random.choice(keys, (40_000, 2), p=chances / chances.sum()).astype(np.uint64)
+    buckets = np.mean([len(np.unique(column)) for column in drawn.T])
+    assert bucket_count(drawn[:4_000], len(drawn)) == pytest.approx(buckets, rel=0.6)
+
+
+def test_buckets_of_few_rows_are_no_more_than_rows() -> None:
+    for rows in range(1, 9):
+        own = np.arange(rows, dtype=np.uint64)[:, np.newaxis]
+        assert bucket_count(own, rows) == rows
+        assert rows <= bucket_count(own, 5 * rows) <= 5 * rows

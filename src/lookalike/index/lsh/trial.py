@@ -71,7 +71,7 @@ def tried(family: Family, pairs: Pairs, most_probes: int) -> Trial:
         shares.std(axis=1) / math.sqrt(shares.shape[1]),
         pairs.rows * (met @ any_of(family.tables)),
         pairs.rows * (met @ np.arange(family.tables + 1)) / family.tables,
-        _bucket_count(own, pairs.rows),
+        bucket_count(own, pairs.rows),
     )
 
 
@@ -142,9 +142,16 @@ def _sample_met(keys: UInt64, own: UInt64, probes: tuple[int, ...]) -> Float64:
     return shares
 
 
-def _bucket_count(own: UInt64, rows: int) -> float:
-    """Return how many buckets `rows` rows make in a table, whose number grows as between half the sample and all."""
-    whole, half = (float(np.mean([len(np.unique(column)) for column in part.T])) for part in (own, own[::2]))
-    growth = math.log(whole / half) / math.log(len(own) / len(own[::2])) if len(own) > 1 else 0.0
-    buckets: float = min(rows, whole * (rows / len(own)) ** min(1.0, growth))
+def bucket_count(own: UInt64, rows: int) -> float:
+    """Return how many buckets `rows` rows make in a table.
+
+    With each doubling of the rows the logarithm of their number grows by a share of what the doubling before gave: the
+    share by which it grew less over the last doubling of the sample.
+    """
+    counts = [float(np.mean([len(np.unique(column)) for column in own[::step].T])) for step in (4, 2, 1)]
+    before, last = math.log(counts[1] / counts[0]), math.log(counts[2] / counts[1])
+    share = min(1.0, last / before) if before > 0 else 0.0
+    doublings = math.log2(rows / len(own))
+    steps = doublings if share == 1 else share * (1 - share**doublings) / (1 - share)
+    buckets: float = min(rows, counts[2] * math.exp(last * steps))
     return buckets

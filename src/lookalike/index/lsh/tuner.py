@@ -186,6 +186,7 @@ def _found(family: Family, pairs: Pairs, tables: Iterable[int], most_probes: int
     """Yield what the fitted `family` gives with so many of its tables."""
     trial, own, rows = tried(family, pairs, most_probes), family.parameters(), pairs.rows
     costs = DISCRETES if is_discrete(family) else VECTORS
+    buckets = min(trial.buckets, 2.0 ** own["bits"]) if "bits" in own else trial.buckets
     for count in tables:
         spec = FamilySpec(family.name, own | {"tables": count} if "tables" in own else own)
         for place, probes in enumerate(trial.probes):
@@ -199,7 +200,7 @@ def _found(family: Family, pairs: Pairs, tables: Iterable[int], most_probes: int
                 candidates=candidates,
                 share=candidates / rows,
                 entries=entries,
-                bytes=round(count * (ENTRY_BYTES * rows + BUCKET_BYTES * trial.buckets)),
+                bytes=round(count * (ENTRY_BYTES * rows + BUCKET_BYTES * buckets)),
                 cost=candidates + count * (costs.table + costs.probe * probes) + costs.entry * entries,
             )
 
