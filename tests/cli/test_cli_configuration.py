@@ -84,6 +84,10 @@ def test_buckets_that_an_option_names_go_before_those_of_the_file(folder: Path) 
         ("collection = ", "lookalike.toml: cannot be read as TOML"),
         ("collection = 7", "lookalike.toml: collection is 7; give text in quotes"),
         ("buckets = [1]", "lookalike.toml: buckets is [1]; give text in quotes"),
+        (
+            "bucket = 'redis://localhost'",
+            "lookalike.toml: 'bucket' is not known; it may say collection and buckets",
+        ),
         ('buckets = "nowhere"', "buckets is 'nowhere'; give the URL of a store"),
         ('collection = ""\nbuckets = ""', "buckets is ''; give the URL of a store"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 
 from lookalike.arguments import as_count, as_share
@@ -104,15 +106,7 @@ def _usable_recall(choice: Choice) -> tuple[float, float]:
 
 
 def _told(choice: Choice, rates: Rates) -> TunedFamily:
+    taken = rates.microseconds(choice.tables, choice.probes, choice.entries, choice.candidates)
     return TunedFamily(
-        spec=choice.spec,
-        tables=choice.tables,
-        probes=choice.probes,
-        recall=choice.recall,
-        error=choice.error,
-        candidates=choice.candidates,
-        share=choice.share,
-        bytes=choice.bytes,
-        cost=choice.cost,
-        microseconds=rates.microseconds(choice.tables, choice.probes, choice.entries, choice.candidates),
+        **{field.name: getattr(choice, field.name) for field in fields(choice)}, microseconds=taken
     )

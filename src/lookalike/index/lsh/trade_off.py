@@ -8,34 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import OutputError
-from lookalike.hashing import FamilySpec
 from lookalike.index.lsh.drawing import Point, as_svg, as_text
+from lookalike.index.lsh.tuner import Choice
 
 TOLD_APART = ("tables", "seed", "table_size")
 """Parameters that the table has in a column of their own, or leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
-class TunedFamily:
-    """Parameters of a family, and what they are predicted to give."""
+class TunedFamily(Choice):
+    """A choice, and how long a query takes with it; `spec` is to be given to `Index.build(family=...)`."""
 
-    spec: FamilySpec
-    """To be given to `Index.build(family=...)`."""
-    tables: int
-    probes: int
-    """Buckets a table that a query looks into."""
-    recall: float
-    """Recall@10, the mean over queries."""
-    error: float
-    """Its standard error."""
-    candidates: float
-    """Rows that a query is compared with."""
-    share: float
-    """The same, as a share of all rows."""
-    bytes: int
-    """What the buckets take in memory."""
-    cost: float
-    """What a query takes, in comparisons of a candidate: by this the cheapest is chosen."""
     microseconds: float
     """The processor's time of a query in a batch, as steps took on this machine with rows that lie in its cache."""
 
