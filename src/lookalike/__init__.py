@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         VectorQuery,
     )
     from lookalike.engine import EngineIndex
-    from lookalike.index import BucketIndex, Index
+    from lookalike.index import BucketIndex, Index, Tuning, tune_family
 
 __version__ = "0.1.0"
 
@@ -44,8 +44,10 @@ __all__ = [
     "RowQuery",
     "SourceQuery",
     "TextQuery",
+    "Tuning",
     "VectorQuery",
     "__version__",
+    "tune_family",
 ]
 
 _ROOMS = {
@@ -59,7 +61,9 @@ _ROOMS = {
     "RowQuery": "lookalike.collection",
     "SourceQuery": "lookalike.collection",
     "TextQuery": "lookalike.collection",
+    "Tuning": "lookalike.index",
     "VectorQuery": "lookalike.collection",
+    "tune_family": "lookalike.index",
 }
 
 

@@ -11,6 +11,7 @@ from tests.buckets.bucket_store_suite import BucketStoreSuite
 
 from lookalike.buckets import BucketStore, MemoryBuckets, gather, open_bucket_store
 from lookalike.errors import BucketStoreError, OptionError
+from lookalike.kernels.reference_buckets import unpacked
 
 
 @pytest.fixture(params=["NumPy", "compiled"], autouse=True)
@@ -40,6 +41,34 @@ def test_a_restored_store_answers_alike() -> None:
     store = store_of_two_tables()
     again = MemoryBuckets.restored(header(2), store.arrays())
     assert answers(again, PROBES) == answers(store, PROBES)
+
+
+@pytest.mark.parametrize("limit", [1, 4, 100])
+@pytest.mark.parametrize("allow", [None, [], [3, 8, 20, 49, 50, 2**40], [-7, 0]])
+def test_candidates_are_marked(limit: int, allow: list[int] | None, request: pytest.FixtureRequest) -> None:
+    store = store_of_two_tables()
+    ids = None if allow is None else np.array(allow, dtype=np.int64)
+    found = store.candidates(PROBES, limit=limit, allow=ids)
+    marks = store.marks(PROBES, limit=limit, allow=ids)
+    assert (marks is None) == ("NumPy" in request.node.name)
+    if marks is not None:
+        for query, words in enumerate(marks.words):
+            own = found.ids[found.offsets[query] : found.offsets[query + 1]]
+            assert np.flatnonzero(unpacked(words, marks.size)).tolist() == own.tolist()
+        assert [marks.counts.tolist(), marks.met.tolist()] == [found.counts.tolist(), found.met.tolist()]
+        assert marks.cut.tolist() == found.cut.tolist()
+
+
+def test_a_part_of_the_queries_is_told_of_alone() -> None:
+    store = store_of_two_tables()
+    some = np.array([True, False, True, True, False])
+    whole, part = (store.candidates(keys, limit=3) for keys in (PROBES, PROBES[some]))
+    for name in ("offsets", "ids", "hits", "met", "cut"):
+        assert getattr(whole.of(some), name).tolist() == getattr(part, name).tolist()
+    marks, fewer = (store.marks(keys, limit=3) for keys in (PROBES, PROBES[some]))
+    if marks is not None and fewer is not None:
+        assert marks.of(some).words.tolist() == fewer.words.tolist()
+        assert marks.of(some).counts.tolist() == fewer.counts.tolist()
 
 
 def test_answers_do_not_depend_on_how_many_are_gathered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

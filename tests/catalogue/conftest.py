@@ -1,4 +1,4 @@
-"""A catalogue for each test, in each of the databases."""
+"""A catalogue for each test, in each of the databases: SQLite, and PostgreSQL of both versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from filled_catalogue import new  # type: ignore[import-not-found]
-from tests.services.postgres import PostgresServer, running
+from tests.services.postgres import KINDS, Kind, PostgresServer
 
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord
@@ -19,18 +19,16 @@ Location = Callable[[str], Path | str]
 """Gives a place for a new catalogue of a name."""
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    """The server for all tests that leave it running: of the system's version, which is the older one."""
-    with running("system") as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def location(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Location:
+@pytest.fixture(params=["sqlite", *KINDS], ids=["sqlite", *(f"postgres-{kind}" for kind in KINDS)])
+def location(
+    request: pytest.FixtureRequest,
+    postgres_servers: Callable[[Kind], PostgresServer],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Location:
     if request.param == "sqlite":
         return lambda name: tmp_path / f"{name}.sqlite"
-    url = without_password(request.getfixturevalue("server").url(), monkeypatch)
+    url = without_password(postgres_servers(request.param).url(), monkeypatch)
     test = uuid.uuid4().hex
     return lambda name: f"{url}?schema={name}_{test}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filled_catalogue import new, tamper  # type: ignore[import-not-found]
+from tests.services.postgres import KINDS
 
 from lookalike.catalogue import schema
 from lookalike.catalogue.catalogue import Catalogue
@@ -69,7 +70,7 @@ OF_POSTGRESQL = [
     ("location", "statement", "where", "what"),
     [
         *(("sqlite", *damage) for damage in (*COMMON, *OF_SQLITE)),
-        *(("postgresql", *damage) for damage in (*COMMON, *OF_POSTGRESQL)),
+        *((kind, *damage) for kind in KINDS for damage in (*COMMON, *OF_POSTGRESQL)),
     ],
     indirect=["location"],
 )

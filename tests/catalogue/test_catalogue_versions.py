@@ -6,14 +6,17 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 from filled_catalogue import new, tamper  # type: ignore[import-not-found]
 from only_readable import only_readable  # type: ignore[import-not-found]
+from tests.services.postgres import KINDS, Kind, PostgresServer
 
 from lookalike.catalogue.catalogue import Catalogue
 from lookalike.catalogue.records import FeatureRecord, Location
@@ -136,6 +139,19 @@ def test_what_is_up_to_date_loads_no_migrations(filled: Catalogue) -> None:
         f"Catalogue.open({filled.name!r}).close(); sys.exit('alembic' in sys.modules or 'sqlalchemy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_tables_are_defined_alike_by_all_versions_of_postgresql(
+    postgres_servers: Callable[[Kind], PostgresServer],
+) -> None:
+    """Else `verify` would find damage where a database was moved to a newer server."""
+    told = set()
+    for kind in KINDS:
+        url = postgres_servers(kind).new_database()
+        Catalogue.create(url).close()
+        with psycopg.connect(url) as connection:
+            told.add(connection.execute("SELECT tables_checksum FROM lookalike.state").fetchone())
+    assert len(told) == 1
 
 
 def test_many_open_an_old_catalogue_at_once(old: Path) -> None:

@@ -26,6 +26,7 @@ VERBS = [
     "list",
     "info",
     "index",
+    "tune",
     "migrate",
     "verify",
     "rebuild",

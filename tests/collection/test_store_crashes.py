@@ -1,6 +1,7 @@
-"""Writers that are killed, and a store that is restarted or flushed, all amid an ingest: nothing is lost or doubled.
+"""Writers that are killed, and a store that is flushed, restarted, or replaced by a stale replica, amid an ingest.
 
-LOOKALIKE_KILLS raises the number of kills and, with it, of restarts and flushes; `--log-cli-level=INFO` shows figures.
+Nothing is lost or doubled. LOOKALIKE_KILLS raises the number of kills and, with it, of troubles of the store;
+`--log-cli-level=INFO` shows figures.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.services.redis import RedisServer
+from tests.services.redis import DURABLE, RedisServer
 
 from lookalike import Collection
 from lookalike.collection import indexes
@@ -84,36 +86,80 @@ class Writer:
         self.said += self.process.stderr
 
 
-def trouble(server: RedisServer, which: int) -> None:
-    """Flush the store or restart it."""
-    if which % 2:
-        server.halt()
-        server.start()
-    else:
-        with server.client() as client:
+def digest(server: RedisServer) -> object:
+    """Return what is another for other data."""
+    with server.client() as client:
+        return client.execute_command("DEBUG", "DIGEST")
+
+
+class Store:
+    """A Redis server at one address, to which things happen."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.url = server.url()
+        self.met: Counter[str] = Counter()
+
+    def flush(self, writer: Writer) -> None:
+        with self.server.client() as client:
             client.flushall()
 
+    def restart(self, writer: Writer) -> None:
+        self.server.halt()
+        self.server.start()
 
-def test_kills_restarts_and_flushes_lose_and_double_nothing(
-    tmp_path: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    def fail_over(self, writer: Writer) -> None:
+        """Promote a replica that lacks what the writer has written since it was cut off."""
+        replica = RedisServer("redis-7", *DURABLE)
+        try:
+            replica.follow(self.server)
+            replica.stop_following()
+            writer.wait_for(writer.acknowledged + 2 * BATCH)
+            assert digest(replica) != digest(self.server), "the replica is not stale"
+            replica.replace(self.server)
+        except BaseException:
+            replica.stop()
+            raise
+        self.server.stop()
+        self.server = replica
+
+    def trouble(self, writer: Writer) -> None:
+        """Have the next kind of trouble, and let the writer go on for a while."""
+        kinds = (self.flush, self.restart, self.fail_over)
+        kind = kinds[self.met.total() % len(kinds)]
+        kind(writer)
+        self.met[kind.__name__] += 1
+        writer.wait_for(writer.acknowledged + 2 * BATCH)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store(RedisServer("redis-7", *DURABLE))
+    try:
+        store.server.start()
+        yield store
+    finally:
+        store.server.stop()
+
+
+def test_kills_and_troubles_of_the_store_lose_and_double_nothing(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexes, "TRIED_AGAIN", 0.0)
     rng, drawn = random.Random(7), np.random.default_rng(7)
     count = 60 * BATCH * KILLS
     vectors = drawn.normal(size=(count, 16)).astype(np.float32)
     np.save(tmp_path / "vectors.npy", vectors)
-    folder, url = tmp_path / "c", own_redis.url()
+    folder, url = tmp_path / "c", store.url
     with Collection.create(folder, buckets=url) as collection:
         collection.add_vectors(vectors[:BATCH], ids=[f"v{number}" for number in range(BATCH)])
-    acknowledged, killed, met = BATCH, 0, 0
+    acknowledged, killed = BATCH, 0
     amid = set(rng.sample(range(KILLS), min(KILLS, TROUBLES)))
     for number in range(KILLS):
         writer = Writer(folder, url, tmp_path / "vectors.npy", acknowledged)
         writer.wait_for(acknowledged + BATCH)
         if number in amid:
-            trouble(own_redis, met)
-            met += 1
-            writer.wait_for(writer.acknowledged + 2 * BATCH)
+            store.trouble(writer)
         time.sleep(rng.uniform(0, 0.3))
         killed += writer.process.poll() is None
         acknowledged = writer.end(kill=True)
@@ -132,5 +178,5 @@ def test_kills_restarts_and_flushes_lose_and_double_nothing(
                 ids = [hit.id for hit in hits]
                 assert ids[0] == f"v{number}" and len(set(ids)) == len(ids)
         assert list(collection.verify()) == []
-        figures = killed, met, acknowledged, sum(stored.values())
-        log.info("%d writers killed, %d restarts and flushes, %d vectors acknowledged, %d stored", *figures)
+        figures = killed, dict(store.met), acknowledged, sum(stored.values())
+        log.info("%d writers killed, troubles %s, %d vectors acknowledged, %d stored", *figures)

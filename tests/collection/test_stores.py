@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,14 +65,29 @@ def test_a_new_feature_has_its_buckets_in_the_store(collection: Collection, stor
         assert store.stats().ids == 600
 
 
-def test_hits_are_those_of_the_embedded_index(tmp_path: Path, collection: Collection, store_url: str) -> None:
-    with Collection.create(tmp_path / "e") as embedded:
-        embedded.add_vectors(VECTORS[:600], ids=IDS[:600])
-        embedded.set_index("vectors", "clusters")
-        for ours, theirs in zip(
-            collection.search_many(VECTORS[:50]), embedded.search_many(VECTORS[:50]), strict=True
-        ):
-            assert [(hit.id, hit.distance) for hit in ours] == [(hit.id, hit.distance) for hit in theirs]
+@pytest.mark.parametrize(
+    ("family", "metric", "parameters"),
+    [
+        ("p-stable", "euclidean", {"tables": 8, "floors": 3}),
+        ("hyperplane", "cosine", {"tables": 8, "bits": 6}),
+        ("clusters", "euclidean", {}),
+    ],
+)
+def test_hits_are_those_of_the_embedded_index(
+    tmp_path: Path, store_url: str, family: str, metric: str, parameters: dict[str, Any]
+) -> None:
+    with (
+        Collection.create(tmp_path / "s", buckets=store_url) as stored,
+        Collection.create(tmp_path / "e") as embedded,
+    ):
+        for collection in (stored, embedded):
+            collection.add_vectors(VECTORS[:600], ids=IDS[:600], metric=metric)
+            collection.add_vectors(VECTORS[600:620], ids=IDS[600:620])
+            collection.remove(["s7"])
+            assert collection.set_index("vectors", family, **parameters)["chosen"] == family
+        answers = [one.search_many(VECTORS[:50], strict=True) for one in (stored, embedded)]
+        ours, theirs = ([[(hit.id, hit.distance) for hit in hits] for hits in answer] for answer in answers)
+        assert ours == theirs
 
 
 def test_each_process_finds_what_others_write(collection: Collection, other: Collection) -> None:
@@ -105,32 +121,46 @@ def test_what_the_store_has_not_seen_is_found_by_comparing_it(
     assert (found(other, 601)[0], list(collection.verify())) == ("s601", [])
 
 
+ANYWHERE: dict[str, Any] = {}
+AMONG_FEW = {"where": {"rare": 1}}
+"""Of a search that compares all that it may find, and probes no bucket."""
+
+
+@pytest.mark.parametrize("options", [ANYWHERE, AMONG_FEW], ids=["probes", "scans"])
 def test_buckets_that_were_flushed_are_made_anew_by_who_searches(
-    collection: Collection, other: Collection, store_url: str
+    collection: Collection, other: Collection, store_url: str, options: dict[str, Any]
 ) -> None:
-    assert found(other, 5)[0] == "s5"
+    collection.add_vectors(VECTORS[600:602], ids=IDS[600:602], metadata=[{"rare": 1}, {"rare": 1}])
+    assert other.search(VECTORS[601], strict=True, **options)[0].id == "s601"
     with buckets_of(collection, store_url) as store:
         store.drop()
         assert [problem.what for problem in other.verify()] == [
             f"{place_of(collection).name}: there are no buckets"
         ]
-        assert found(other, 5)[0] == "s5"
-        assert store.stats().ids == 600
+        assert other.search(VECTORS[601], strict=True, **options)[0].id == "s601"
+        assert store.stats().ids == 602
 
 
+@pytest.mark.parametrize("options", [ANYWHERE, AMONG_FEW], ids=["probes", "scans"])
 def test_while_they_cannot_be_made_every_vector_is_compared(
-    collection: Collection, other: Collection, store_url: str, monkeypatch: pytest.MonkeyPatch
+    collection: Collection,
+    other: Collection,
+    store_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
 ) -> None:
     monkeypatch.setattr(indexes, "TRIED_AGAIN", 0.0)
+    collection.add_vectors(VECTORS[600:602], ids=IDS[600:602], metadata=[{"rare": 1}, {"rare": 1}])
+    assert other.search(VECTORS[601], strict=True, **options).notes == ()
     with buckets_of(collection, store_url) as store, collection._backend.writing("add"):
         store.drop()
-        hits = other.search(VECTORS[5], k=3)
-        assert hits[0].id == "s5"
+        hits = other.search(VECTORS[601], k=3, **options)
+        assert hits[0].id == "s601"
         assert len(hits.notes) == 1
         assert "every vector of vectors was compared instead" in hits.notes[0]
         with pytest.raises(BucketStoreError, match="the buckets are gone or of another state"):
-            other.search(VECTORS[5], k=3, strict=True)
-    assert found(other, 5)[0] == "s5"
+            other.search(VECTORS[601], k=3, strict=True, **options)
+    assert found(other, 601)[0] == "s601"
 
 
 def test_buckets_of_a_state_that_never_was_are_made_anew(

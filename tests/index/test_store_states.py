@@ -134,12 +134,26 @@ def test_a_change_of_a_state_that_is_no_more_is_not_published(rows: Rows, index:
     assert header is not None and header.stamp == 2
 
 
-def test_a_view_answers_of_no_other_state(rows: Rows, index: StoreIndex) -> None:
+SEARCHES: dict[str, dict[str, Any]] = {
+    "probes": {},
+    "all rows": {"recall": 1},
+    "few rows": {"allow": [5, 170]},
+}
+
+
+@pytest.fixture(params=SEARCHES.values(), ids=list(SEARCHES))
+def options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Options of a search that probes buckets, or compares every row that may be found."""
+    found: dict[str, Any] = request.param
+    return found
+
+
+def test_a_view_answers_of_no_other_state(rows: Rows, index: StoreIndex, options: dict[str, Any]) -> None:
     view = index.view()
     index.update([], [9000], NEW[:1], stamp=2)
     index.publish()
     with pytest.raises(StaleBucketsError):
-        view.search(QUERIES, 3)
+        view.search(QUERIES, 3, **options)
 
 
 def test_a_view_of_another_family_answers_nothing(rows: Rows, index: StoreIndex) -> None:
@@ -158,10 +172,20 @@ def test_buckets_of_another_state_are_looked_at_anew(rows: Rows, index: StoreInd
     assert other.stamp == 2
 
 
-def test_buckets_that_are_gone_are_an_error_and_no_short_answer(index: StoreIndex) -> None:
+def test_buckets_that_are_gone_are_an_error_and_no_short_answer(
+    index: StoreIndex, options: dict[str, Any]
+) -> None:
     store_of(index).drop()
     with pytest.raises(BucketStoreError, match="a store: the buckets are gone"):
-        index.search(QUERIES, 3)
+        index.search(QUERIES, 3, **options)
+
+
+def test_a_store_that_cannot_be_asked_is_an_error_whether_it_is_needed_or_not(
+    index: StoreIndex, options: dict[str, Any]
+) -> None:
+    store_of(index).close()
+    with pytest.raises(BucketStoreError, match="closed"):
+        index.search(QUERIES, 3, **options)
 
 
 def test_vectors_that_are_gone_leave_no_answer_short(rows: Rows, index: StoreIndex) -> None:

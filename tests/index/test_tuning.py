@@ -42,7 +42,7 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
 
 
 def test_settings_grow_in_recall_and_survive_json() -> None:
-    tuning = measured(inverted_file_of(clustered(np.random.default_rng(2), 5_000, 16), "euclidean", 60), 0)
+    tuning = measured(inverted_file_of(clustered(np.random.default_rng(2), 5_000, 48), "euclidean", 60), 0)
     assert tuning == Tuning.from_json(tuning.to_json())
     for k in (10, 30, 100):
         floors = [setting.floor for setting in tuning.settings if setting.k == k]

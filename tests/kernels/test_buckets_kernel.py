@@ -1,4 +1,4 @@
-"""Hits are counted as the reference counts them, and those of ids that there are not are noticed."""
+"""Hits are counted and ids marked as the reference has it, and ids that there are not are noticed."""
 
 from __future__ import annotations
 
@@ -56,6 +56,29 @@ def test_hits_are_counted(dtype: Any, most: int, share: float | None) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("most", [1, 20, ALL])
+@pytest.mark.parametrize("share", [None, 0.0, 0.3])
+def test_ids_are_marked(dtype: Any, most: int, share: float | None) -> None:
+    tables = tables_of(dtype)
+    probed, dense = probed_of(tables), DenseTables.of(tables)
+    assert dense is not None
+    allowed = np.empty(0, dtype=np.int64)
+    if share is not None:
+        allowed = reference.packed(np.random.default_rng(2).random(ROWS) < share)
+    answers = []
+    for mark_met, given in (
+        (reference.mark_met, [table.arrays() for table in tables]),
+        (compiled.mark_met, dense.plan),
+    ):
+        asked: Any = given
+        marks = np.full((len(probed), -(-ROWS // 64)), -1)
+        counts, met = np.full(len(probed), -1), np.full(len(probed), -1)
+        mark_met(asked, probed, most, allowed, marks, counts, met, ROWS)
+        answers.append([marks.tolist(), counts.tolist(), met.tolist()])
+    assert answers[0] == answers[1]
+
+
 def test_many_ids_are_found_in_one_bucket() -> None:
     tables = tables_of(keys=1)
     probed = np.stack([table.keys for table in tables])[np.newaxis]
@@ -72,6 +95,7 @@ def test_an_id_that_has_no_counter_is_noticed(strange: int) -> None:
     assert dense is not None
     keys = np.stack([np.resize(table.keys, 60) for table in tables])[np.newaxis]
     assert dense.candidates(keys, limit=9, allow=None, stamp=None) is None
+    assert dense.marks(keys, limit=9, allow=None) is None
 
 
 @pytest.mark.parametrize("ids", [[0, 1, 99], [-1, 0, 1], [0, 1, 2**40]])

@@ -100,6 +100,30 @@ class RedisServer:
                 cwd=self.folder,
             )
 
+    def follow(self, primary: RedisServer) -> None:
+        """Start the server as a replica of another, and wait until it has what that one has now."""
+        with primary.client() as client:
+            client.config_set("repl-diskless-sync-delay", 0)
+        self.start("--replicaof", f"127.0.0.1 {primary.port}")
+        until = time.monotonic() + START_SECONDS
+        with self.client() as client:
+            while client.info("replication")["master_link_status"] != "up":
+                if time.monotonic() > until:
+                    raise RuntimeError("the replica did not get the data of its primary")
+                time.sleep(0.02)
+
+    def stop_following(self) -> None:
+        """Go on as a server of its own, which is told of nothing any more."""
+        with self.client() as client:
+            client.replicaof("NO", "ONE")
+
+    def replace(self, other: RedisServer) -> None:
+        """End another server, and answer at its port from now on."""
+        other.halt()
+        with self.client() as client:
+            client.config_set("port", other.port)
+        self.port = other.port
+
     def halt(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End the server, by default as a loss of power does; what it has written to its folder stays."""
         if self._process is not None:

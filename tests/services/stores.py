@@ -30,11 +30,16 @@ def one_postgres() -> Iterator[postgres.PostgresServer]:
 @pytest.fixture(params=STORES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a store of each kind, which is empty."""
-    if request.param == "memory":
+    return empty_store(request.param, request, tmp_path)
+
+
+def empty_store(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the URL of a store of a kind, for a fixture that has asked by `request`; files go into `folder`."""
+    if kind == "memory":
         return f"memory:{uuid.uuid4()}"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'buckets.sqlite'}"
-    if request.param == "redis":
+    if kind == "sqlite":
+        return f"sqlite:///{folder / 'buckets.sqlite'}"
+    if kind == "redis":
         server: redis.RedisServer = request.getfixturevalue("one_redis")
         with server.client() as client:
             client.flushall()

@@ -34,6 +34,20 @@ def test_a_paused_server_answers_when_it_goes_on(own_redis: RedisServer) -> None
     own_redis.client().ping()
 
 
+def test_a_replica_that_replaces_its_primary_has_what_it_was_told() -> None:
+    with running() as primary:
+        primary.client().set("a", 7)
+        replica = RedisServer()
+        try:
+            replica.follow(primary)
+            replica.stop_following()
+            primary.client().set("a", 8)
+            replica.replace(primary)
+            assert primary.client().get("a") == b"7"
+        finally:
+            replica.stop()
+
+
 def test_a_stopped_server_leaves_nothing() -> None:
     with running() as server:
         folder = server.folder

@@ -71,6 +71,14 @@ def test_clusters_over_either_graph_are_the_same(estimator: Any) -> None:
     assert adjusted_rand_score(found, wanted) > 0.999
 
 
+def test_copies_are_one_cluster_over_a_graph_made_symmetric_as_documented() -> None:
+    copies = np.repeat(ROWS[:40], 3, axis=0)
+    graph = LSHTransformer(n_neighbors=5).fit_transform(copies)
+    graph.data[graph.data == 0] = np.finfo(graph.dtype).tiny
+    labels = DBSCAN(eps=1e-3, min_samples=3, metric="precomputed").fit(graph.maximum(graph.T)).labels_
+    assert labels.tolist() == np.repeat(np.arange(40), 3).tolist()
+
+
 def test_isomap_over_either_graph_is_the_same() -> None:
     isomap = Isomap(n_neighbors=10, metric="precomputed")
     found = make_pipeline(LSHTransformer(n_neighbors=10), isomap).fit_transform(ROWS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
+
+import numpy as np
 
 from lookalike.arrays import Bool, Int32, Int64, UInt64
 from lookalike.errors import OptionError
@@ -31,6 +33,29 @@ class Header:
             raise OptionError(f"properties cannot be kept as JSON: {error}") from None
 
 
+class Found(Protocol):
+    """What is known of the candidates of q queries, in whatever form these are."""
+
+    @property
+    def counts(self) -> Int64:
+        """How many candidates each query has, (q,)."""
+        ...
+
+    @property
+    def met(self) -> Int64:
+        """See `Candidates`."""
+        ...
+
+    @property
+    def cut(self) -> Bool:
+        """See `Candidates`."""
+        ...
+
+    def of(self, queries: Bool) -> Self:
+        """Return the candidates of those queries of which `queries` (q,) is true."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Who is in the probed buckets of q queries."""
@@ -48,6 +73,26 @@ class Candidates:
     """(q,), whether `limit` left some out."""
     stamp: int | None = None
     """Of the one state of the buckets that all of these are from; None where there are no buckets."""
+
+    @property
+    def counts(self) -> Int64:
+        """See `Found`."""
+        return np.diff(self.offsets)
+
+    def of(self, queries: Bool) -> Self:
+        """See `Found`."""
+        if queries.all():
+            return self
+        counts = self.counts
+        theirs = np.repeat(queries, counts)
+        return replace(
+            self,
+            offsets=np.append(0, np.cumsum(counts[queries])),
+            ids=self.ids[theirs],
+            hits=self.hits[theirs],
+            met=self.met[queries],
+            cut=self.cut[queries],
+        )
 
 
 @dataclass(frozen=True, slots=True)

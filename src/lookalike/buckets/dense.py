@@ -13,6 +13,7 @@ from lookalike.arrays import Int64, UInt64
 from lookalike.buckets import gather
 from lookalike.buckets.base import Candidates
 from lookalike.buckets.gather import limited
+from lookalike.buckets.marks import Marks, marked
 from lookalike.buckets.table import Table
 from lookalike.kernels import plan as slots
 
@@ -62,6 +63,26 @@ class DenseTables:
             self.plan, probed, gather.LARGEST_BUCKET, allowed, counts, met, self.size
         )
         return limited(ids, hits, counts, met, limit, stamp) if sound else None
+
+    def marks(self, keys: UInt64, *, limit: int, allow: Int64 | None) -> Marks | None:
+        """Return what `candidates` does, as marks."""
+        from lookalike.kernels.compiled.buckets import mark_met
+
+        allowed = np.zeros(0, dtype=np.int64) if allow is None else marked(allow, self.size)
+        counts, met = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.int64)
+        words = np.empty((len(keys), -(-self.size // 64)), dtype=np.int64)
+        probed = np.require(keys, np.uint64, ["C", "W"])
+        if not mark_met(self.plan, probed, gather.LARGEST_BUCKET, allowed, words, counts, met, self.size):
+            return None
+        cut = counts > limit
+        if cut.any():
+            fewer = self.candidates(probed[cut], limit=limit, allow=allow, stamp=None)
+            if fewer is None:
+                return None
+            for query, own in zip(np.flatnonzero(cut), np.split(fewer.ids, fewer.offsets[1:-1]), strict=True):
+                words[query] = marked(own, self.size)
+            counts[cut] = fewer.counts
+        return Marks(words, self.size, counts, met, cut)
 
 
 def is_compiled_quicker(keys: UInt64) -> bool:

@@ -26,6 +26,7 @@ from lookalike.buckets.gather import (
     nobody,
     repeated,
 )
+from lookalike.buckets.marks import Marks
 from lookalike.buckets.table import Table
 from lookalike.errors import BucketStoreError
 
@@ -105,6 +106,19 @@ class MemoryBuckets(BucketStore):
             lengths = capped(lengths)  # ascending, so these are the lowest
             spans.append(Spans(table.members, starts, np.where(again[:, i : i + 1], 0, lengths)))
         return gather(spans, limit=limit, allow=allow, stamp=stamp)
+
+    def marks(self, keys: UInt64, *, limit: int, allow: Int64 | None = None) -> Marks | None:
+        """Return what `candidates` does, as marks, which are quicker; None where it has to be asked.
+
+        Raises as `candidates` does.
+        """
+        check_limit(limit)
+        buckets = self._open().buckets
+        if buckets is None or not len(keys):
+            return None
+        check_tables(keys, buckets.header)
+        dense = buckets.dense if is_compiled_quicker(keys) else None
+        return None if dense is None else dense.marks(keys, limit=limit, allow=allow)
 
     def ids(self) -> Int64:
         """See `BucketStore`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -12,9 +12,6 @@ from sqlalchemy.pool import NullPool
 
 from lookalike.catalogue.driver import DriverConnection
 from lookalike.errors import CollectionError
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
 
 BLOCK_ROWS = 1000
 
@@ -68,15 +65,3 @@ def streamed(connection: Connection, query: Select[Any]) -> Generator[Any, None,
     """The rows of a query as they are read."""
     with connection.execute(query, execution_options={"yield_per": BLOCK_ROWS}) as rows:
         yield from rows
-
-
-def upsert(
-    connection: Connection,
-    statement: sqlite.Insert | postgresql.Insert,
-    rows: Sequence[Mapping[str, Any]],
-    key: Sequence[str],
-) -> None:
-    """Insert `rows` by `statement`, or update those whose `key` is there."""
-    if rows:
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)

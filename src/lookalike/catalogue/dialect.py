@@ -55,10 +55,14 @@ class Dialect(Protocol):
         """An aggregate: the rows as one JSON list, of values if there is one column, else of lists."""
         ...
 
+    def insert(self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert `rows`, all of the same columns, none of which is there."""
+        ...
+
     def upsert(
         self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
-        """Insert `rows`, or update those whose `key` is there."""
+        """Insert `rows`, or update those whose `key` is there; of several with one key the last counts."""
         ...
 
     def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:

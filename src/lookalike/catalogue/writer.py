@@ -115,7 +115,7 @@ class Writer:
             }
             for number, source in numbered
         ]
-        self._connection.execute(insert(sources), [with_checksum(sources, row) for row in rows])
+        self._dialect.insert(self._connection, sources, [with_checksum(sources, row) for row in rows])
         of_each = ((number, source.metadata) for number, source in numbered)
         self._dialect.index_metadata(self._connection, of_each)
         self._place((number, place) for number, source in numbered for place in source.places)
@@ -216,7 +216,7 @@ class Writer:
         self._dialect.forget_metadata(self._connection, gone)
         self._delete(delete(sources).where(self._chosen(sources.c.number)), numbers=self._packed(gone))
         rows = [{"number": number, "generation": self._generation} for number in sorted(gone)]
-        self._connection.execute(insert(removals), [with_checksum(removals, row) for row in rows])
+        self._dialect.insert(self._connection, removals, [with_checksum(removals, row) for row in rows])
 
     def rebuild_text(self) -> None:
         """Make the index of metadata anew."""

@@ -71,6 +71,12 @@ def _one_form(ctx: click.Context, option: click.Parameter, value: bool) -> bool:
     return value
 
 
+def _configured_collection() -> str:
+    from lookalike.collection.configuration import configured
+
+    return configured("collection") or ".lookalike"
+
+
 def collection_option(function: F) -> F:
     """Add `-c/--collection` to a verb."""
     return click.option(
@@ -78,10 +84,10 @@ def collection_option(function: F) -> F:
         "--collection",
         "folder",
         type=Place(file_okay=False),
-        default=Path(".lookalike"),
+        default=_configured_collection,
         envvar="LOOKALIKE_COLLECTION",
         show_envvar=True,
-        show_default=True,
+        show_default="what lookalike.toml says, or .lookalike",
         help="Folder of the collection, or its URL: postgresql://USER@HOST/DATABASE?schema=NAME.",
     )(function)
 

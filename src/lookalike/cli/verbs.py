@@ -28,6 +28,7 @@ class Verbs(click.Group):
         "list",
         "info",
         "index",
+        "tune",
         "migrate",
         "verify",
         "rebuild",
@@ -79,7 +80,8 @@ def lookalike() -> None:
       lookalike search shoe.jpg --text "red shoes"   ... and matches these words?
       lookalike search shoe.jpg --html hits.html --open
 
-    A collection is a folder: the one that -c names, or $LOOKALIKE_COLLECTION, or .lookalike here.
+    A collection is a folder, or on a server: the one that -c names, or $LOOKALIKE_COLLECTION, or collection = "..." in
+    lookalike.toml here, or .lookalike here.
 
     \b
     Exit statuses:

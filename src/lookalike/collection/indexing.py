@@ -6,7 +6,10 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from lookalike.arguments import as_count
+from lookalike.arrays import Metric, as_metric
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection.info import describe_index
 from lookalike.collection.moving import (
@@ -19,12 +22,23 @@ from lookalike.collection.moving import (
 )
 from lookalike.collection.reader import Reader
 from lookalike.collection.report import Listener
+from lookalike.collection.stored_index import family_of
 from lookalike.collection.words import refresh_words
 from lookalike.errors import BucketStoreError, LookalikeError, OptionError
 from lookalike.hashing import FamilySpec
-from lookalike.index import VectorIndex
+from lookalike.index import Tuning, VectorIndex, tune_family
+from lookalike.index.lsh.usual import sample_rows
 
 log = logging.getLogger(__name__)
+
+TUNED: dict[Metric, str] = {
+    "euclidean": "p-stable",
+    "cosine": "hyperplane",
+    "dot": "hyperplane",
+    "jaccard": "min-hash",
+    "hamming": "bit-sampling",
+}
+"""The family that is tuned where none is named."""
 
 
 class Indexing(Reader):
@@ -35,6 +49,34 @@ class Indexing(Reader):
         self._check_open()
         with self._searcher.indexes() as (_, features, indexes):
             return describe_index(feature_of(features, feature), indexes[feature])
+
+    def tune(
+        self, feature: str, family: str | None = None, *, recall: float = 0.9, memory: int | None = None
+    ) -> Tuning:
+        """Propose the parameters of a hash family for a feature, and predict what they give; nothing is changed.
+
+        The family is tried on a sample of the vectors; see `lookalike.tune_family`. The choice is applied by
+        `set_index(feature, choice.spec.name, **choice.spec.parameters)`.
+
+        Args:
+            family: its name; by default that of the feature's index, or one of random functions that fits its metric.
+            recall: the share of the ten nearest that is to be found.
+            memory: the most bytes that the buckets may take.
+
+        Raises:
+            UnknownFeatureError: there is no such feature.
+            OptionError: another option makes no sense, or the family does not hash such vectors.
+            VectorError: fewer than two sources have the feature.
+        """
+        with self._open_catalogue.snapshot() as catalogue:
+            record = feature_of(catalogue.features(), feature)
+            kind = as_metric(record.metric)
+            chosen = family_of(record.index)
+            asked = FamilySpec(family or (TUNED[kind] if chosen is None else chosen.name))
+            numbers = catalogue.numbers_with([feature])
+            drawn = np.random.default_rng(0).permutation(numbers)[: sample_rows(asked, len(numbers))]
+            vectors = catalogue.vectors(feature, np.sort(drawn))[1]
+        return tune_family(vectors, asked, rows=len(numbers), metric=kind, recall=recall, memory=memory)
 
     def set_index(
         self, feature: str, family: str | None = None, *, buckets: str | None = None, **parameters: Any

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from lookalike.arguments import shown
-from lookalike.errors import InputError, OptionError
+from lookalike.collection.configuration import configured
+from lookalike.errors import OptionError
 from lookalike.hashing import FamilySpec
 from lookalike.hashing.spec import LEARNED
 from lookalike.urls import without_password
@@ -21,7 +20,6 @@ EMBEDDED = "embedded"
 """In place of the URL of a store: beside the catalogue, or in a folder of this machine."""
 DEFAULT_FAMILY = "clusters"
 """Of vectors in a store: one table, whose buckets give their recall by few ids, the least to keep and to read."""
-VARIABLE, FILE = "LOOKALIKE_BUCKETS", "lookalike.toml"
 SQLITE = "sqlite:///"
 
 
@@ -83,10 +81,10 @@ def as_buckets(url: Any) -> str | None:
 
     Raises:
         OptionError: it is no URL.
-        InputError: the file is no TOML.
+        InputError: the file is no TOML, or says something that is no text.
     """
     if url is None:
-        url = os.environ.get(VARIABLE) or _configured()
+        url = configured("buckets")
     if url is None or url == EMBEDDED:
         return None
     if not isinstance(url, str) or not re.match(r"[a-z][a-z0-9+.-]*:", url):
@@ -103,14 +101,3 @@ def with_password(url: str, given: str | None) -> str:
         if other is not None and without_password(other) == url:
             return other
     return url
-
-
-def _configured() -> Any:
-    """Return `buckets` of the file `lookalike.toml` in the working folder, if there is one."""
-    path = Path(FILE)
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("buckets")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as TOML ({error}); mend or remove it") from None

@@ -46,6 +46,22 @@ class FetchedRows:
     allow: Int64 | None = None
     """The ids that may be found, ascending; None for all."""
 
+    def check(self) -> None:
+        """Look whether the buckets are of the state that was seen, though none is to be probed.
+
+        Raises:
+            StaleBucketsError: they are not, or cannot be read.
+        """
+        probing = self.probing
+        if probing is None:
+            return
+        try:
+            header = probing.store.header()
+        except BucketStoreError as error:
+            raise StaleBucketsError(probing, error) from error
+        if header is None or header.stamp != self.seen:
+            raise StaleBucketsError(probing)
+
     def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
         """See `Compared`. Raises StaleBucketsError."""
         probing = cast(Probing, self.probing)

@@ -138,6 +138,7 @@ class StoreView:
                 share = min(1.0, max(0, visible) / max(1, state.probing.rows))
             found = state.probing.search(rows, block, k, wanted, share, shown, threads)
         if found is None:
+            rows.check()
             found = rows.scanned(block, k, shown)
         if len(state.tail.tail_order):
             found = merge(found, self._tail(block, k, shown))

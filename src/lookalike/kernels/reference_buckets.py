@@ -1,4 +1,4 @@
-"""How often the buckets of hash tables hold each id, in NumPy: the definition."""
+"""Which ids the buckets of hash tables hold, and how often, in NumPy: the definition."""
 
 from __future__ import annotations
 
@@ -42,3 +42,38 @@ def count_hits(
         ids.append(given.astype(np.int64))
         hits.append(found[given].astype(np.int32))
     return np.concatenate(ids), np.concatenate(hits)
+
+
+def mark_met(
+    tables: Sequence[Table],
+    probed: UInt64,
+    most: int,
+    allowed: Int64,
+    marks: Int64,
+    counts: Int64,
+    met: Int64,
+    size: int,
+) -> None:
+    """Fill `marks` (q, ceil(size / 64)) with a bit for each id that `count_hits` returns; see there for the others.
+
+    Id i is bit i % 64 of word i // 64. `allowed` is of that form too, (ceil(size / 64),), or (0,) for all.
+    """
+    there = np.empty(0, dtype=np.bool_) if not len(allowed) else unpacked(allowed, size)
+    ids, _ = count_hits(tables, probed, most, there, counts, met, size)
+    for query, own in enumerate(np.split(ids, np.cumsum(counts)[:-1])):
+        bits = np.zeros(size, dtype=np.bool_)
+        bits[own] = True
+        marks[query] = packed(bits)
+
+
+def packed(bits: Bool) -> Int64:
+    """Return `bits` (n,) as words (ceil(n / 64),): bit i is bit i % 64 of word i // 64."""
+    words = np.zeros(-(-len(bits) // 64) * 8, dtype=np.uint8)
+    words[: -(-len(bits) // 8)] = np.packbits(bits, bitorder="little")
+    return words.view("<i8").astype(np.int64, copy=False)
+
+
+def unpacked(words: Int64, size: int) -> Bool:
+    """Return the bits (size,) that `packed` made `words` of."""
+    octets = words.astype("<i8", copy=False).view(np.uint8)
+    return np.unpackbits(octets, bitorder="little", count=size).view(np.bool_)

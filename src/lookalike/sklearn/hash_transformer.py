@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from lookalike.arrays import UInt64
 from lookalike.errors import OptionError
 from lookalike.hashing import Family, FamilySpec
-from lookalike.index.lsh.defaults import fitted_family, sample_rows
+from lookalike.index.lsh.usual import sample_rows, usual_family
 from lookalike.sklearn.inputs import rows_of, seed_of
 
 RECALL = 0.95
@@ -73,7 +73,7 @@ class HashTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             len(X), min(len(X), sample_rows(asked, len(X))), replace=False
         )
         sample = X[np.sort(drawn)]
-        self.family_ = fitted_family(asked, sample, sample, len(X), RECALL, seed)
+        self.family_ = usual_family(asked, sample, sample, len(X), RECALL, seed)
         self._n_features_out = self.family_.tables
         return self
 

@@ -23,18 +23,17 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    insert,
     select,
     type_coerce,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
-from lookalike.catalogue.cores import Cores, streamed, upsert
+from lookalike.catalogue.cores import Cores, streamed
 from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.postgresql import connections, structure
 from lookalike.catalogue.postgresql import metadata_index as index
 from lookalike.catalogue.postgresql.address import Address
+from lookalike.catalogue.postgresql.bulk import copied, upserted
 from lookalike.catalogue.postgresql.conditions import field_entries, field_values, has_field, meets
 from lookalike.catalogue.postgresql.errors import translated
 from lookalike.catalogue.postgresql.metadata_index import TOKENS, metadata_index, word_totals
@@ -98,10 +97,17 @@ class Postgres:
         listed = columns[0] if len(columns) == 1 else func.json_build_array(*columns)
         return func.coalesce(cast(func.json_agg(listed), Text), "[]")
 
+    def insert(self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            copied(connection, target, rows)
+        except psycopg.Error as error:  # of the driver's own, which SQLAlchemy does not see
+            raise translated(error, self.name) from error
+
     def upsert(
         self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
-        upsert(connection, insert_or_update(target), rows, key)
+        if rows:
+            upserted(connection, target, rows, key)
 
     def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
         return type_coerce(column, LargeBinary)
@@ -129,7 +135,7 @@ class Postgres:
             for number, fields in metadata
         ]
         if rows:
-            connection.execute(insert(metadata_index), rows)
+            self.insert(connection, metadata_index, rows)
             self._count(connection, len(rows), sum(row["length"] for row in rows))
 
     def forget_metadata(self, connection: Connection, numbers: Iterable[int]) -> None:

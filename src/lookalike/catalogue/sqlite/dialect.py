@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from lookalike.catalogue import text
-from lookalike.catalogue.cores import Cores, streamed, upsert
+from lookalike.catalogue.cores import Cores, streamed
 from lookalike.catalogue.driver import DriverConnection
 from lookalike.catalogue.records import Metadata, Problem
 from lookalike.catalogue.schema import sources
@@ -74,10 +74,16 @@ class Sqlite:
     def as_list(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_group_array(columns[0] if len(columns) == 1 else func.json_array(*columns))
 
+    def insert(self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(insert(target), rows)
+
     def upsert(
         self, connection: Connection, target: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
-        upsert(connection, insert_or_update(target), rows, key)
+        if rows:
+            statement = insert_or_update(target)
+            changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+            connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
 
     def stored_bytes(self, column: ColumnElement[bytes]) -> ColumnElement[bytes | None]:
         # SQLite stores anything anywhere, and the driver fails on it.

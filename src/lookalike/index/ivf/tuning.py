@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
+from lookalike.index.drawn_queries import drawn_queries
 from lookalike.index.io.mapping import release
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
@@ -50,9 +51,9 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     if width < 1:
         return Tuning(0, ())
     affordable = int(PRODUCTS / (rows * dimension))
-    count = min(rows, SAMPLED_QUERIES, max(LEAST_QUERIES, affordable))
-    random = np.random.default_rng([seed, rows])
-    own = np.sort(random.choice(rows, count, replace=False))
+    most = min(SAMPLED_QUERIES, max(LEAST_QUERIES, affordable))
+    own = drawn_queries(sketched.vectors, most, np.random.default_rng([seed, rows]))
+    count = len(own)
     queries = sketched.rows_as_hashed(own)
     wanted = _neighbours(sketched, queries, own, width)
     buckets = (np.searchsorted(sketched.offsets, wanted, side="right") - 1).astype(np.int32)

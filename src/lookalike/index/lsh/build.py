@@ -16,10 +16,11 @@ from lookalike.index.exact_rows import ExactRows
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
-from lookalike.index.lsh.defaults import fitted_family, sample_rows
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.probing import Probing
 from lookalike.index.lsh.search import LshSearch, header_of
+from lookalike.index.lsh.tuner import fitted_family
+from lookalike.index.lsh.usual import sample_rows
 from lookalike.index.options import Options
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.sketches.sketched_rows import SketchedRows
@@ -42,9 +43,7 @@ def build_lsh(
     longest = copy_rows(source, vectors, settings.metric)
     lift = Lift(settings.metric, longest if settings.metric == "dot" else 0.0)
     sample = sample_of(source, settings, sample_rows(asked, source.count), random)
-    family = fitted_family(
-        asked, lift.rows(sample), lift.queries(sample), source.count, settings.recall, settings.seed
-    )
+    family = fitted_family(asked, sample, lift, source.count, settings.recall, settings.seed)
     discrete = settings.metric in DISCRETE
     rotation = None if discrete else Rotation.fitted(sample, settings.seed)
     del sample

@@ -9,28 +9,29 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lookalike.arrays import Bool, Float32, Int64
-from lookalike.buckets import BucketStore, Candidates
+from lookalike.arrays import Bool, Float32, Int64, UInt64
+from lookalike.buckets import BucketStore, Candidates, Found
 from lookalike.errors import OptionError
 from lookalike.hashing import Family, token
 from lookalike.hashing.min_hash import ANY_SIZE
 from lookalike.index.approximate import Answer
 from lookalike.index.lsh.lift import Lift
-from lookalike.index.lsh.tuning import MOST_PROBES, NEIGHBOURS
+from lookalike.index.lsh.tuning import MOST_PROBES, NEIGHBOURS, FoundT
 from lookalike.index.options import LARGEST_SHARE
 from lookalike.index.reports import RecallMeasurement, TableExplanation, restored
 
-QUERY_BLOCK = 256
+QUERY_BLOCK, MARK_BYTES = 256, 4 << 20
+"""Queries are answered so many at a time, and no more than those for which a bit a row takes as many bytes."""
 
 
-class Compared(Protocol):
+class Compared(Protocol[FoundT]):
     """The rows that a family's buckets name."""
 
-    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
-        """Return the candidates of each of `queries` (q, d), as `Probing.candidates` does."""
+    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> FoundT:
+        """Return the candidates of each of `queries` (q, d), those of `Probing.candidates`."""
         ...
 
-    def answered(self, queries: Float32, found: Candidates, k: int, threads: int = 1) -> Answer:
+    def answered(self, queries: Float32, found: FoundT, k: int, threads: int = 1) -> Answer:
         """Return the k nearest of each query's candidates."""
         ...
 
@@ -56,12 +57,19 @@ class Probing:
 
         No query is given more than a share of all rows: those in the most tables then.
         """
-        keys = self.family.probe_keys(self.lift.queries(queries), probes)
-        return self.store.candidates(keys, limit=max(k, int(LARGEST_SHARE * self.rows)), allow=allow)
+        return self.store.candidates(self.keys(queries, probes), limit=self.limit(k), allow=allow)
+
+    def keys(self, queries: Float32, probes: int) -> UInt64:
+        """Return the keys that `candidates` probes, (q, tables, probes)."""
+        return self.family.probe_keys(self.lift.queries(queries), probes)
+
+    def limit(self, k: int) -> int:
+        """Return the most ids that `candidates` gives a query."""
+        return max(k, int(LARGEST_SHARE * self.rows))
 
     def search(
         self,
-        rows: Compared,
+        rows: Compared[FoundT],
         queries: Float32,
         k: int,
         recall: float,
@@ -80,8 +88,9 @@ class Probing:
         if first is None:
             return None
         answer = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.inf, np.float32)
-        for start in range(0, len(queries), QUERY_BLOCK):
-            waiting = {first: np.arange(start, min(start + QUERY_BLOCK, len(queries)))}
+        block = max(1, min(QUERY_BLOCK, 8 * MARK_BYTES // max(1, self.rows)))
+        for start in range(0, len(queries), block):
+            waiting = {first: np.arange(start, min(start + block, len(queries)))}
             while waiting:
                 probes = min(waiting)
                 these = waiting.pop(probes)
@@ -89,7 +98,7 @@ class Probing:
                 more = self._more_probes(found, k, share, recall, probes)
                 enough = more == probes
                 if enough.any():
-                    nearest = rows.answered(queries[these[enough]], _of(found, enough), k, threads)
+                    nearest = rows.answered(queries[these[enough]], found.of(enough), k, threads)
                     _put(answer, these[enough], nearest)
                 everything = these[more == _SCAN]
                 if len(everything):
@@ -176,10 +185,10 @@ class Probing:
             return None
         return self.probes_for(wanted, recall)
 
-    def _more_probes(self, found: Candidates, k: int, share: float, recall: float, probes: int) -> Int64:
+    def _more_probes(self, found: Found, k: int, share: float, recall: float, probes: int) -> Int64:
         """Return how many probes each query needs, given what it was: `probes` if these do, or `_SCAN`."""
         needed = np.full(len(found.met), probes)
-        seen = np.diff(found.offsets)
+        seen = found.counts
         for query in np.flatnonzero(~found.cut & (seen < found.met) | (seen < k)):
             if seen[query] < k:
                 needed[query] = _SCAN
@@ -197,22 +206,6 @@ def kept(found: Candidates, which: Bool) -> Candidates:
     """Return the candidates of which `which` (n,) is true."""
     counts = np.append(0, np.cumsum(which))[found.offsets]
     return replace(found, offsets=counts, ids=found.ids[which], hits=found.hits[which])
-
-
-def _of(found: Candidates, queries: Bool) -> Candidates:
-    """Return the candidates of those queries of which `queries` (q,) is true."""
-    if queries.all():
-        return found
-    counts = np.diff(found.offsets)
-    theirs = np.repeat(queries, counts)
-    return replace(
-        found,
-        offsets=np.append(0, np.cumsum(counts[queries])),
-        ids=found.ids[theirs],
-        hits=found.hits[theirs],
-        met=found.met[queries],
-        cut=found.cut[queries],
-    )
 
 
 def _put(answer: Answer, queries: Int64, found: Answer) -> None:

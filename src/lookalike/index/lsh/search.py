@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
 from lookalike.arrays import Float32, Int64
-from lookalike.buckets import BucketStats, Candidates, Header, MemoryBuckets
+from lookalike.buckets import BucketStats, Candidates, Header, Marks, MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
+from lookalike.index.drawn_queries import drawn_queries
 from lookalike.index.exact_rows import ExactRows
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.probing import Probing
@@ -52,16 +53,24 @@ class LshSearch(ApproximateSearch):
         allow = None if visible is None else np.flatnonzero(visible.rows)
         return self.probing.search(self, queries, k, recall, share, allow, threads)
 
-    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
-        """See `Compared`; ids are positions."""
-        found = self.probing.candidates(queries, probes, k, allow)
+    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates | Marks:
+        """See `Compared`; ids are positions. They are marked where store and sketches know how, which is quicker."""
+        keys, limit, store = self.probing.keys(queries, probes), self.probing.limit(k), self.probing.store
+        if isinstance(store, MemoryBuckets) and isinstance(self.sketched, SketchedRows):
+            marks = store.marks(keys, limit=limit, allow=allow)
+            if marks is not None and marks.size <= len(self.sketched):
+                return marks
+        found = store.candidates(keys, limit=limit, allow=allow)
         if len(found.ids) and (found.ids.min() < 0 or found.ids.max() >= len(self.sketched)):
             raise IndexFormatError("buckets name rows that are not there; verify the index, and rebuild it")
         return found
 
-    def answered(self, queries: Float32, found: Candidates, k: int, threads: int = 1) -> Answer:
+    def answered(self, queries: Float32, found: Candidates | Marks, k: int, threads: int = 1) -> Answer:
         """See `Compared`."""
         rerank = max(RERANKED, RERANKED_SHARE * k)
+        if isinstance(found, Marks) and isinstance(self.sketched, SketchedRows):
+            return self.sketched.nearest_marked(queries, found.words, k, rerank, threads=threads)
+        found = cast(Candidates, found)
         return self.sketched.nearest(queries, found.offsets, found.ids, k, rerank, threads=threads)
 
     def scanned(self, queries: Float32, k: int, allow: Int64 | None) -> Answer:
@@ -70,10 +79,8 @@ class LshSearch(ApproximateSearch):
         return scan(queries, rows.vectors, rows.ids, k, rows.metric, allow)
 
     def tuned(self, seed: int, threads: int) -> Self:
-        """See `ApproximateSearch`. Queries are rows drawn without repetition; each leaves itself out."""
-        rows = len(self.sketched)
-        random = np.random.default_rng(seed)
-        drawn = np.sort(random.choice(rows, min(SAMPLED_QUERIES, rows), replace=False))
+        """See `ApproximateSearch`. Queries are rows of the index; each leaves itself out."""
+        drawn = drawn_queries(self.sketched.vectors, SAMPLED_QUERIES, np.random.default_rng(seed))
         return replace(self, probing=replace(self.probing, measured=measured(self, drawn, threads)))
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Float64, Int64, Metric
-from lookalike.buckets import Candidates
+from lookalike.buckets import Found
 from lookalike.hashing import Family
 from lookalike.index.exact_rows import ExactRows
 from lookalike.index.reports import RecallMeasurement
@@ -33,7 +33,10 @@ MET_SHARE = 0.75
 GROWTH = 1.35
 
 
-class Trial(Protocol):
+FoundT = TypeVar("FoundT", bound=Found)
+
+
+class Trial(Protocol[FoundT]):
     """Buckets whose number of probes can be tried."""
 
     @property
@@ -46,18 +49,16 @@ class Trial(Protocol):
         """The functions."""
         ...
 
-    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:
+    def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> FoundT:
         """Return the candidates of each query (q, d)."""
         ...
 
-    def answered(
-        self, queries: Float32, found: Candidates, k: int, threads: int = 1
-    ) -> tuple[Int64, Float32]:
+    def answered(self, queries: Float32, found: FoundT, k: int, threads: int = 1) -> tuple[Int64, Float32]:
         """Return the k nearest of each query's candidates, ids and distances (q, k)."""
         ...
 
 
-def measured(buckets: Trial, drawn: Int64, threads: int) -> tuple[RecallMeasurement, ...]:
+def measured(buckets: Trial[FoundT], drawn: Int64, threads: int) -> tuple[RecallMeasurement, ...]:
     """Return the recall of `buckets` over growing numbers of probes.
 
     Queries are the rows `drawn`; each leaves itself out. What is as near as the k-th nearest is as good, so that
@@ -84,7 +85,7 @@ def measured(buckets: Trial, drawn: Int64, threads: int) -> tuple[RecallMeasurem
                     max(RERANKED, RERANKED_SHARE * k),
                     recall=float(shares.mean()),
                     error=float(shares.std()) / math.sqrt(len(shares)),
-                    candidates=len(found.ids) / len(queries),
+                    candidates=float(found.counts.mean()),
                 )
             )
             if shares.mean() >= ENOUGH:

@@ -210,6 +210,35 @@ class SketchedRows:
         in_threads(run, count, threads)
         return found_ids, found
 
+    def nearest_marked(
+        self, queries: Float32, marks: Int64, k: int, rerank: int, *, threads: int = 1
+    ) -> tuple[Int64, Float32]:
+        """Return what `nearest` does of candidates that are marked, where all rows are in one group.
+
+        Args:
+            marks: (q, ceil(rows / 64)) or fewer words, row i in bit i % 64 of word i // 64.
+
+        Raises:
+            OptionError: queries of another dimension, marks of rows that are not there, or several groups.
+        """
+        self.check_dimension(queries)
+        count, rows = len(queries), len(self.ids)
+        words, past = divmod(rows, 64)
+        if len(self.centroids) != 1 or marks.shape[0] != count or marks.shape[1] > words + (past > 0):
+            raise OptionError(f"marks are of shape {marks.shape}, for {count} queries among {rows} rows")
+        if marks.shape[1] > words and np.any(marks[:, words] >> past):
+            raise OptionError(f"candidates are from 0 to {rows - 1}; some are not")
+        found_ids, found = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
+        marks = np.require(marks, np.int64, ["C", "W"])
+        from lookalike.kernels.compiled.nearest_marked import nearest_marked
+
+        def run(first: int, last: int) -> None:
+            part = slice(first, last)
+            nearest_marked(self.plan, queries[part], marks[part], rerank, found_ids[part], found[part])
+
+        in_threads(run, count, threads)
+        return found_ids, found
+
     def mask(self, rows: Bool) -> UInt16:
         """Return `rows` (n,), by position, as kernels take it: a word of 16 bits a block.
 

@@ -1,4 +1,4 @@
-"""How often the buckets of hash tables hold each id: what `kernels.reference_buckets` defines."""
+"""Which ids the buckets of hash tables hold, and how often: what `kernels.reference_buckets` defines."""
 
 from __future__ import annotations
 
@@ -35,6 +35,29 @@ def _search(keys: int, buckets: int, probed: Any, at: Any) -> None:
 
 
 @inner
+def _probed(table: Any, probed: Any, most: Any, seen: Any, first: Any, last: Any) -> Any:
+    """Fill `first` and `last` with the spans of the different buckets of `table` that `probed` names; return how many.
+
+    All three have room for each of `probed`. `seen` is false for every bucket, and is so again afterwards.
+    """
+    keys, spans, buckets = table[KEYS_AT], table[SPANS_AT], table[BUCKETS]
+    taken = 0
+    _search(keys, buckets, probed, first)
+    for probe in range(len(probed) if buckets else 0):
+        bucket = first[probe]
+        if np.uint64(parts.int64_at(keys, bucket)) == probed[probe] and not seen[bucket]:
+            seen[bucket] = True
+            first[taken] = bucket
+            taken += 1
+    for i in range(taken):
+        bucket = first[i]
+        seen[bucket] = False
+        first[i] = parts.int64_at(spans, bucket)
+        last[i] = min(parts.int64_at(spans, bucket + 1), first[i] + most)
+    return taken
+
+
+@inner
 def _count(members: int, width: int, first: int, last: int, found: Any, marked: Any) -> bool:
     """Count the members from `first` to `last` in `found` and mark them; False where one is not below its length."""
     for i in range(first, last):
@@ -42,6 +65,17 @@ def _count(members: int, width: int, first: int, last: int, found: Any, marked: 
         if member < 0 or member >= len(found):
             return False
         found[member] += np.uint16(1)
+        marked[member >> 6] |= np.int64(1) << (member & 63)
+    return True
+
+
+@inner
+def _mark(members: int, width: int, first: int, last: int, marked: Any, size: int) -> bool:
+    """Mark the members from `first` to `last`; False where one is not below `size`."""
+    for i in range(first, last):
+        member = parts.int32_at(members, i) if width == 4 else parts.int64_at(members, i)
+        if member < 0 or member >= size:
+            return False
         marked[member >> 6] |= np.int64(1) << (member & 63)
     return True
 
@@ -67,20 +101,8 @@ def count_hits(
     used = np.int64(0)
     for query in range(len(probed)):
         for table in range(len(tables)):
-            keys, spans, members = tables[table, KEYS_AT], tables[table, SPANS_AT], tables[table, MEMBERS_AT]
-            buckets, width, taken = tables[table, BUCKETS], tables[table, MEMBER_BYTES], 0
-            _search(keys, buckets, probed[query, table], own)
-            for probe in range(probed.shape[2] if buckets else 0):
-                bucket = own[probe]
-                there = np.uint64(parts.int64_at(keys, bucket)) == probed[query, table, probe]
-                if there and not seen[bucket]:
-                    seen[bucket] = True
-                    own[taken] = bucket
-                    taken += 1
-            for i in range(taken):
-                seen[own[i]] = False
-                first, last[i] = parts.int64_at(spans, own[i]), parts.int64_at(spans, own[i] + 1)
-                last[i], own[i] = min(last[i], first + most), first
+            members, width = tables[table, MEMBERS_AT], tables[table, MEMBER_BYTES]
+            taken = _probed(tables[table], probed[query, table], most, seen, own, last)
             for i in range(taken):
                 if i + AHEAD < taken:
                     parts.prefetch(members + own[i + AHEAD] * width)
@@ -102,3 +124,39 @@ def count_hits(
             marked[word] = 0
         counts[query], met[query] = used - before, entries
     return ids[:used], hits[:used], True
+
+
+@njit(
+    "boolean(int64[:, ::1], uint64[:, :, ::1], int64, int64[::1], int64[:, ::1], int64[::1], int64[::1], int64)",
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def mark_met(
+    tables: Any, probed: Any, most: Any, allowed: Any, marks: Any, counts: Any, met: Any, size: Any
+) -> bool:
+    """See `reference_buckets.mark_met`; `tables` (tables, `TABLE_SLOTS`).
+
+    What is returned is False, and what is filled means nothing, where a member is not from 0 to `size` - 1.
+    """
+    seen = np.zeros(max(np.int64(1), tables[:, BUCKETS].max()), dtype=np.bool_)
+    own, last = np.empty(probed.shape[2], dtype=np.int64), np.empty(probed.shape[2], dtype=np.int64)
+    for query in range(len(probed)):
+        marked = marks[query]
+        marked[:] = 0
+        for table in range(len(tables)):
+            members, width = tables[table, MEMBERS_AT], tables[table, MEMBER_BYTES]
+            taken = _probed(tables[table], probed[query, table], most, seen, own, last)
+            for i in range(taken):
+                if i + AHEAD < taken:
+                    parts.prefetch(members + own[i + AHEAD] * width)
+                if not _mark(members, width, own[i], last[i], marked, size):
+                    return False
+        entries, left = np.int64(0), np.int64(0)
+        for word in range(len(marked)):
+            entries += parts.ones_of(marked[word])
+            if len(allowed) > 0:
+                marked[word] &= allowed[word]
+                left += parts.ones_of(marked[word])
+        met[query], counts[query] = entries, left if len(allowed) > 0 else entries
+    return True

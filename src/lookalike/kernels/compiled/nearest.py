@@ -54,7 +54,7 @@ def nearest(
     most = np.int64(0)
     for q in range(len(queries)):
         most = max(most, bounds[q + 1] - bounds[q])
-    room = min(most, 2 * kept + 64)
+    room = min(most + 1, 2 * kept + 64)
     moved, rotated, tables, told = query_scratch(plan)
     scaled, zeros = rerank_scratch(plan)
     estimates = np.empty(room + 32, dtype=np.float32)

@@ -45,9 +45,9 @@ def query_scratch(plan: Any) -> Any:
     """
     width, signs = (plan[DIMENSION] + 15) >> 4, plan[SIGNS]
     return (
-        _aligned(128 * width).view(np.float32),
-        _aligned(4 * signs).view(np.float32),
-        _aligned(5 * signs),
+        aligned_rows(TOGETHER, 128 * width).view(np.float32),
+        aligned_rows(TOGETHER, 4 * signs).view(np.float32),
+        aligned_rows(TOGETHER, 5 * signs),
         np.empty((TOGETHER + 1, 4), dtype=np.float32),
     )
 
@@ -61,7 +61,7 @@ def bucket_scratch(plan: Any) -> Any:
     """
     groups = (plan[GROUPS] + 15) >> 4
     return (
-        _aligned(64 * groups).view(np.float32),
+        aligned_rows(TOGETHER, 64 * groups).view(np.float32),
         np.empty((TOGETHER, groups * 2 + 32), dtype=np.float32),
         np.empty(groups * 16 + 16, dtype=np.float32),
         np.empty(groups * 16 + 16, dtype=np.int32),
@@ -69,11 +69,11 @@ def bucket_scratch(plan: Any) -> Any:
 
 
 @inner
-def _aligned(size: int) -> Any:
-    """Return `TOGETHER` rows of `size` bytes, the first at the start of a cache line: a load across two costs two."""
-    room = np.empty(TOGETHER * size + 64, dtype=np.uint8)
+def aligned_rows(count: int, size: int) -> Any:
+    """Return `count` rows of `size` bytes, the first at the start of a cache line: a load across two costs two."""
+    room = np.empty(count * size + 64, dtype=np.uint8)
     start = -room.ctypes.data & 63
-    return room[start : start + TOGETHER * size].reshape(TOGETHER, size)
+    return room[start : start + count * size].reshape(count, size)
 
 
 @inner

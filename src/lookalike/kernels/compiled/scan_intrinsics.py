@@ -94,11 +94,11 @@ def scan_block(
         product = fused(builder, sums, broadcast(builder, scale), broadcast(builder, shift))
         constant = builder.fadd(load(builder, factors, 0, FLOATS), broadcast(builder, base))
         found = fused(builder, load(builder, factors, 4 * LANES, FLOATS), product, constant)
-        mask = builder.fcmp_ordered("<", found, broadcast(builder, limit))
-        seen = builder.bitcast(builder.trunc(visible, I16), ir.VectorType(I1, LANES))
-        mask = builder.and_(mask, seen)
-        bits = bits_of(builder, mask)
+        below = bits_of(builder, builder.fcmp_ordered("<", found, broadcast(builder, limit)))
+        bits = builder.and_(below, builder.and_(visible, I64(0xFFFF)))
         with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0)), likely=False):
+            # Bits are made a mask here alone, since that takes long without AVX-512.
+            mask = builder.bitcast(builder.trunc(bits, I16), ir.VectorType(I1, LANES))
             numbers = builder.add(
                 broadcast(builder, builder.trunc(first, I32)),
                 ir.Constant(ROWS32, list(range(LANES))),

@@ -1,4 +1,4 @@
-"""Parameters of a hash family that are left out, fitted to the data."""
+"""Usual parameters of a hash family, by theory and a sample: where the tuner begins, and those it does not tune."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from lookalike.arrays import Float32
 from lookalike.hashing import Family, FamilySpec
-from lookalike.index.lsh.set_defaults import LENGTHS, fitted_discrete
+from lookalike.index.lsh.usual_discrete import LENGTHS, fitted_discrete
 
 CLUSTERED = ("clusters", "clusterings")
 """Families whose buckets are the cells of centroids."""
@@ -35,13 +35,13 @@ FEWEST_SLOTS = 1 / 32
 
 
 def sample_rows(asked: FamilySpec, rows: int) -> int:
-    """Return the number of rows to sample, of `rows`, for what `fitted_family` then does."""
+    """Return the number of rows to sample, of `rows`, for what `usual_family` then does."""
     if asked.name not in CLUSTERED:
         return SAMPLE_ROWS
     return max(SAMPLE_ROWS, ROWS_A_CLUSTER * int(asked.parameters.get("clusters", _cluster_count(rows))))
 
 
-def fitted_family(
+def usual_family(
     asked: FamilySpec, sample: Float32, queries: Float32, rows: int, recall: float, seed: int
 ) -> Family:
     """Return the family that is asked for, fitted to `sample` (s, d) of `rows` rows, s >= 1.
@@ -52,7 +52,7 @@ def fitted_family(
     - clusterings: as many clusters, in the fewest tables.
     - hyperplane and cross-polytope: about the mean; bits until rows of the sample seldom share a bucket.
     - p-stable: slots four times as wide as near rows are apart; floors as bits, as long as near rows share buckets.
-    - min-hash and bit-sampling: see `set_defaults`.
+    - min-hash and bit-sampling: see `usual_discrete`.
     - tables: more for a higher recall, and no more than the rows themselves take memory.
 
     Args:

@@ -8,7 +8,7 @@ from test_discrete_index import NATIVE, ROWS  # type: ignore[import-not-found]
 
 from lookalike import Index
 from lookalike.hashing import FamilySpec
-from lookalike.index.lsh.set_defaults import Distances, fitted_discrete, predicted
+from lookalike.index.lsh.usual_discrete import Distances, fitted_discrete, predicted
 
 LONGER = {"hamming": "bits", "jaccard": "hashes"}
 
