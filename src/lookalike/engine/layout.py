@@ -19,6 +19,8 @@ from lookalike.errors import EngineError, EngineUnavailableError
 SCROLL = "5m"
 SCROLL_DOCUMENTS = 500
 TIMEOUT = 60.0
+ALL_COPIES_WITHIN = "15s"
+"""A new index is waited for; a cluster that has fewer nodes than copies are asked for works with those there are."""
 
 
 def writing_alias(index: str) -> str:
@@ -46,7 +48,9 @@ def create_index(
         "properties": {**properties, **_added(header.features)},
     }
     body = {"settings": {"index": settings}, "mappings": mappings, "aliases": {writing_alias(index): {}}}
-    engine.call("PUT", path_of(index), body, timeout=TIMEOUT)
+    # A copy that is not there yet cannot take over from one whose node dies.
+    params = {"wait_for_active_shards": "all", "timeout": ALL_COPIES_WITHIN}
+    engine.call("PUT", path_of(index), body, params=params, timeout=TIMEOUT)
     return index
 
 
