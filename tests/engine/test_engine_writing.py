@@ -185,9 +185,11 @@ def test_what_others_change_meanwhile_is_not_lost(engine: Engine, own: str) -> N
 
     counting = threading.Thread(target=count)
     counting.start()
-    while not done.is_set():
-        index.add(["t0"], vectors()[:1], refresh=False)
-    counting.join()
+    try:
+        while not done.is_set():
+            index.add(["t0"], vectors()[:1], refresh=False)
+    finally:
+        counting.join()
     index.add(["t0"], vectors()[:1])
     assert index.search(vectors()[0], 1)[0].document == {"title": "thing 0", "n": 59, "new": {"deep": [0]}}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lookalike.arrays import Float32
@@ -14,8 +16,10 @@ from lookalike.engine.target import Target
 from lookalike.engine.tokens import TokenScheme
 from lookalike.errors import EngineError, UnknownIdError
 
-MOST_CONFLICTS = 8
+MOST_CONFLICTS = 50
 """Times that a document is read again, since somebody else changed it meanwhile."""
+PAUSE = 0.02
+"""Seconds before that, at most; they are drawn, so that two who write the same do not keep meeting."""
 
 
 def added_objects(scheme: TokenScheme, vectors: Float32, kind: VectorType) -> list[dict[str, Any]]:
@@ -38,7 +42,7 @@ def add_documents(
     given = None if documents is None else dict(zip(ids, documents, strict=True))
     merged = given is None or len(target.whole.features) > 1
     left = list(ids)
-    for _ in range(MOST_CONFLICTS):
+    for _ in _attempts():
         there = read_documents(target.engine, target.index, left) if merged else {}
         if given is None and not target.whole.owned:
             _check_there(target, left, there)
@@ -63,7 +67,7 @@ def delete_documents(target: Target, ids: Sequence[str]) -> int:
 def strip_documents(target: Target, ids: Sequence[str]) -> int:
     """Take the feature out of documents, and return how many had it."""
     left, count = list(ids), 0
-    for _ in range(MOST_CONFLICTS):
+    for _ in _attempts():
         there = read_documents(target.engine, target.index, left)
         written = _write(target, stripped_actions(target.feature, there))
         count += written.count
@@ -71,6 +75,13 @@ def strip_documents(target: Target, ids: Sequence[str]) -> int:
         if not left:
             return count
     raise _contended(target, left)
+
+
+def _attempts() -> Iterator[int]:
+    for attempt in range(MOST_CONFLICTS):
+        if attempt:
+            time.sleep(random.uniform(0, PAUSE))
+        yield attempt
 
 
 def _write(target: Target, actions: Iterable[Action]) -> Written:
