@@ -107,3 +107,10 @@ def test_one_row_is_too_few(tmp_path: Path) -> None:
     result = lookalike("tune", "vectors", "-c", str(tmp_path / "one"))
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "give two or more" in result.stderr
+
+
+def test_every_family_that_is_offered_is_tuned() -> None:
+    from lookalike.cli.tune import TUNED
+    from lookalike.index.lsh.tuner import LENGTHS
+
+    assert set(TUNED) == set(LENGTHS)

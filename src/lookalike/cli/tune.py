@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lookalike import Tuning
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+TUNED = tuple(name for name in FAMILIES if name not in ("learned", "clusterings"))
+"""Of the families, those that are tried; learned buckets and clusterings are not."""
 SAID = ("tables", "bits", "hashes", "floors", "bucket_size", "distance", "sections", "clusters")
 """Parameters that `lookalike index` takes, but for the seed."""
 USUAL = {"distance": "euclidean", "sections": 1}
@@ -42,7 +44,7 @@ class Bytes(click.ParamType[int]):
 @collection_option
 @click.option(
     "--family",
-    type=click.Choice(FAMILIES[1:]),
+    type=click.Choice(TUNED),
     help="The family. [default: the feature's own; else p-stable for distances, hyperplane for angles]",
 )
 @click.option(
