@@ -86,7 +86,7 @@ def test_buckets_that_an_option_names_go_before_those_of_the_file(folder: Path) 
         ("buckets = [1]", "lookalike.toml: buckets is [1]; give text in quotes"),
         (
             "bucket = 'redis://localhost'",
-            "lookalike.toml: 'bucket' is not known; it may say collection and buckets",
+            "lookalike.toml: 'bucket' is not known; it may say collection, buckets, engine",
         ),
         ('buckets = "nowhere"', "buckets is 'nowhere'; give the URL of a store"),
         ('collection = ""\nbuckets = ""', "buckets is ''; give the URL of a store"),

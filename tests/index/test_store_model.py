@@ -17,7 +17,8 @@ from tests.index.readers import Rows
 from lookalike.buckets import open_bucket_store
 from lookalike.errors import BucketStoreError
 from lookalike.index.fetched_rows import FetchedRows
-from lookalike.index.store_index import OutdatedBucketsError, StoreIndex
+from lookalike.index.shared_index import OutdatedBucketsError
+from lookalike.index.store_index import StoreIndex
 
 IDS = 800
 _RANDOM = np.random.default_rng(0)

@@ -12,7 +12,8 @@ from lookalike import Index
 from lookalike.buckets import BucketStore, Header, MemoryBuckets
 from lookalike.errors import BucketStoreError, OptionError
 from lookalike.index.fetched_rows import StaleBucketsError
-from lookalike.index.store_index import OutdatedBucketsError, StoreIndex
+from lookalike.index.shared_index import OutdatedBucketsError
+from lookalike.index.store_index import StoreIndex
 
 _RANDOM = np.random.default_rng(5)
 CENTRES = _RANDOM.normal(size=(60, 24)) * 3

@@ -92,9 +92,14 @@ def collection_option(function: F) -> F:
     )(function)
 
 
-def buckets_option(help_: str, *, required: bool = False) -> Callable[[F], F]:
-    """Return what adds `--buckets` to a verb."""
-    return click.option("--buckets", metavar="URL|embedded", required=required, help=help_)
+def place_options(stores: str, engines: str) -> Callable[[F], F]:
+    """Return what adds `--buckets` and `--engine` to a verb, with these helps."""
+
+    def add(function: F) -> F:
+        function = click.option("--engine", metavar="URL|embedded", help=engines)(function)
+        return click.option("--buckets", metavar="URL|embedded", help=stores)(function)
+
+    return add
 
 
 def json_option(function: F) -> F:

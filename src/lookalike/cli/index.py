@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lookalike.cli.common import buckets_option, collection_option, json_option, open_collection
+from lookalike.cli.common import collection_option, json_option, open_collection, place_options
 from lookalike.cli.info import lines
 from lookalike.cli.streams import print_json, put, shown
 
@@ -27,7 +27,10 @@ FAMILIES = (
 @click.argument("feature")
 @collection_option
 @click.option("--family", type=click.Choice(FAMILIES), help="Search by buckets of this kind from now on.")
-@buckets_option("Keep the buckets there from now on; embedded is beside the catalogue.")
+@place_options(
+    "Keep the buckets there from now on; embedded is beside the catalogue.",
+    "Search in that search engine from now on, by tokens.",
+)
 @click.option("--tables", type=click.IntRange(min=1), help="Hash tables. [all but learned, clusters]")
 @click.option(
     "--bits", type=click.IntRange(min=1), help="Bits of a key. [hyperplane, cross-polytope, bit-sampling]"
@@ -44,9 +47,15 @@ FAMILIES = (
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of what is drawn. [all but learned]")
 @json_option
 def index(
-    feature: str, folder: Path, family: str | None, buckets: str | None, as_json: bool, **parameters: Any
+    feature: str,
+    folder: Path,
+    family: str | None,
+    buckets: str | None,
+    engine: str | None,
+    as_json: bool,
+    **parameters: Any,
 ) -> None:
-    """Show how FEATURE is searched; with --family or --buckets, search it by other buckets from now on.
+    """Show how FEATURE is searched; with --family, --buckets or --engine, search it otherwise from now on.
 
     The index is built anew, and the choice is kept: later additions and rebuilds follow it. Parameters that are not
     given are fitted to the vectors. "learned", the default, learns its buckets from them, and keeps them beside the
@@ -57,17 +66,18 @@ def index(
       lookalike index look
       lookalike index look --family p-stable --tables 16
       lookalike index look --family p-stable --buckets redis://localhost
-      lookalike index look --family learned
+      lookalike index look --engine opensearch://localhost:9200
+      lookalike index look --family learned --buckets embedded
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     if family is None and given:
         raise click.UsageError(
             f"--{next(iter(given)).replace('_', '-')} is for a family; name one with --family"
         )
-    if family is None and buckets is None:
+    if family is None and buckets is None and engine is None:
         told = open_collection(folder).index(feature)
     else:
-        told = open_collection(folder).set_index(feature, family, buckets=buckets, **given)
+        told = open_collection(folder).set_index(feature, family, buckets=buckets, engine=engine, **given)
     if as_json:
         print_json(told)
         return

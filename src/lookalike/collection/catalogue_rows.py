@@ -28,3 +28,7 @@ class CatalogueRows:
     def __len__(self) -> int:
         """See `VectorReader`."""
         return self.catalogue.count(self.feature) if self.count is None else self.count
+
+    def generation_of(self, stamp: int) -> int | None:
+        """Return the generation of the state `stamp`; None where it is not this one's or an earlier one."""
+        return self.catalogue.generation_of(stamp)

@@ -15,7 +15,7 @@ from lookalike.collection.indexing import Indexing
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
-from lookalike.collection.stored_index import as_buckets
+from lookalike.collection.stored_index import as_place
 from lookalike.collection.words import check_same, refresh_words, words_feature
 from lookalike.errors import CollectionExistsError, OptionError
 from lookalike.features import TIME_LIMIT
@@ -39,27 +39,31 @@ class Collection(Indexing):
     """
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
+    def create(
+        cls, folder: str | os.PathLike[str], *, buckets: str | None = None, engine: str | None = None
+    ) -> Self:
         """Make a new collection in `folder`, which is made if need be, or at a URL of PostgreSQL, and open it.
 
         Args:
-            buckets: see `open`.
+            buckets, engine: see `open`.
 
         Raises:
-            OptionError: `buckets` is no URL.
+            OptionError: `buckets` or `engine` is no URL, or both are given.
             CollectionExistsError: there is one already.
             CollectionError: the folder cannot be made or written.
         """
-        backend, url = backend_at(folder), as_buckets(buckets)
-        return cls(backend, backend.create_catalogue(), url)
+        backend, place = backend_at(folder), as_place(buckets, engine)
+        return cls(backend, backend.create_catalogue(), place)
 
     @classmethod
-    def open_or_create(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
+    def open_or_create(
+        cls, folder: str | os.PathLike[str], *, buckets: str | None = None, engine: str | None = None
+    ) -> Self:
         """Open the collection in `folder`, or make a new one there; see `open` and `create`."""
         if not backend_at(folder).has_catalogue():
             with suppress(CollectionExistsError):  # another process was quicker
-                return cls.create(folder, buckets=buckets)
-        return cls.open(folder, buckets=buckets)
+                return cls.create(folder, buckets=buckets, engine=engine)
+        return cls.open(folder, buckets=buckets, engine=engine)
 
     def add(
         self,

@@ -10,7 +10,7 @@ from lookalike.arguments import shown
 from lookalike.errors import InputError
 
 FILE = Path("lookalike.toml")
-KEYS = ("collection", "buckets")
+KEYS = ("collection", "buckets", "engine")
 
 
 def configured(key: str) -> str | None:
@@ -30,7 +30,7 @@ def _in_file(key: str) -> str | None:
     except (OSError, ValueError) as error:
         raise InputError(f"{FILE}: cannot be read as TOML ({error}); mend or remove it") from None
     for name in told.keys() - set(KEYS):
-        raise InputError(f"{FILE}: {shown(name)} is not known; it may say {' and '.join(KEYS)}")
+        raise InputError(f"{FILE}: {shown(name)} is not known; it may say {', '.join(KEYS)}")
     value = told.get(key)
     if value is None or isinstance(value, str):
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,9 +73,12 @@ class Explanation:
                     f"  estimated distance {feature.estimated_distance:.4f} (+- {feature.estimate_error or 0:.4f})"
                 )
             lines.append(f"  {_PATHS[feature.path]}")
-            shared = [table for table in feature.tables if table.shared]
+            tables = [table for table in feature.tables if table.shared]
             if feature.tables:
-                lines.append(f"  shares a bucket in {len(shared)} of {len(feature.tables)} tables")
+                lines.append(f"  shares a bucket in {len(tables)} of {len(feature.tables)} tables")
+            if feature.tokens:
+                shared = ", ".join(f"{token} ({weight:.3f})" for token, weight in feature.tokens)
+                lines.append(f"  shares {len(feature.tokens)} tokens: {shared}")
             lines += [
                 f"  table {table.table}: query {table.query_token}, source {table.row_token}, "
                 + (f"probe {table.rank + 1}" if table.rank is not None else "not probed")
@@ -129,7 +132,7 @@ def explanation(
         ),
         (
             bool(features) and not any(feature.candidate for feature in features.values()),
-            "it lies in none of the buckets that were probed; a higher recall would probe more",
+            _missed(features.values()),
         ),
         (hits == request.k, f"{hits} others come before it"),
     ]
@@ -147,6 +150,12 @@ def explanation(
         features=features,
         missing_features=missing,
     )
+
+
+def _missed(features: Iterable[FeatureExplanation]) -> str:
+    if any(feature.tables for feature in features):
+        return "it lies in none of the buckets that were probed; a higher recall would probe more"
+    return "it shares no token with the query"
 
 
 def _number_of(catalogue: Catalogue, id_or_path: str) -> int:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from lookalike.arrays import Int64, Rows
 from lookalike.catalogue import FeatureRecord
-from lookalike.collection.stored_index import StoredIndex
+from lookalike.collection.stored_index import StoredIndex, place_of
 from lookalike.errors import CollectionError, CollectionLockedError, IndexFormatError, LookalikeError
 from lookalike.hashing import FamilySpec
 from lookalike.index import Index, VectorIndex
@@ -149,12 +149,35 @@ def _build(feature: FeatureRecord, blocks: Blocks, folder: Path, stamp: int) -> 
     )
 
 
+class SharedHome(IndexHome, Protocol):
+    """A home on servers, which may be out of reach."""
+
+    def check(self, feature: FeatureRecord, given: str | None) -> None:
+        """Look whether the server of a feature can be reached, by the URL `given`.
+
+        Raises:
+            BucketStoreError, EngineError: it refuses, or cannot be reached.
+        """
+        ...
+
+
 class FeatureHomes:
     """The indexes of a collection: each where its feature's record says."""
 
-    def __init__(self, embedded: IndexHome, stores: IndexHome) -> None:
+    def __init__(self, embedded: IndexHome, stores: SharedHome, engines: SharedHome) -> None:
         self._embedded = embedded
         self._stores = stores
+        self._engines = engines
+
+    def check(self, feature: FeatureRecord, given: str | None) -> None:
+        """Look whether the home of a feature can be reached, by the URL `given`; the embedded one always can.
+
+        Raises:
+            BucketStoreError, EngineError: it refuses, or cannot be reached.
+        """
+        home = self._shared_of(feature)
+        if home is not None:
+            home.check(feature, given)
 
     def open(self, feature: FeatureRecord, *, verify: bool = False) -> VectorIndex | None:
         """See `IndexHome`."""
@@ -176,12 +199,19 @@ class FeatureHomes:
 
     def bytes_used(self) -> int:
         """See `IndexHome`."""
-        return self._embedded.bytes_used() + self._stores.bytes_used()
+        return sum(home.bytes_used() for home in (self._embedded, self._stores, self._engines))
 
     def close(self) -> None:
         """See `IndexHome`."""
         self._embedded.close()
         self._stores.close()
+        self._engines.close()
 
     def _of(self, feature: FeatureRecord) -> IndexHome:
-        return self._embedded if StoredIndex.of(feature.index) is None else self._stores
+        return self._shared_of(feature) or self._embedded
+
+    def _shared_of(self, feature: FeatureRecord) -> SharedHome | None:
+        place = place_of(feature.index)
+        if place is None:
+            return None
+        return self._stores if isinstance(place, StoredIndex) else self._engines

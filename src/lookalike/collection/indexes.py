@@ -21,17 +21,19 @@ from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.backends import Backend
 from lookalike.collection.catalogue_rows import CatalogueRows
 from lookalike.collection.index_homes import IndexHome
-from lookalike.collection.stored_index import StoredIndex, family_of
+from lookalike.collection.stored_index import family_of, is_shared
 from lookalike.errors import (
     BucketStoreError,
     BucketStoreUnavailableError,
     CollectionDamagedError,
+    EngineError,
+    EngineUnavailableError,
     IndexFormatError,
     LookalikeError,
 )
 from lookalike.index import IndexView, VectorIndex
 from lookalike.index.fetched_rows import StaleBucketsError
-from lookalike.index.store_index import OutdatedBucketsError, StoreIndex
+from lookalike.index.shared_index import OutdatedBucketsError, SharedIndex
 from lookalike.index.store_view import StoreView
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ REBUILD_SHARE = 0.5
 """If this share of the index or more is new, it is built anew, which needs no memory for the new rows."""
 TRIED_AGAIN = 5.0
 """Seconds after which a store that could not be reached, or was to be filled by somebody else, is asked again."""
+UNAVAILABLE = (BucketStoreUnavailableError, EngineUnavailableError)
+"""Errors that may pass by themselves."""
 
 
 class OvertakenError(Exception):
@@ -123,7 +127,7 @@ class Indexes:
             if index is not None and index.trouble is not None:
                 raise index.trouble
             try:
-                if index is None or (isinstance(index, StoreIndex) and not index.fits()):
+                if index is None or (isinstance(index, SharedIndex) and not index.fits()):
                     raise OutdatedBucketsError
                 index.publish()
             except OutdatedBucketsError:
@@ -178,7 +182,7 @@ class Indexes:
         if index is None:
             return None
         if (
-            isinstance(index, StoreIndex) and not index.has_buckets
+            isinstance(index, SharedIndex) and not index.has_buckets
         ):  # all that it compares is in the catalogue
             if index.trouble is None and snapshot.count(feature.name):
                 return None
@@ -205,13 +209,15 @@ class Indexes:
             if index is None:
                 slot.keep(feature, self._homes.open(feature))
             elif (
-                isinstance(index, StoreIndex) and index.has_buckets and (slot.doubted or index.stamp != stamp)
+                isinstance(index, SharedIndex)
+                and index.has_buckets
+                and (slot.doubted or index.stamp != stamp)
             ):
                 same = index.refresh() and index.family == family_of(feature.index)
                 slot.keep(feature, index if same else None)
-        except BucketStoreUnavailableError as error:
+        except UNAVAILABLE as error:
             self._stand_in(slot, feature, stamp, error)
-        except (BucketStoreError, IndexFormatError) as error:
+        except (BucketStoreError, EngineError, IndexFormatError) as error:
             log.warning("%s; it is built anew from the catalogue", error)
             slot.keep(feature, None)
         return slot.index
@@ -226,24 +232,24 @@ class Indexes:
             with slot.lock:
                 index, feature = slot.index, slot.feature
                 if (
-                    isinstance(index, StoreIndex)
+                    isinstance(index, SharedIndex)
                     and index.store is found.probing.store
                     and feature is not None
                 ):
                     slot.doubted = True
                     changing = f"{index.name}: the buckets change faster than they are read"
-                    cause = found.cause or (BucketStoreError(changing) if last else None)
+                    cause = found.cause or (index.error(changing) if last else None)
                     if cause is not None:
                         self._stand_in(slot, feature, index.stamp, cause)
 
-    def _stand_in(self, slot: _Held, feature: FeatureRecord, stamp: int, because: BucketStoreError) -> None:
+    def _stand_in(self, slot: _Held, feature: FeatureRecord, stamp: int, because: LookalikeError) -> None:
         """Compare every row for a while."""
         slot.keep(feature, self._homes.build_private(feature, (), stamp=stamp, because=because))
 
     def _build_for_search(self, slot: _Held, snapshot: Catalogue, feature: FeatureRecord) -> None:
         """Build an index amid a search, which is answered whether or not the index can be kept."""
         try:
-            with self._backend.filling(shared=StoredIndex.of(feature.index) is not None):
+            with self._backend.filling(shared=is_shared(feature.index)):
                 self._build(slot, snapshot, feature)
         except CollectionDamagedError:
             raise

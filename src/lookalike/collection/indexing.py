@@ -15,16 +15,18 @@ from lookalike.collection.info import describe_index
 from lookalike.collection.moving import (
     MigrationReport,
     check_place,
+    chosen_place,
     feature_of,
     is_elsewhere,
     sampled_hits,
+    takes_metric,
     with_index,
 )
 from lookalike.collection.reader import Reader
 from lookalike.collection.report import Listener
-from lookalike.collection.stored_index import family_of
+from lookalike.collection.stored_index import family_of, is_engine
 from lookalike.collection.words import refresh_words
-from lookalike.errors import BucketStoreError, LookalikeError, OptionError
+from lookalike.errors import BucketStoreError, EngineError, LookalikeError, OptionError
 from lookalike.hashing import FamilySpec
 from lookalike.index import Tuning, VectorIndex, tune_family
 from lookalike.index.lsh.usual import sample_rows
@@ -79,7 +81,13 @@ class Indexing(Reader):
         return tune_family(vectors, asked, rows=len(numbers), metric=kind, recall=recall, memory=memory)
 
     def set_index(
-        self, feature: str, family: str | None = None, *, buckets: str | None = None, **parameters: Any
+        self,
+        feature: str,
+        family: str | None = None,
+        *,
+        buckets: str | None = None,
+        engine: str | None = None,
+        **parameters: Any,
     ) -> dict[str, Any]:
         """Search a feature by buckets of this kind from now on; return what `info` tells of the new index.
 
@@ -92,33 +100,39 @@ class Indexing(Reader):
                 to a store.
             buckets: where to keep them: the URL of a store, such as redis://host, or "embedded", beside the
                 catalogue; by default where they are.
+            engine: the URL of a search engine, such as opensearch://host:9200, to search there, by tokens that are
+                learned from the vectors; or "embedded".
             parameters: of the family, such as tables=16; what is left out is fitted to the vectors.
 
         Raises:
             UnknownFeatureError: there is no such feature.
             OptionError: there is no such family or store, or it takes no such parameters.
-            BucketStoreError: the store cannot be used; the index stays where it was.
+            BucketStoreError, EngineError: it cannot be used; the index stays where it was.
         """
         if family is None and parameters:
             raise OptionError(f"{', '.join(parameters)}: of which family? name it")
         spec = None if family is None else FamilySpec(family, parameters)
+        place = chosen_place(buckets, engine)
         with self._backend.writing("index"):
-            record, index = self._change_index(feature, spec, buckets)
+            record, index = self._change_index(feature, spec, place)
             return describe_index(record, index.view())
 
-    def migrate(self, feature: str, *, buckets: str, queries: int = 100) -> MigrationReport:
-        """Move the index of a feature to a store, or back beside the catalogue, and compare what both find.
+    def migrate(
+        self, feature: str, *, buckets: str | None = None, engine: str | None = None, queries: int = 100
+    ) -> MigrationReport:
+        """Move the index of a feature to a store or a search engine, or back, and compare what both find.
 
-        The family stays; learned buckets become clusters in a store.
+        The family stays; learned buckets, and the tokens of an engine, become clusters in a store.
 
         Args:
-            buckets: the URL of a store, or "embedded".
+            buckets: the URL of a store, or "embedded", beside the catalogue.
+            engine: the URL of a search engine instead.
             queries: how many sources, drawn from all, are searched for before and after.
 
         Raises:
-            UnknownFeatureError, OptionError, BucketStoreError: as `set_index` does.
+            UnknownFeatureError, OptionError, BucketStoreError, EngineError: as `set_index` does.
         """
-        place, sampled = check_place(buckets), as_count(queries, "queries", least=1)
+        place, sampled = check_place(buckets, engine), as_count(queries, "queries", least=1)
         with self._backend.writing("migrate"):
             with self._searcher.indexes() as (catalogue, features, indexes):
                 feature_of(features, feature)
@@ -140,12 +154,12 @@ class Indexing(Reader):
         return built
 
     def _change_index(
-        self, feature: str, family: FamilySpec | None, buckets: str | None
+        self, feature: str, family: FamilySpec | None, place: str | None
     ) -> tuple[FeatureRecord, VectorIndex]:
         """Build the index that is asked for, and delete the one that was elsewhere. Needs the writer lock."""
         old = feature_of(self._open_catalogue.features(), feature)
-        new = with_index(old, family, buckets)
-        self._stores.check(new, buckets)
+        new = with_index(old, family, place)
+        self._homes.check(new, place)
         self._keep_index(new)
         try:
             index = self._indexes.build(new)
@@ -153,7 +167,7 @@ class Indexing(Reader):
             self._keep_index(old)
             raise
         if is_elsewhere(old, new):
-            with suppress(BucketStoreError):  # what is left there is of no use to anybody
+            with suppress(BucketStoreError, EngineError):  # what is left there is of no use to anybody
                 self._homes.drop(old)
         return new, index
 
@@ -162,10 +176,16 @@ class Indexing(Reader):
             writer.set_feature_index(feature.name, feature.index)
 
     def _placed(self, feature: FeatureRecord) -> FeatureRecord:
-        """Return a feature; where it is new to the collection, with its buckets where those of new features go."""
-        if self._buckets is None or feature.name in self._catalogue.features():
+        """Return a feature; where it is new to the collection, to be searched where new features are.
+
+        One that a search engine cannot compare is searched beside the catalogue then.
+        """
+        place = self._place
+        if place is None or feature.name in self._catalogue.features():
             return feature
-        return with_index(feature, None, self._buckets)
+        if is_engine(place) and not takes_metric(feature.metric):
+            return feature
+        return with_index(feature, None, place)
 
     def _update_indexes(self, listener: Listener) -> None:
         """Bring sets of words, and the indexes, up to date after a write.

@@ -8,10 +8,13 @@ from typing import Any
 
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.index_homes import IndexHome
-from lookalike.collection.stored_index import family_of
+from lookalike.collection.stored_index import EngineIndexed, family_of
 from lookalike.hashing import FamilySpec
 from lookalike.hashing.spec import LEARNED
 from lookalike.index import IndexView
+
+TOKENS = "tokens"
+"""How a feature is searched in a search engine."""
 
 
 def describe(
@@ -54,5 +57,7 @@ def describe(
 def describe_index(feature: FeatureRecord, index: IndexView) -> dict[str, Any]:
     """Return which kind of index was chosen for a feature, and what it says of itself."""
     told = {key: value for key, value in asdict(index.stats()).items() if value not in (None, (), {})}
+    if EngineIndexed.of(feature.index) is not None:
+        return {"chosen": TOKENS, **told}
     family = FamilySpec.for_metric(family_of(feature.index), feature.metric)
     return {"chosen": LEARNED if family is None else family.name, **told}

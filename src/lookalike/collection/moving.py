@@ -13,14 +13,17 @@ from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.stored_index import (
     DEFAULT_FAMILY,
     EMBEDDED,
+    EngineIndexed,
     StoredIndex,
     as_buckets,
+    as_engine,
     family_of,
+    is_engine,
+    place_of,
 )
 from lookalike.errors import OptionError, UnknownFeatureError
 from lookalike.hashing import FamilySpec
 from lookalike.index import IndexView
-from lookalike.urls import without_password
 
 HITS = 10
 
@@ -31,7 +34,7 @@ class MigrationReport:
 
     feature: str
     buckets: str
-    """Where they are now: a URL without its password, or "embedded"."""
+    """Where buckets or tokens are now: a URL without its password, or "embedded"."""
     queries: int
     hits: int
     """Of all queries, before."""
@@ -41,11 +44,11 @@ class MigrationReport:
     @classmethod
     def of(cls, feature: FeatureRecord, before: Int64, after: Int64) -> Self:
         """Return the report on hits (q, k) of the same queries, padded with -1."""
-        stored = StoredIndex.of(feature.index)
+        place = place_of(feature.index)
         equal = sum(len(np.intersect1d(was[was >= 0], now)) for was, now in zip(before, after, strict=True))
         return cls(
             feature.name,
-            EMBEDDED if stored is None else stored.url,
+            EMBEDDED if place is None else place.url,
             len(before),
             int(np.count_nonzero(before >= 0)),
             equal,
@@ -56,39 +59,83 @@ class MigrationReport:
         return asdict(self)
 
 
-def with_index(feature: FeatureRecord, family: FamilySpec | None, buckets: str | None) -> FeatureRecord:
+def with_index(feature: FeatureRecord, family: FamilySpec | None, url: str | None) -> FeatureRecord:
     """Return a feature whose index is of another family or elsewhere; None leaves either as it is.
 
+    Args:
+        url: of a store or a search engine, or "embedded".
+
     Raises:
-        OptionError: no such URL, or learned buckets in a store.
+        OptionError: learned buckets in a store; a family, or a metric that it does not know, in a search engine.
     """
-    stored = StoredIndex.of(feature.index)
-    here = None if stored is None else stored.url
-    url = here if buckets is None else as_buckets(buckets)
+    here = place_of(feature.index)
+    if url is None:
+        url = EMBEDDED if here is None else here.url
+    if is_engine(url):
+        return replace(feature, index=_in_engine(feature, family, url).to_json())
     spec = FamilySpec.of(family) if family is not None else family_of(feature.index)
     usual = FamilySpec.for_metric(spec, feature.metric)
-    if url is None:
+    if url == EMBEDDED:
         return replace(feature, index={} if spec is None else spec.to_json())
     if usual is None and family is None:
         usual = FamilySpec(DEFAULT_FAMILY)
     moved = StoredIndex.new(url, feature.name, usual)
-    if stored is not None and stored.url == without_password(url):
-        moved = replace(moved, namespace=stored.namespace)
+    if isinstance(here, StoredIndex) and here.url == moved.url:
+        moved = replace(moved, namespace=here.namespace)
     return replace(feature, index=moved.to_json())
 
 
+def _in_engine(feature: FeatureRecord, family: FamilySpec | None, url: str) -> EngineIndexed:
+    if family is not None:
+        raise OptionError(
+            f"a search engine has tokens, which are learned from the vectors, and no {family.name}; leave the family "
+            "out, or search elsewhere"
+        )
+    if not takes_metric(feature.metric):
+        raise OptionError(
+            f"feature {feature.name} is compared by {feature.metric}, and a search engine by euclidean or cosine; "
+            "choose a store, or embedded"
+        )
+    here, new = EngineIndexed.of(feature.index), EngineIndexed.new(url, feature.name)
+    return here if here is not None and here.url == new.url else new
+
+
+def takes_metric(metric: str) -> bool:
+    """Whether vectors that are compared so can be searched in a search engine."""
+    return metric in ("euclidean", "cosine")
+
+
 def is_elsewhere(feature: FeatureRecord, other: FeatureRecord) -> bool:
-    """Whether the two keep their buckets in different places."""
-    places = [StoredIndex.of(one.index) for one in (feature, other)]
-    first, second = (None if one is None else (one.url, one.namespace) for one in places)
+    """Whether the two are searched in different places."""
+    first, second = (place_of(one.index) for one in (feature, other))
+    if isinstance(first, StoredIndex) and isinstance(second, StoredIndex):
+        return (first.url, first.namespace) != (second.url, second.namespace)
     return first != second
 
 
-def check_place(buckets: Any) -> str:
-    """Return where buckets are to go. Raises OptionError where that is not said."""
-    if not isinstance(buckets, str) or not buckets:
-        raise OptionError(f"buckets is {buckets!r}; give the URL of a store, or {EMBEDDED}")
-    return buckets
+def check_place(buckets: Any, engine: Any) -> str:
+    """Return where an index is to go. Raises OptionError where that is not said."""
+    place = chosen_place(buckets, engine)
+    if place is None:
+        raise OptionError(
+            f"give buckets, the URL of a store, or engine, that of a search engine, or {EMBEDDED}"
+        )
+    return place
+
+
+def chosen_place(buckets: Any, engine: Any) -> str | None:
+    """Return the URL of a store or a search engine, or "embedded", that a call names; None where it names none.
+
+    Raises:
+        OptionError: it names both, or what is no URL.
+    """
+    if buckets is not None and engine is not None:
+        raise OptionError("a feature is searched in one place; give buckets or engine")
+    if buckets == "" or engine == "":
+        raise OptionError(f"the URL is empty; give that of a store or a search engine, or {EMBEDDED}")
+    if engine is not None:
+        return as_engine(engine) or EMBEDDED
+    return None if buckets is None else as_buckets(buckets) or EMBEDDED
 
 
 def sampled_hits(catalogue: Catalogue, index: IndexView, feature: str, queries: int) -> Int64:

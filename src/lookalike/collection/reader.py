@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lookalike.arguments import as_count, check_text
 from lookalike.catalogue import Catalogue, Problem, Source
 from lookalike.collection.backends import Backend, backend_at
+from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
@@ -24,7 +25,7 @@ from lookalike.collection.query import Asked, Query, SourceQuery, as_query, gues
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.searcher import Searcher
 from lookalike.collection.store_home import StoreHome
-from lookalike.collection.stored_index import as_buckets
+from lookalike.collection.stored_index import as_place
 from lookalike.collection.verify import verify_collection
 from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
 from lookalike.images import MAX_PIXELS
@@ -33,33 +34,37 @@ from lookalike.images import MAX_PIXELS
 class Reader:
     """The half of a collection that changes nothing; `Collection` adds the other."""
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, buckets: str | None = None) -> None:
+    def __init__(self, backend: Backend, catalogue: Catalogue, place: str | None = None) -> None:
         self._backend = backend
         self._catalogue = catalogue
-        self._buckets = buckets
-        self._stores = StoreHome(catalogue, buckets)
-        self._homes = FeatureHomes(backend.indexes, self._stores)
+        self._place = place
+        self._homes = FeatureHomes(backend.indexes, StoreHome(catalogue, place), EngineHome(catalogue, place))
         self._indexes = Indexes(backend, self._homes, catalogue)
         self._searcher = Searcher(catalogue, self._indexes)
         self._closed = False
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str], *, buckets: str | None = None) -> Self:
+    def open(
+        cls, folder: str | os.PathLike[str], *, buckets: str | None = None, engine: str | None = None
+    ) -> Self:
         """Open the collection in `folder`, or at a URL of PostgreSQL.
 
         Args:
             buckets: the URL of the store for the buckets of features that are new; where features have theirs in the
                 same store, the URL's password is used, as the catalogue keeps none. By default what the environment
                 (LOOKALIKE_BUCKETS) or `buckets` in `lookalike.toml` in the working folder says; "embedded" for none.
+            engine: instead of a store, the URL of a search engine, such as opensearch://host:9200, where features that
+                are new are searched, and the password of which is used as above. By default as LOOKALIKE_ENGINE or
+                `engine` in `lookalike.toml` says. Features that it cannot compare stay beside the catalogue.
 
         Raises:
-            OptionError: `buckets` is no URL.
+            OptionError: `buckets` or `engine` is no URL, or both are given.
             CollectionMissingError: there is none.
             CollectionVersionError: it was made by a newer version of Lookalike.
             CollectionDamagedError: its catalogue cannot be read.
         """
         backend = backend_at(folder)
-        return cls(backend, backend.open_catalogue(), as_buckets(buckets))
+        return cls(backend, backend.open_catalogue(), as_place(buckets, engine))
 
     def close(self) -> None:
         """Close the collection, which stays closed. Closing twice does no harm."""
@@ -117,12 +122,12 @@ class Reader:
                 those that it has, brought to the same scale; `Hits.notes` says how many do.
             max_distance: farther sources are left out.
             max_pixels: a picture with more is refused.
-            strict: raise an error where the buckets of a store cannot be used, instead of comparing every source,
+            strict: raise an error where a store or a search engine cannot be used, instead of comparing every source,
                 which `Hits.notes` tells of.
 
         Raises:
             PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
-            MetadataError; BucketStoreError with `strict`.
+            MetadataError; BucketStoreError and EngineError with `strict`.
         """
         request = SearchRequest.of(
             k=k,

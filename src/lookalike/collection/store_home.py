@@ -20,7 +20,7 @@ RECALL = 0.95
 
 
 class StoreHome:
-    """An `IndexHome` for features whose record says where their buckets are. Vectors are the catalogue's."""
+    """A `SharedHome` for features whose record says where their buckets are. Vectors are the catalogue's."""
 
     def __init__(self, catalogue: Catalogue, given: str | None) -> None:
         """Read vectors from `catalogue`, and take the password from the URL `given` where it is the same store's."""
@@ -30,15 +30,9 @@ class StoreHome:
         self._lock = threading.Lock()
 
     def check(self, feature: FeatureRecord, given: str | None) -> None:
-        """Look whether the store of a feature can be reached, by the URL `given`; embedded ones always can.
-
-        Raises:
-            BucketStoreError: it refuses, or cannot be reached.
-        """
-        stored = StoredIndex.of(feature.index)
-        if stored is not None:
-            self._given = given or self._given
-            self._store(stored).header()
+        """See `SharedHome`. Raises BucketStoreError."""
+        self._given = given or self._given
+        self._store(_stored(feature)).header()
 
     def open(self, feature: FeatureRecord, *, verify: bool = False) -> StoreIndex | None:
         """See `IndexHome`. There is no checksum to `verify`: the store answers for what it holds.

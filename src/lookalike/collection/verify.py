@@ -16,10 +16,10 @@ from lookalike.collection import paths
 from lookalike.collection.changed_content import changed_content
 from lookalike.collection.identity import content_of
 from lookalike.collection.index_homes import IndexHome
-from lookalike.collection.stored_index import StoredIndex
-from lookalike.errors import BucketStoreError, LookalikeError
+from lookalike.collection.stored_index import place_of
+from lookalike.errors import BucketStoreError, EngineError, LookalikeError
 from lookalike.index import VectorIndex
-from lookalike.index.store_index import StoreIndex
+from lookalike.index.shared_index import SharedIndex
 
 REBUILD = "run lookalike rebuild, which makes the index from the catalogue"
 
@@ -48,14 +48,14 @@ def _verify_index(catalogue: Catalogue, homes: IndexHome, feature: FeatureRecord
         yield Problem(str(error), where, REBUILD)
         return
     if index is None:  # none was finished yet, which a search mends by itself
-        stored = StoredIndex.of(feature.index)
-        if stored is not None and catalogue.count(feature.name):
-            yield Problem(f"{stored.name}: there are no buckets", where, REBUILD)
+        place = place_of(feature.index)
+        if place is not None and catalogue.count(feature.name):
+            yield Problem(f"{place.name}: there are no {place.kept}", where, REBUILD)
         return
     try:
         with catalogue.snapshot() as snapshot:
             problem = _difference(snapshot, index, feature)
-    except BucketStoreError as error:
+    except (BucketStoreError, EngineError) as error:
         problem = str(error)
     except LookalikeError:
         return  # damage of the catalogue, which it has told itself
@@ -69,7 +69,7 @@ def _difference(snapshot: Catalogue, index: VectorIndex, feature: FeatureRecord)
         return "is not of this catalogue, or of a state before it was restored"
     if index.stamp != snapshot.stamp():
         return None  # it is behind, which a search mends by itself
-    if isinstance(index, StoreIndex):
+    if isinstance(index, SharedIndex):
         return _difference_of_buckets(snapshot, index, feature)
     rows = 0
     for numbers, vectors in snapshot.changes(feature.name):
@@ -82,11 +82,11 @@ def _difference(snapshot: Catalogue, index: VectorIndex, feature: FeatureRecord)
     return "holds vectors that the catalogue does not have" if len(index) != rows else None
 
 
-def _difference_of_buckets(snapshot: Catalogue, index: StoreIndex, feature: FeatureRecord) -> str | None:
-    """Return how the buckets of a store differ from the vectors of the catalogue; None where they do not."""
-    if index.store is None:
+def _difference_of_buckets(snapshot: Catalogue, index: SharedIndex, feature: FeatureRecord) -> str | None:
+    """Return how buckets or tokens that are shared differ from the vectors of the catalogue; None where they do not."""
+    if not index.has_buckets:
         return None
-    strange = np.setdiff1d(index.store.ids(), snapshot.numbers_with([feature.name]))
+    strange = np.setdiff1d(index.ids(), snapshot.numbers_with([feature.name]))
     if len(strange):
         return f"has {len(strange)} sources in its buckets that the catalogue does not have"
     for numbers, vectors in snapshot.changes(feature.name):

@@ -17,6 +17,19 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """Which state of a catalogue the documents of an index are of, where they follow one."""
+
+    stamp: int
+    """Of the last state that all documents were brought to."""
+    writing: int | None
+    """Of the state that documents are being brought to; None where nobody does that. A writer that was killed leaves
+    it: each document is of one of the two states then."""
+    rows: int
+    """Vectors that tokens were fitted to."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureHeader:
     """One feature of an index."""
 
@@ -34,6 +47,8 @@ class FeatureHeader:
     """Whether the engine indexes vectors by its own HNSW, too."""
     forecast: Mapping[str, Any] | None
     """What was predicted, `now` and `grown`, as `lookalike.engine.tuning` has it; None where the scheme was given."""
+    follows: Following | None = None
+    """Of a collection's index; None for others."""
 
     @property
     def factors(self) -> bool:
@@ -130,6 +145,7 @@ def _header(engine: Engine, name: str, told: Any) -> Header:
                 value["vector"],
                 bool(value["graph"]),
                 value["forecast"],
+                _following(value.get("follows")),
             )
             for key, value in told["features"].items()
         }
@@ -139,3 +155,10 @@ def _header(engine: Engine, name: str, told: Any) -> Header:
             f"{engine.shown}, index {name!r}: its header is damaged ({type(error).__name__}: {error}); "
             "make the index again"
         ) from error
+
+
+def _following(told: Any) -> Following | None:
+    if told is None:
+        return None
+    writing = told["writing"]
+    return Following(int(told["stamp"]), None if writing is None else int(writing), int(told["rows"]))

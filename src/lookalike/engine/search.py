@@ -72,13 +72,17 @@ class Plan:
 class Search:
     """One batch of queries that ask for the same."""
 
-    def __init__(self, target: Target, asked: Asked) -> None:
-        """Make the clauses. Raises MetadataError, OptionError."""
+    def __init__(self, target: Target, asked: Asked, also: Sequence[Clause] = ()) -> None:
+        """Make the clauses. Raises MetadataError, OptionError.
+
+        Args:
+            also: filters beside those that are asked for.
+        """
         self._target, self._asked = target, asked
         self._blended = asked.text is not None and asked.text_weight is not None
         self._words = [] if asked.text is None else word_clauses(asked.text, target.fields)
         narrowing = [] if self._blended else self._words
-        self._filters: list[Clause] = [*filter_clauses(asked.where, target.fields), *narrowing]
+        self._filters: list[Clause] = [*also, *filter_clauses(asked.where, target.fields), *narrowing]
         self._facets = [filtered_field(target.fields, name) for name in asked.facets]
         self._k = min(MOST_HITS // 2, max(BLEND_DEPTH, 10 * asked.k)) if self._blended else asked.k
         self._counts: tuple[int, int] | None = None

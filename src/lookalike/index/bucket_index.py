@@ -20,8 +20,9 @@ from lookalike.hashing import Family, FamilySpec
 from lookalike.index.base import Ids
 from lookalike.index.fetch import Fetch, FetchedVectors, SqlVectors
 from lookalike.index.reports import Explanation, IndexStats
+from lookalike.index.shared_index import ATTEMPTS
 from lookalike.index.snapshot import block_rows
-from lookalike.index.store_index import ATTEMPTS, StoreIndex
+from lookalike.index.store_index import StoreIndex
 from lookalike.urls import shown_url
 
 LARGEST_STAMP = 2**62

@@ -9,9 +9,10 @@ import numpy as np
 
 from lookalike.arrays import Float32, Int64, Rows, as_ids, as_vectors
 from lookalike.buckets import Candidates
-from lookalike.errors import BucketStoreError, VectorError
+from lookalike.errors import BucketStoreError, LookalikeError, VectorError
 from lookalike.index.approximate import Answer
 from lookalike.index.base import VectorReader
+from lookalike.index.finder import Finder
 from lookalike.index.lsh.probing import Probing, kept
 from lookalike.index.options import Options
 from lookalike.index.plain_rows import nearest
@@ -24,9 +25,9 @@ FETCHED_BYTES = 128 << 20
 
 
 class StaleBucketsError(Exception):
-    """The buckets could not be read, or are of another state than the one that is asked for; look at them anew."""
+    """Buckets or tokens could not be read, or are of another state than the one that is asked for; look anew."""
 
-    def __init__(self, probing: Probing, cause: BucketStoreError | None = None) -> None:
+    def __init__(self, probing: Finder, cause: LookalikeError | None = None) -> None:
         super().__init__("the buckets are of another state")
         self.probing = probing
         self.cause = cause
@@ -40,7 +41,7 @@ class FetchedRows:
     reader: VectorReader
     hidden: Int64
     """Ids, ascending: the buckets' entries of these are of another state."""
-    probing: Probing | None
+    probing: Finder | None
     seen: int
     """The stamp of the buckets that `probing` should meet."""
     allow: Int64 | None = None

@@ -53,6 +53,8 @@ class Explanation:
     """How many rows are closer (by distance, then id), by an exact scan."""
     tables: tuple[TableExplanation, ...]
     """Empty where the index has no buckets for the row."""
+    tokens: tuple[tuple[str, float], ...] = ()
+    """Of an index in a search engine: the tokens that the row shares with the query, with their weights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,16 @@ import numpy.typing as npt
 from lookalike.arguments import as_count
 from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_array, as_ids
 from lookalike.buckets import BucketStats
-from lookalike.errors import BucketStoreError, UnknownIdError
+from lookalike.errors import BucketStoreError, EngineError, LookalikeError, UnknownIdError
 from lookalike.index.approximate import Answer
 from lookalike.index.base import Ids, VectorReader
 from lookalike.index.explain import MEASURED_AT
 from lookalike.index.fetched_rows import FetchedRows
-from lookalike.index.lsh.probing import Probing
+from lookalike.index.finder import Finder
 from lookalike.index.options import Options
 from lookalike.index.plan import SearchPlan
 from lookalike.index.queries import as_query, as_search, check_padding
-from lookalike.index.reports import Explanation, IndexStats, Path
+from lookalike.index.reports import Explanation, IndexStats, Path, TableExplanation
 from lookalike.index.scan import DISTANCES, merge, pair_distances, scan
 from lookalike.index.snapshot import Snapshot, block_rows
 
@@ -36,7 +36,7 @@ class StoreState:
     options: Options
     store: str
     """What people call the namespace of the store."""
-    probing: Probing | None
+    probing: Finder | None
     """None where every row is compared."""
     seen: int
     """The stamp of the buckets."""
@@ -46,7 +46,7 @@ class StoreState:
     """Rows that are newer than the buckets, and compared always."""
     hidden: Int64
     """Ids, ascending, that have changed since the buckets were written: removed, or in the tail."""
-    trouble: BucketStoreError | None = None
+    trouble: LookalikeError | None = None
     """Why there is nothing to probe."""
 
 
@@ -78,7 +78,7 @@ class StoreView:
         return self.state.stamp
 
     @property
-    def trouble(self) -> BucketStoreError | None:
+    def trouble(self) -> LookalikeError | None:
         """See `IndexView`."""
         return self.state.trouble
 
@@ -167,20 +167,21 @@ class StoreView:
         in_tail = bool(state.tail.find(np.array([number]))[0] >= 0)
         plan = SearchPlan.of(state.probing, state.options, MEASURED_AT, state.options.recall)
         path: Path = "tail" if in_tail else "scan" if plan.chosen is None else "buckets"
-        tables = (
-            ()
-            if state.probing is None or in_tail
-            else state.probing.tables(vector, row, MEASURED_AT, state.options.recall)
-        )
+        tables: tuple[TableExplanation, ...] = ()
+        tokens: tuple[tuple[str, float], ...] = ()
+        if state.probing is not None and not in_tail:
+            tables = state.probing.tables(vector, row, MEASURED_AT, state.options.recall)
+            tokens = state.probing.tokens(vector, row)
         return Explanation(
             id=number,
             path=path,
-            candidate=path != "buckets" or any(table.shared for table in tables),
+            candidate=path != "buckets" or bool(tokens) or any(table.shared for table in tables),
             distance=distance,
             estimated_distance=None,
             estimate_error=None,
             rank=self._rank(vector, distance, number),
             tables=tables,
+            tokens=tokens,
         )
 
     def stats(self) -> IndexStats:
@@ -190,10 +191,11 @@ class StoreView:
         trouble, buckets = state.trouble, BucketStats(0, 0, 0, 0, 0.0)
         try:
             if state.probing is not None:
-                buckets = state.probing.store.stats()
-        except BucketStoreError as error:
+                buckets = state.probing.stats()
+        except (BucketStoreError, EngineError) as error:
             trouble = error
         chosen = plan.chosen
+        family, parameters = (None, {}) if state.probing is None else state.probing.described()
         return IndexStats(
             rows=len(self),
             dimension=options.dimension,
@@ -210,8 +212,8 @@ class StoreView:
             rerank=None,
             measured_recall=None if chosen is None else chosen.recall,
             measurements=() if state.probing is None else state.probing.measured,
-            family=None if state.probing is None else state.probing.family.name,
-            parameters={} if state.probing is None else state.probing.family.parameters(),
+            family=family,
+            parameters=parameters,
             tables=buckets.tables,
             buckets=buckets.buckets,
             largest_bucket=buckets.largest_bucket,

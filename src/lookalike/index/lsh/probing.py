@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lookalike.arrays import Bool, Float32, Int64, UInt64
-from lookalike.buckets import BucketStore, Candidates, Found
+from lookalike.buckets import BucketStats, BucketStore, Candidates, Found
 from lookalike.errors import OptionError
 from lookalike.hashing import Family, token
 from lookalike.hashing.min_hash import ANY_SIZE
@@ -151,6 +151,18 @@ class Probing:
                 )
             )
         return tuple(explained)
+
+    def tokens(self, query: Float32, vector: Float32) -> tuple[tuple[str, float], ...]:
+        """See `Finder`: `tables` tells more."""
+        return ()
+
+    def described(self) -> tuple[str, Mapping[str, Any]]:
+        """See `Finder`."""
+        return self.family.name, self.family.parameters()
+
+    def stats(self) -> BucketStats:
+        """See `Finder`. Raises BucketStoreError."""
+        return self.store.stats()
 
     def properties(self) -> dict[str, Any]:
         """Return what is known beside family and store, as JSON types."""

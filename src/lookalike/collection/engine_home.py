@@ -1,0 +1,108 @@
+"""Indexes in search engines, which several processes and machines may share."""
+
+from __future__ import annotations
+
+import threading
+
+from lookalike.catalogue import Catalogue, FeatureRecord
+from lookalike.collection.catalogue_rows import CatalogueRows
+from lookalike.collection.index_homes import Blocks
+from lookalike.collection.stored_index import EngineIndexed, with_password
+from lookalike.engine.client import Engine
+from lookalike.engine.followed import drop_followed
+from lookalike.engine.follower_index import FollowerIndex
+from lookalike.errors import EngineError, LookalikeError
+
+
+class EngineHome:
+    """A `SharedHome` for features whose record names a search engine. The catalogue is the truth."""
+
+    def __init__(self, catalogue: Catalogue, given: str | None) -> None:
+        """Read vectors from `catalogue`, and take the password from the URL `given` where it is the same engine's."""
+        self._catalogue = catalogue
+        self._given = given
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+
+    def check(self, feature: FeatureRecord, given: str | None) -> None:
+        """See `SharedHome`. Raises EngineError, EngineUnavailableError; OptionError for an engine of the other kind."""
+        self._given = given or self._given
+        self._engine(_indexed(feature))
+
+    def open(self, feature: FeatureRecord, *, verify: bool = False) -> FollowerIndex | None:
+        """See `IndexHome`. There is no checksum to `verify`: the engine answers for what it holds.
+
+        Raises:
+            EngineUnavailableError: the engine cannot be reached.
+            EngineError: it refuses, or the index is damaged or another's.
+        """
+        place = _indexed(feature)
+        index = FollowerIndex.open(self._engine(place), place.index, place.name, self._rows(feature))
+        if index is not None and (index.dimension, index.metric) != (feature.dimension, feature.metric):
+            raise EngineError(f"{place.name}: is of another kind than feature {feature.name}; rebuild it")
+        return index
+
+    def build(self, feature: FeatureRecord, blocks: Blocks, *, stamp: int) -> FollowerIndex:
+        """See `IndexHome`. Raises EngineError."""
+        place = _indexed(feature)
+        return FollowerIndex.build(
+            self._engine(place),
+            place.index,
+            place.name,
+            self._rows(feature),
+            blocks,
+            dimension=feature.dimension,
+            metric=feature.metric,
+            stamp=stamp,
+        )
+
+    def build_private(
+        self, feature: FeatureRecord, blocks: Blocks, *, stamp: int, because: LookalikeError
+    ) -> FollowerIndex:
+        """See `IndexHome`: every vector of the catalogue is compared, and answers say so."""
+        place, trouble = _indexed(feature), because
+        if not isinstance(trouble, EngineError):
+            trouble = EngineError(
+                f"{place.name}: the index is gone or of another state, and cannot be made now: {because}"
+            )
+        return FollowerIndex.without_tokens(
+            place.index,
+            place.name,
+            self._rows(feature),
+            dimension=feature.dimension,
+            metric=feature.metric,
+            stamp=stamp,
+            trouble=trouble,
+        )
+
+    def drop(self, feature: FeatureRecord) -> None:
+        """See `IndexHome`. Raises EngineError."""
+        place = _indexed(feature)
+        drop_followed(self._engine(place), place.index)
+
+    def bytes_used(self) -> int:
+        """See `IndexHome`: nothing on this machine."""
+        return 0
+
+    def close(self) -> None:
+        """Close all engines that were opened."""
+        with self._lock:
+            while self._engines:
+                self._engines.popitem()[1].close()
+
+    def _engine(self, place: EngineIndexed) -> Engine:
+        """Return the one handle that this collection has on an engine."""
+        with self._lock:
+            if place.url not in self._engines:
+                self._engines[place.url] = Engine.open(with_password(place.url, self._given))
+            return self._engines[place.url]
+
+    def _rows(self, feature: FeatureRecord) -> CatalogueRows:
+        return CatalogueRows(self._catalogue, feature.name)
+
+
+def _indexed(feature: FeatureRecord) -> EngineIndexed:
+    place = EngineIndexed.of(feature.index)
+    if place is None:
+        raise EngineError(f"feature {feature.name} is in no search engine; build its index")
+    return place

@@ -1,0 +1,172 @@
+"""Finds the rows of a catalogue's state in a search engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from lookalike.arrays import Float32, Int64
+from lookalike.buckets import BucketStats
+from lookalike.engine.asked import Asked
+from lookalike.engine.filters import MOST_TERMS, Clause
+from lookalike.engine.followed import GONE, Followed, follows_now, having
+from lookalike.engine.query import MOST_HITS
+from lookalike.engine.search import Search
+from lookalike.engine.stats import read_stats
+from lookalike.errors import EngineError
+from lookalike.index.approximate import Answer
+from lookalike.index.base import VectorReader
+from lookalike.index.fetched_rows import FetchedRows, StaleBucketsError
+from lookalike.index.reports import RecallMeasurement, TableExplanation
+
+MOST_NEIGHBOURS = MOST_HITS // 2
+SIFTED = 2
+"""Where a filter leaves too many numbers to name them, so many times the neighbours are asked for that should do."""
+NUMBERS_TOGETHER = 1 << 20
+"""Numbers of a filter in one request, in which each query has its own."""
+
+
+class StateReader(VectorReader, Protocol):
+    """A reader of vectors of one state of a catalogue."""
+
+    def generation_of(self, stamp: int) -> int | None:
+        """Return the place of the state `stamp` among all states up to its own; None where it is none of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenFinder:
+    """A `Finder` of rows by their tokens in a search engine, which compares them exactly."""
+
+    store: object
+    followed: Followed
+
+    @property
+    def rows(self) -> int:
+        """See `Finder`."""
+        return self.followed.follows.rows
+
+    @property
+    def measured(self) -> tuple[RecallMeasurement, ...]:
+        """See `Finder`: what was predicted when tokens were chosen."""
+        scheme, forecast = self.followed.target.scheme, self.followed.target.header.forecast
+        now: Mapping[str, Any] = {} if forecast is None else forecast["now"]
+        candidates = scheme.candidates
+        recall = float(now.get("recall", 1.0))
+        return (RecallMeasurement(10, scheme.probes, candidates, recall, 0.0, float(candidates)),)
+
+    def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
+        """See `Measured`: an engine returns so many neighbours and no more."""
+        return self.measured[0] if k <= MOST_NEIGHBOURS else None
+
+    def search(
+        self,
+        rows: FetchedRows,
+        queries: Float32,
+        k: int,
+        recall: float,
+        share: float,
+        allow: Int64 | None,
+        threads: int,
+    ) -> Answer | None:
+        """See `Finder`."""
+        try:
+            answer = self._found(rows, queries, k, allow)
+            self._check_state(rows)
+        except EngineError as error:
+            raise StaleBucketsError(self, None if error.kind in GONE else error) from error
+        return answer
+
+    def tables(self, query: Float32, vector: Float32, k: int, recall: float) -> tuple[TableExplanation, ...]:
+        """See `Finder`: `tokens` tells more."""
+        return ()
+
+    def tokens(self, query: Float32, vector: Float32) -> tuple[tuple[str, float], ...]:
+        """See `Finder`."""
+        scheme = self.followed.target.scheme
+        own = set(scheme.documents(vector)[0][0])
+        return tuple((token, boost) for token, boost in scheme.query_terms(query)[0] if token in own)
+
+    def described(self) -> tuple[str, Mapping[str, Any]]:
+        """See `Finder`."""
+        scheme = self.followed.target.scheme
+        return scheme.family.name, {**scheme.family.parameters(), "ranks": scheme.ranks}
+
+    def stats(self) -> BucketStats:
+        """See `Finder`: buckets are the tokens that there can be. Raises EngineError."""
+        target = self.followed.target
+        told = read_stats(target)
+        tables, centroids = target.scheme.family.tables, target.scheme.family.centroids
+        buckets = tables * centroids * target.scheme.ranks
+        return BucketStats(told.documents, tables, buckets, 0, 0.0, told.bytes)
+
+    def _found(self, rows: FetchedRows, queries: Float32, k: int, allow: Int64 | None) -> Answer:
+        """Return the nearest of the rows that are not hidden; numbers are named where a clause takes them all."""
+        hidden: list[Clause] = []
+        if len(rows.hidden):
+            hidden = [{"bool": {"must_not": having(rows.hidden)}}]
+        if allow is None:
+            return self._nearest(queries, k, hidden, len(rows.hidden))
+        visible = allow[~np.isin(allow, rows.hidden)]
+        if not len(visible):
+            return _nothing(len(queries), k)
+        if len(visible) <= MOST_TERMS:
+            return self._nearest(queries, k, having(visible), len(visible))
+        return self._sifted(rows, queries, k, visible, hidden)
+
+    def _sifted(
+        self, rows: FetchedRows, queries: Float32, k: int, visible: Int64, hidden: Sequence[Clause]
+    ) -> Answer:
+        """Return the nearest of many that a filter leaves: more are asked for, until k of each query's are visible."""
+        answer = _nothing(len(queries), k)
+        left = np.arange(len(queries))
+        deep = math.ceil(SIFTED * k * max(1.0, self.rows / len(visible)))
+        while len(left) and deep <= MOST_NEIGHBOURS:
+            ids, distances = self._nearest(queries[left], deep, hidden, len(rows.hidden))
+            seen = np.isin(ids, visible)
+            done = (np.count_nonzero(seen, axis=1) >= k) | (ids[:, -1] < 0)
+            for row in np.flatnonzero(done).tolist():
+                first = np.flatnonzero(seen[row])[:k]
+                answer[0][left[row], : len(first)] = ids[row, first]
+                answer[1][left[row], : len(first)] = distances[row, first]
+            left, deep = left[~done], 4 * deep
+        if len(left):
+            answer[0][left], answer[1][left] = rows.scanned(queries[left], k, visible)
+        return answer
+
+    def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause], numbers: int) -> Answer:
+        """Return the nearest that meet the clauses, in which there are so many numbers."""
+        answer = _nothing(len(queries), k)
+        asked = Asked.of(k, documents=False)
+        step = max(1, NUMBERS_TOGETHER // max(1, numbers))
+        for start in range(0, len(queries), step):
+            found = Search(self.followed.target, asked, clauses).run(queries[start : start + step])
+            for row, hits in enumerate(found, start):
+                answer[0][row, : len(hits)] = [int(one) for one in hits.ids]
+                answer[1][row, : len(hits)] = hits.distances
+        return answer
+
+    def _check_state(self, rows: FetchedRows) -> None:
+        """Raise StaleBucketsError where documents are of a state before that seen, or after that of the vectors.
+
+        Between these, whatever has changed is hidden, and compared in the tail.
+        """
+        now = follows_now(self.followed.target)
+        if now is None:
+            raise StaleBucketsError(self)
+        others = {now.stamp, now.writing} - {rows.seen, None}
+        if others:
+            reader = cast(StateReader, rows.reader)
+            seen = reader.generation_of(rows.seen)
+            for stamp in others:
+                generation = reader.generation_of(cast(int, stamp))
+                if seen is None or generation is None or generation < seen:
+                    raise StaleBucketsError(self)
+
+
+def _nothing(queries: int, k: int) -> Answer:
+    return np.full((queries, k), -1, dtype=np.int64), np.full((queries, k), np.inf, dtype=np.float32)
