@@ -120,7 +120,7 @@ def build_followed(
     _sweep(engine, name, None if old is None else old.index)
     drawn = numbers[np.linspace(0, len(numbers) - 1, min(SAMPLE, len(numbers))).astype(np.int64)]
     scheme, forecast = given_scheme(reader(drawn)[1], None, metric, len(numbers), recall)
-    made = feature_header(engine, scheme, graph=False, forecast=forecast)
+    made = feature_header(engine, scheme, owned=False, graph=False, forecast=forecast)  # its mapping changes
     made = replace(made, follows=Following(stamp, None, len(numbers)))
     shards, replicas = (1, 0) if old is None else _size(engine, old.index)
     index = create_index(

@@ -9,6 +9,7 @@ import numpy as np
 
 from lookalike.arrays import Bool, Int64, Metric, Rows
 from lookalike.engine.client import Engine
+from lookalike.engine.defaults import RECALL
 from lookalike.engine.finder import StateReader, TokenFinder
 from lookalike.engine.followed import (
     Followed,
@@ -23,8 +24,6 @@ from lookalike.index.options import Options
 from lookalike.index.row_forms import prepared
 from lookalike.index.shared_index import SharedIndex, settled, without_buckets
 from lookalike.index.store_view import StoreState
-
-RECALL = 0.95
 
 
 class FollowerIndex(SharedIndex):

@@ -186,7 +186,7 @@ def vector_type(engine: Engine, dimension: int, *, owned: bool) -> VectorType:
     """Return how an engine keeps vectors of that dimension. Raises OptionError where it cannot.
 
     Args:
-        owned: whether the index is Lookalike's, whose mapping nobody else changes.
+        owned: whether the index is Lookalike's, and its mapping never changes.
     """
     deepest = DEEPEST if engine.name == "opensearch" else ELASTICSEARCH_DEEPEST
     if dimension > deepest:
