@@ -76,10 +76,26 @@ class TokenFinder:
         """See `Finder`."""
         try:
             answer = self._found(rows, queries, k, allow)
-            self._check_state(rows)
         except EngineError as error:
             raise StaleBucketsError(self, None if error.kind in GONE else error) from error
+        rows.check()  # afterwards, as what was found may be of a later state already
         return answer
+
+    def is_current(self, seen: int, reader: VectorReader) -> bool:
+        """See `Finder`: no document is of a state before that seen, or after that of the vectors.
+
+        Between these, whatever has changed is hidden, and compared in the tail. Raises EngineError.
+        """
+        now = follows_now(self.followed.target)
+        if now is None:
+            return False
+        others = {now.stamp, now.writing} - {seen, None}
+        if not others:
+            return True
+        states = cast(StateReader, reader)
+        known = states.generation_of(seen)
+        generations = [states.generation_of(cast(int, stamp)) for stamp in others]
+        return known is not None and all(one is not None and one >= known for one in generations)
 
     def tables(self, query: Float32, vector: Float32, k: int, recall: float) -> tuple[TableExplanation, ...]:
         """See `Finder`: `tokens` tells more."""
@@ -149,23 +165,6 @@ class TokenFinder:
                 answer[0][row, : len(hits)] = [int(one) for one in hits.ids]
                 answer[1][row, : len(hits)] = hits.distances
         return answer
-
-    def _check_state(self, rows: FetchedRows) -> None:
-        """Raise StaleBucketsError where documents are of a state before that seen, or after that of the vectors.
-
-        Between these, whatever has changed is hidden, and compared in the tail.
-        """
-        now = follows_now(self.followed.target)
-        if now is None:
-            raise StaleBucketsError(self)
-        others = {now.stamp, now.writing} - {rows.seen, None}
-        if others:
-            reader = cast(StateReader, rows.reader)
-            seen = reader.generation_of(rows.seen)
-            for stamp in others:
-                generation = reader.generation_of(cast(int, stamp))
-                if seen is None or generation is None or generation < seen:
-                    raise StaleBucketsError(self)
 
 
 def _nothing(queries: int, k: int) -> Answer:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike.arrays import Float32, Int64, Rows, as_ids, as_vectors
 from lookalike.buckets import Candidates
-from lookalike.errors import BucketStoreError, LookalikeError, VectorError
+from lookalike.errors import BucketStoreError, EngineError, LookalikeError, VectorError
 from lookalike.index.approximate import Answer
 from lookalike.index.base import VectorReader
 from lookalike.index.finder import Finder
@@ -57,10 +57,10 @@ class FetchedRows:
         if probing is None:
             return
         try:
-            header = probing.store.header()
-        except BucketStoreError as error:
+            current = probing.is_current(self.seen, self.reader)
+        except (BucketStoreError, EngineError) as error:
             raise StaleBucketsError(probing, error) from error
-        if header is None or header.stamp != self.seen:
+        if not current:
             raise StaleBucketsError(probing)
 
     def candidates(self, queries: Float32, probes: int, k: int, allow: Int64 | None) -> Candidates:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats
 from lookalike.index.approximate import Answer
+from lookalike.index.base import VectorReader
 from lookalike.index.plan import Measured
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 
@@ -52,6 +53,14 @@ class Finder(Measured, Protocol):
 
         Raises:
             StaleBucketsError: it cannot be asked, or is of another state.
+        """
+        ...
+
+    def is_current(self, seen: int, reader: VectorReader) -> bool:
+        """Return whether it is asked of the state `seen`, or of one that vectors of `reader` can answer for.
+
+        Raises:
+            BucketStoreError, EngineError: it cannot be asked.
         """
         ...
 

@@ -15,6 +15,7 @@ from lookalike.errors import OptionError
 from lookalike.hashing import Family, token
 from lookalike.hashing.min_hash import ANY_SIZE
 from lookalike.index.approximate import Answer
+from lookalike.index.base import VectorReader
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.tuning import MOST_PROBES, NEIGHBOURS, FoundT
 from lookalike.index.options import LARGEST_SHARE
@@ -129,6 +130,11 @@ class Probing:
         wanted = recall + (1 - recall) * 0.1
         reached = (m for m in self.measured if m.k == at and m.recall - m.error >= wanted)
         return next((m for m in reached if m.candidates <= LARGEST_SHARE * self.rows), None)
+
+    def is_current(self, seen: int, reader: VectorReader) -> bool:
+        """See `Finder`: buckets are of one state. Raises BucketStoreError."""
+        header = self.store.header()
+        return header is not None and header.stamp == seen
 
     def tables(self, query: Float32, vector: Float32, k: int, recall: float) -> tuple[TableExplanation, ...]:
         """Tell which buckets one query (1, d) looks into for `k` at `recall`, and which a row (1, d) is in."""
