@@ -250,3 +250,9 @@ def test_what_an_engine_cannot_compare_stays_beside_the_catalogue(
     assert collection.index("products")["chosen"] == "learned"
     with pytest.raises(OptionError, match="compared by dot"):
         collection.set_index("products", engine=engine_server.url)
+
+
+def test_more_neighbours_than_an_engine_returns_are_compared_one_by_one(collection: Collection) -> None:
+    with collection._searcher.indexes() as (_, _, indexes):
+        ids, _ = indexes["vectors"].search(VECTORS[:1], finder.MOST_NEIGHBOURS + 1)
+    assert np.count_nonzero(ids >= 0) == FEW
