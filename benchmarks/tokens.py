@@ -19,17 +19,18 @@ from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks import truth
 from benchmarks.datasets import Dataset, load
 from benchmarks.missing import DatasetMissingError
 from benchmarks.runner import machine
-from lookalike.arrays import Float32, as_metric
-from lookalike.engine.near_pairs import NearPairs
+from lookalike.arrays import Float32, Int64, as_metric
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Trial
 from lookalike.engine.tuning import tune_tokens
 from lookalike.hashing import Clusterings, Clusters
+from lookalike.index.lsh.neighbours import Pairs
 from lookalike.index.row_forms import as_hashed
 
 NAMES = ("fashion-mnist", "products-views", "sift-300k")
@@ -61,12 +62,18 @@ class Table:
         self.metric = as_metric(data.metric)
         self.base = as_hashed(np.asarray(data.base), self.metric)
         self.pairs = [
-            NearPairs(as_hashed(queries[part], self.metric), self.base[nearest[part]])
+            self._pairs(queries[part], nearest[part])
             for part in (slice(first, first + AT_A_TIME) for first in range(0, len(queries), AT_A_TIME))
         ]
         random = np.random.default_rng(0)
         drawn = random.choice(len(self.base), min(SAMPLE_ROWS, len(self.base)), replace=False)
         self.sample = self.base[np.sort(drawn)]
+
+    def _pairs(self, queries: npt.NDArray[Any], nearest: Int64) -> Pairs:
+        firsts = np.arange(len(queries) + 1) * K
+        neighbours = self.base[nearest.reshape(-1)]
+        asked = as_hashed(queries, self.metric)
+        return Pairs(asked, neighbours, firsts, np.full(len(queries), K), self.base, len(self.base))
 
     def lines_of(
         self,

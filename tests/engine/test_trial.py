@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.engine.true_pairs import true_pairs
 
-from lookalike.engine.near_pairs import NearPairs, near_pairs
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Standing, Trial
 from lookalike.hashing import Clusterings
+from lookalike.index.lsh.lift import Lift
+from lookalike.index.lsh.neighbours import near_pairs
 
 
 def rows_of(count: int, seed: int = 1, dimension: int = 10) -> Any:
@@ -19,11 +21,6 @@ def rows_of(count: int, seed: int = 1, dimension: int = 10) -> Any:
     return (centres[random.integers(0, 30, count)] + random.standard_normal((count, dimension))).astype(
         np.float32
     )
-
-
-def truth(queries: Any, rows: Any, k: int = 10) -> Any:
-    distances = np.linalg.norm(queries[:, np.newaxis] - rows, axis=2)
-    return np.argsort(distances, axis=1)[:, :k], np.sort(distances, axis=1)[:, :k]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +33,7 @@ def scheme() -> TokenScheme:
 @pytest.mark.parametrize("tables", [1, 3])
 def test_standings_are_those_of_the_terms_and_tokens(scheme: TokenScheme, factors: bool, tables: int) -> None:
     rows, queries = rows_of(500), rows_of(20, seed=2)
-    nearest, _ = truth(queries, rows)
-    pairs = NearPairs(queries, rows[nearest])
+    pairs = true_pairs(queries, rows)
     standing = next(
         standing
         for count, weighed, standing in Trial(scheme, rows, 500).standings(pairs, 5, (1, 3))
@@ -52,59 +48,47 @@ def test_standings_are_those_of_the_terms_and_tokens(scheme: TokenScheme, factor
         )
         scores = sums * own if factors else sums
         entries += sum(name in row for row in tokens for name, _ in few)
-        for place, neighbour in enumerate(nearest[query]):
+        for place in range(pairs.firsts[query], pairs.firsts[query + 1]):
+            [neighbour] = np.flatnonzero((rows == pairs.neighbours[place]).all(axis=1))
             before = (scores > scores[neighbour]).sum() if scores[neighbour] else np.inf
             level = (scores == scores[neighbour]).sum()
             if factors:  # a neighbour's own may differ in the last bit from that of the same row among others
-                assert standing.before[query, place] == pytest.approx(before, abs=2)
+                assert standing.before[place] == pytest.approx(before, abs=2)
             else:
-                assert (standing.before[query, place], standing.level[query, place]) == (before, level)
+                assert (standing.before[place], standing.level[place]) == (before, level)
     assert standing.postings == pytest.approx(entries / 20)
 
 
+def standing_of(before: list[float], level: list[float], owners: list[int], wanted: list[int]) -> Standing:
+    return Standing(np.array(before), np.array(level), np.array(owners), np.array(wanted), 0)
+
+
 def test_recall_counts_those_that_share_a_score_by_chance() -> None:
-    standing = Standing(np.array([[0.0, 4.0, 5.0, np.inf]]), np.array([[1.0, 4.0, 1.0, 9.0]]), 0)
+    standing = standing_of([0, 4, 5, np.inf], [1, 4, 1, 9], [0] * 4, [4])
     assert standing.recall(1) == 0.25
     assert standing.recall(5) == pytest.approx((1 + 1 / 4 + 0) / 4)
     assert standing.recall(100) == 0.75
 
 
+def test_of_neighbours_that_are_equally_far_as_many_as_are_wanted_are_enough() -> None:
+    standing = standing_of([0, 0, 9, np.inf, 0, 9], [1] * 6, [0, 0, 0, 0, 1, 1], [2, 2])
+    assert standing.recall(1) == pytest.approx((1 + 1 / 2) / 2)
+    assert standing.recall(10) == 1
+
+
 def test_the_error_is_that_of_queries_which_differ() -> None:
-    before = np.array([[0.0, 0.0], [9.0, 9.0], [0.0, 9.0], [9.0, 0.0]])
-    standing = Standing(before, np.ones((4, 2)), 0)
+    standing = standing_of([0, 0, 9, 9, 0, 9, 9, 0], [1] * 8, [0, 0, 1, 1, 2, 2, 3, 3], [2] * 4)
     assert standing.recall(1) == 0.5
     assert standing.error(1) == pytest.approx(np.std([1, 0, 0.5, 0.5]) / 2)
     assert standing.error(10) == 0
 
 
-def test_where_the_sample_is_all_rows_neighbours_are_its_own() -> None:
-    rows, queries = rows_of(300), rows_of(40, seed=2)
-    nearest, _ = truth(queries, rows, 5)
-    assert np.allclose(near_pairs(queries, rows, 5, 300).neighbours, rows[nearest], atol=1e-5)
-
-
-def test_neighbours_of_a_sample_are_moved_to_where_those_of_all_rows_are() -> None:
-    rows, queries = rows_of(16_000, dimension=4), rows_of(100, seed=2, dimension=4)
-    pairs = near_pairs(queries, rows[:1000], 10, len(rows))
-    told = np.linalg.norm(pairs.neighbours - queries[:, np.newaxis], axis=2)
-    true, untouched = (truth(queries, some)[1].mean() for some in (rows, rows[:1000]))
-    assert told.mean() == pytest.approx(true, rel=0.1)
-    assert untouched > 1.5 * true
-
-
-def test_equal_rows_have_near_pairs_without_end_or_error() -> None:
-    rows = np.ones((50, 4), dtype=np.float32)
-    pairs = near_pairs(rows[:5], rows, 10, 5000)
-    assert np.array_equal(pairs.neighbours, np.ones((5, 10, 4)))
-
-
 def test_a_sample_tells_the_recall_among_all_rows() -> None:
     rows, queries = rows_of(16_000, dimension=4), rows_of(200, seed=5, dimension=4)
     scheme = TokenScheme(Clusterings(tables=4, clusters=64, residuals=4).fit(rows[:4000]), "euclidean")
-    nearest, _ = truth(queries, rows)
-    [(_, _, measured)] = Trial(scheme, rows, 16_000).standings(NearPairs(queries, rows[nearest]), 8, (4,))
-    told = near_pairs(queries, rows[:4000], 10, 16_000)
-    [(_, _, predicted)] = Trial(scheme, rows[:4000], 16_000).standings(told, 8, (4,))
+    [(_, _, measured)] = Trial(scheme, rows, 16_000).standings(true_pairs(queries, rows), 8, (4,))
+    told = near_pairs(rows[:4000], Lift("euclidean", 0.0), 16_000, np.random.default_rng(1), 200)
+    [(_, _, predicted)] = Trial(scheme, told.others, 16_000).standings(told, 8, (4,))
     for window in (50, 200, 800):
         assert predicted.recall(window) == pytest.approx(measured.recall(window), abs=0.05)
     assert predicted.postings == pytest.approx(measured.postings, rel=0.15)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.engine.true_pairs import true_pairs
 
-from lookalike.engine.near_pairs import NearPairs
 from lookalike.engine.trial import Trial
 from lookalike.engine.tuning import TokenChoice, tune_tokens
 from lookalike.errors import OptionError, VectorError
@@ -28,11 +28,9 @@ def choice() -> TokenChoice:
 
 def test_what_is_chosen_finds_what_was_predicted(choice: TokenChoice) -> None:
     rows, queries = rows_of(4000), rows_of(200, seed=2)
-    distances = np.linalg.norm(queries[:, np.newaxis] - rows, axis=2)
-    pairs = NearPairs(queries, rows[np.argsort(distances, axis=1)[:, :10]])
     scheme = choice.scheme
     *_, (_, factors, standing) = Trial(scheme, rows, 4000).standings(
-        pairs, scheme.probes, (scheme.family.tables,)
+        true_pairs(queries, rows), scheme.probes, (scheme.family.tables,)
     )
     assert factors == choice.forecast.factors
     assert choice.forecast.recall >= 0.95

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookalike.arrays import Float32, Float64, Int64
-from lookalike.engine.near_pairs import NearPairs
 from lookalike.engine.tokens import TokenScheme
+from lookalike.index.lsh.neighbours import Pairs
 
 SCORES = 1 << 22
 """Scores of rows that are added up at a time."""
@@ -20,9 +20,13 @@ class Standing:
     """How many rows stand before each neighbour in the order of scores."""
 
     before: Float64
-    """(q, k): rows of larger scores, infinite where a neighbour shares no token with its query."""
+    """(m,): rows of larger scores, infinite where a neighbour shares no token with its query."""
     level: Float64
-    """(q, k): rows of the same score, at least 1."""
+    """(m,): rows of the same score, at least 1."""
+    owners: Int64
+    """(m,): the query of each neighbour."""
+    wanted: Int64
+    """(q,): how many neighbours are enough."""
     postings: float
     """Documents in the lists of a query's terms, each list counted."""
 
@@ -32,11 +36,13 @@ class Standing:
 
     def error(self, candidates: int) -> float:
         """Return the standard error of the recall, by how it differs among queries."""
-        return float(self._found(candidates).std() / np.sqrt(len(self.before)))
+        return float(self._found(candidates).std() / np.sqrt(len(self.wanted)))
 
     def _found(self, candidates: int) -> Float64:
         """Return the share of each query's neighbours among so many candidates, (q,)."""
-        shares: Float64 = np.clip((candidates - self.before) / self.level, 0, 1).mean(axis=1)
+        chances = np.clip((candidates - self.before) / self.level, 0, 1)
+        found = np.bincount(self.owners, chances, len(self.wanted))
+        shares: Float64 = np.minimum(found, self.wanted) / self.wanted
         return shares
 
 
@@ -52,42 +58,41 @@ class Trial:
         self._lists = [_Lists(own[:, table]) for table in range(scheme.family.tables)]
 
     def standings(
-        self, pairs: NearPairs, probes: int, tables: tuple[int, ...]
+        self, pairs: Pairs, probes: int, tables: tuple[int, ...]
     ) -> Iterator[tuple[int, bool, Standing]]:
         """Yield how neighbours stand by the tokens of so many first tables, ascending.
 
         With each number of tables comes first False, and how they stand without the documents' factors, and then, where
         the scheme has some, True, and how they stand with them.
         """
-        queries, k, dimension = pairs.neighbours.shape
-        numbers, factors = self._scheme.document_numbers(pairs.neighbours.reshape(-1, dimension))
-        near = numbers.reshape(queries, k, len(self._lists), -1)
-        factors = factors.reshape(queries, k)
+        numbers, factors = self._scheme.document_numbers(pairs.neighbours)
+        near = numbers.reshape(len(numbers), len(self._lists), -1)
         numbers, weights = self._scheme.query_numbers(pairs.queries, probes)
+        queries, owners = len(numbers), pairs.owners
         terms = numbers.reshape(queries, len(self._lists), -1)
         boosts = weights.reshape(terms.shape)
         scores = np.zeros((queries, len(self._factors)), dtype=np.float32)
-        found = np.zeros((queries, k), dtype=np.float32)
+        found = np.zeros(len(near), dtype=np.float32)
         entries = 0
         for table in range(max(tables)):
             entries += self._lists[table].add(scores, terms[:, table], boosts[:, table])
-            met = near[:, :, table, :, np.newaxis] == terms[:, np.newaxis, np.newaxis, table]
-            found += (met * boosts[:, np.newaxis, np.newaxis, table]).sum(axis=(2, 3), dtype=np.float32)
+            met = near[:, table, :, np.newaxis] == terms[owners, np.newaxis, table]
+            found += (met * boosts[owners, np.newaxis, table]).sum(axis=(1, 2), dtype=np.float32)
             if table + 1 in tables:
                 postings = self._weight * entries / queries
-                yield table + 1, False, self._standing(scores, found, postings)
+                yield table + 1, False, self._standing(scores, found, pairs, postings)
                 if self._scheme.spread is not None:
-                    weighed = self._standing(scores * self._factors, found * factors, postings)
+                    weighed = self._standing(scores * self._factors, found * factors, pairs, postings)
                     yield table + 1, True, weighed
 
-    def _standing(self, scores: Float32, found: Float32, postings: float) -> Standing:
+    def _standing(self, scores: Float32, found: Float32, pairs: Pairs, postings: float) -> Standing:
         before, level = np.empty(found.shape), np.empty(found.shape)
-        for query, others in enumerate(scores):
-            neighbours = found[query][:, np.newaxis]
-            before[query] = self._weight * (others > neighbours).sum(axis=1)
-            level[query] = np.maximum(1, self._weight * (others == neighbours).sum(axis=1))
+        for others, start, end in zip(scores, pairs.firsts[:-1], pairs.firsts[1:], strict=True):
+            neighbours = found[start:end, np.newaxis]
+            before[start:end] = self._weight * (others > neighbours).sum(axis=1)
+            level[start:end] = np.maximum(1, self._weight * (others == neighbours).sum(axis=1))
         before[found == 0] = np.inf
-        return Standing(before, level, postings)
+        return Standing(before, level, pairs.owners, pairs.wanted, postings)
 
 
 class _Lists:

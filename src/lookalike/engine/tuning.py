@@ -10,16 +10,16 @@ import numpy as np
 
 from lookalike.arguments import as_count, as_share, shown
 from lookalike.arrays import Float32, Metric, as_vectors
-from lookalike.engine.near_pairs import NearPairs, near_pairs
 from lookalike.engine.tokens import METRICS, TokenScheme
 from lookalike.engine.trial import Standing, Trial
 from lookalike.errors import OptionError
 from lookalike.hashing import Clusterings
+from lookalike.index.lsh.lift import Lift
+from lookalike.index.lsh.neighbours import Pairs, near_pairs
 from lookalike.index.row_forms import as_hashed
 
-K = 10
-"""Whose finding is predicted: the nearest of each query."""
 QUERIES = 128
+"""Rows of a sample whose ten nearest are looked for among the rest."""
 SAMPLE_ROWS = 20_000
 """More rows of a sample are not used."""
 FEWEST_ROWS = 100
@@ -123,11 +123,12 @@ def tune_tokens(
     if len(given) > SAMPLE_ROWS:
         given = given[np.sort(random.choice(len(given), SAMPLE_ROWS, replace=False))]
     rows = max(rows, len(given))
-    hashed = as_hashed(given, metric)
-    shuffled = random.permutation(hashed)
-    held_out = min(QUERIES, len(shuffled) // 5)
-    queries, hashed = shuffled[:held_out], shuffled[held_out:]
-    pairs = near_pairs(queries, hashed, K, rows)
+    kept, queries = as_hashed(given, metric), min(QUERIES, len(given) // 5)
+    pairs, far = (
+        near_pairs(kept, Lift(metric, 0.0), count, np.random.default_rng(seed), queries)
+        for count in (rows, GROWN * rows)
+    )
+    hashed = pairs.others
     windows = sorted({most, *(window for window in WINDOWS if window < most)})
     choices = (
         (scheme, forecast)
@@ -137,7 +138,6 @@ def tune_tokens(
     )
     scheme, forecast = min(choices, key=lambda choice: _rank(choice[1], recall))
     scheme = replace(scheme, candidates=forecast.candidates)
-    far = near_pairs(queries, hashed, K, GROWN * rows)
     trial = Trial(scheme, hashed, GROWN * rows)
     *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,))
     grown = _forecast(scheme, standing, GROWN * rows, recall, windows)
@@ -164,7 +164,7 @@ def _families(hashed: Float32, rows: int, tables: int, seed: int) -> Iterator[Cl
 
 
 def _tried(
-    family: Clusterings, metric: Metric, hashed: Float32, pairs: NearPairs, rows: int, terms: int
+    family: Clusterings, metric: Metric, hashed: Float32, pairs: Pairs, rows: int, terms: int
 ) -> Iterator[tuple[TokenScheme, Standing]]:
     """Yield schemes of the first tables of `family` within the limit of `terms`, and how neighbours stand by them."""
     whole = TokenScheme(family, metric).spread_out(hashed)
