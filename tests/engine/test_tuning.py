@@ -11,6 +11,7 @@ from tests.engine.true_pairs import true_pairs
 from lookalike.engine.trial import Trial
 from lookalike.engine.tuning import TokenChoice, tune_tokens
 from lookalike.errors import OptionError, VectorError
+from lookalike.hashing import Clusters
 
 
 def rows_of(count: int, seed: int = 1, dimension: int = 6) -> Any:
@@ -74,6 +75,20 @@ def test_a_lower_recall_costs_less() -> None:
     assert low.forecast.cost < high.forecast.cost
 
 
+def test_sections_are_tried_as_published_where_they_are_asked_for() -> None:
+    choice = tune_tokens(rows_of(1000, dimension=16), rows=4000, tokens=16, form="sections", candidates=4000)
+    assert isinstance(choice.scheme.family, Clusters)
+    assert choice.scheme.probes == 1
+    assert choice.scheme.rarity is not None
+    assert choice.forecast.tokens == choice.forecast.terms == choice.scheme.family.sections <= 16
+    assert choice.grown.postings == pytest.approx(10 * choice.forecast.postings, rel=0.01)
+
+
+def test_sections_are_no_more_than_dimensions() -> None:
+    choice = tune_tokens(rows_of(300), tokens=256, form="sections")
+    assert choice.forecast.tokens <= 6
+
+
 def test_cosine_is_tuned_by_directions() -> None:
     rows = rows_of(500)
     lengths = np.random.default_rng(3).uniform(0.1, 9, (500, 1)).astype(np.float32)
@@ -91,6 +106,7 @@ def test_cosine_is_tuned_by_directions() -> None:
         ({"terms": "9"}, "terms is '9'"),
         ({"terms": 1}, "terms is 1"),
         ({"candidates": 10_001}, "candidates is 10001"),
+        ({"form": "words"}, "no form 'words'"),
         ({"metric": "dot"}, "metric 'dot'"),
         ({"metric": "jaccard"}, "metric 'jaccard'"),
     ],

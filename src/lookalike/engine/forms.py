@@ -1,0 +1,90 @@
+"""The forms of tokens that are tried on a sample: clusterings of the whole vector, and sections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lookalike.arrays import Metric
+from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.trial import Standing, Trial
+from lookalike.hashing import Clusterings, Clusters
+from lookalike.index.lsh.neighbours import Pairs
+
+Form = Literal["clusterings", "sections"]
+FORMS: tuple[Form, ...] = ("clusterings", "sections")
+
+LARGE_CELL, SMALL_CELL, SMALLEST_CELL = 64, 16, 4
+"""Documents that a list of tokens has about, in the three kinds of clusterings that are tried."""
+MOST_CLUSTERS = 1_024
+"""More cells than this are made by residuals."""
+ROWS_A_CLUSTER = 16
+"""And so are those that would have fewer rows of the sample each: what few rows told, they would seem to find."""
+TABLES = (2, 4, 6, 8, 12, 16, 24, 32)
+PROBES = (2, 4, 8, 16, 32, 64)
+
+SECTIONS = (1, 4, 16, 64, 256)
+SECTION_CLUSTERS = (4, 16, 32, 64, 128, 256, 512)
+SECTION_ROWS = 8_192
+"""Rows that the centroids of sections are learned from, which have few dimensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a document and a query may have."""
+
+    tokens: int
+    terms: int
+
+
+def tried(
+    form: Form, pairs: Pairs, metric: Metric, limits: Limits, seed: int
+) -> Iterator[tuple[TokenScheme, Standing]]:
+    """Yield schemes of a form within `limits`, learned from `pairs.others`, and how neighbours stand by them."""
+    yield from (_clusterings if form == "clusterings" else _sections)(pairs, metric, limits, seed)
+
+
+def _clusterings(
+    pairs: Pairs, metric: Metric, limits: Limits, seed: int
+) -> Iterator[tuple[TokenScheme, Standing]]:
+    """Yield what is told of `tried`: larger cells and smaller ones, numbers of tables and of probes."""
+    most = min(limits.tokens, TABLES[-1])
+    for clusters, residuals in _shapes(len(pairs.others), pairs.rows):
+        family = Clusterings(tables=most, clusters=clusters, residuals=residuals, seed=seed).fit(pairs.others)
+        whole = TokenScheme(family, metric).spread_out(pairs.others)
+        trial = Trial(whole, pairs.others, pairs.rows)
+        for probes in PROBES:
+            tables = tuple(count for count in TABLES if count <= most and count * probes <= limits.terms)
+            if tables and probes <= family.centroids:
+                for count, factors, standing in trial.standings(pairs, probes, tables):
+                    spread = whole.spread if factors else None
+                    yield replace(whole, family=family.first(count), probes=probes, spread=spread), standing
+
+
+def _shapes(sampled: int, rows: int) -> list[tuple[int, int]]:
+    """Return clusters and residuals of each, by the rows of the sample and all rows."""
+    shapes: list[tuple[int, int]] = []
+    for documents in (LARGE_CELL, SMALL_CELL, SMALLEST_CELL):
+        cells = 2 ** max(2, round(math.log2(rows / documents)))
+        clusters = cells if cells <= MOST_CLUSTERS else 2 ** math.ceil(math.log2(cells) * 5 / 8)
+        while clusters > 2 and clusters * ROWS_A_CLUSTER > sampled:
+            clusters //= 2
+        shapes.append((clusters, max(1, cells // clusters)))
+    return list(dict.fromkeys(shapes))
+
+
+def _sections(
+    pairs: Pairs, metric: Metric, limits: Limits, seed: int
+) -> Iterator[tuple[TokenScheme, Standing]]:
+    """Yield what is told of `tried`, as published: one probe a section, its token weighed by rarity."""
+    few = pairs.others[:SECTION_ROWS]
+    for sections in SECTIONS:
+        for clusters in SECTION_CLUSTERS:
+            fits = sections <= min(limits.tokens, limits.terms, few.shape[1])
+            if fits and clusters * ROWS_A_CLUSTER <= len(few):
+                family = Clusters(sections=sections, clusters=clusters, seed=seed).fit(few)
+                scheme = TokenScheme(family, metric, probes=1).weighed(pairs.others)
+                [(_, _, standing)] = Trial(scheme, pairs.others, pairs.rows).standings(pairs, 1, (sections,))
+                yield scheme, standing
