@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lookalike.arrays import Metric
+from lookalike.arrays import Float32, Metric, Rows
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Standing, Trial
 from lookalike.hashing import Clusterings, Clusters
@@ -40,51 +40,65 @@ class Limits:
 
 
 def tried(
-    form: Form, pairs: Pairs, metric: Metric, limits: Limits, seed: int
+    form: Form, learned: Float32, pairs: Pairs, unmoved: Rows, metric: Metric, limits: Limits, seed: int
 ) -> Iterator[tuple[TokenScheme, Standing]]:
-    """Yield schemes of a form within `limits`, learned from `pairs.others`, and how neighbours stand by them."""
-    yield from (_clusterings if form == "clusterings" else _sections)(pairs, metric, limits, seed)
+    """Yield schemes of a form within `limits`, and how neighbours stand by them.
+
+    Args:
+        form: of the schemes.
+        learned: (t, d), what they are learned from: no rows of `pairs`, since those that a clustering was made of are
+            nearer to its centroids than others are.
+        pairs: those that they are tried on.
+        unmoved: the neighbours in `pairs` where they were before they were moved.
+        metric: of the schemes.
+        limits: what they may have.
+        seed: of what is learned.
+    """
+    if form == "sections":
+        yield from _sections(learned, pairs, metric, limits, seed)
+    else:
+        yield from _clusterings(learned, pairs, unmoved, metric, limits, seed)
 
 
 def _clusterings(
-    pairs: Pairs, metric: Metric, limits: Limits, seed: int
+    learned: Float32, pairs: Pairs, unmoved: Rows, metric: Metric, limits: Limits, seed: int
 ) -> Iterator[tuple[TokenScheme, Standing]]:
     """Yield what is told of `tried`: larger cells and smaller ones, numbers of tables and of probes."""
     most = min(limits.tokens, TABLES[-1])
-    for clusters, residuals in _shapes(len(pairs.others), pairs.rows):
-        family = Clusterings(tables=most, clusters=clusters, residuals=residuals, seed=seed).fit(pairs.others)
-        whole = TokenScheme(family, metric).spread_out(pairs.others)
+    for clusters, residuals in _shapes(len(learned), pairs.rows):
+        family = Clusterings(tables=most, clusters=clusters, residuals=residuals, seed=seed).fit(learned)
+        whole = TokenScheme(family, metric).spread_out(learned)
         trial = Trial(whole, pairs.others, pairs.rows)
         for probes in PROBES:
             tables = tuple(count for count in TABLES if count <= most and count * probes <= limits.terms)
             if tables and probes <= family.centroids:
-                for count, factors, standing in trial.standings(pairs, probes, tables):
+                for count, factors, standing in trial.standings(pairs, probes, tables, unmoved):
                     spread = whole.spread if factors else None
                     yield replace(whole, family=family.first(count), probes=probes, spread=spread), standing
 
 
-def _shapes(sampled: int, rows: int) -> list[tuple[int, int]]:
-    """Return clusters and residuals of each, by the rows of the sample and all rows."""
+def _shapes(learned: int, rows: int) -> list[tuple[int, int]]:
+    """Return clusters and residuals of each, by the rows that they are learned from and all rows."""
     shapes: list[tuple[int, int]] = []
     for documents in (LARGE_CELL, SMALL_CELL, SMALLEST_CELL):
         cells = 2 ** max(2, round(math.log2(rows / documents)))
         clusters = cells if cells <= MOST_CLUSTERS else 2 ** math.ceil(math.log2(cells) * 5 / 8)
-        while clusters > 2 and clusters * ROWS_A_CLUSTER > sampled:
+        while clusters > 2 and clusters * ROWS_A_CLUSTER > learned:
             clusters //= 2
         shapes.append((clusters, max(1, cells // clusters)))
     return list(dict.fromkeys(shapes))
 
 
 def _sections(
-    pairs: Pairs, metric: Metric, limits: Limits, seed: int
+    learned: Float32, pairs: Pairs, metric: Metric, limits: Limits, seed: int
 ) -> Iterator[tuple[TokenScheme, Standing]]:
     """Yield what is told of `tried`, as published: one probe a section, its token weighed by rarity."""
-    few = pairs.others[:SECTION_ROWS]
+    few = learned[:SECTION_ROWS]
     for sections in SECTIONS:
         for clusters in SECTION_CLUSTERS:
             fits = sections <= min(limits.tokens, limits.terms, few.shape[1])
             if fits and clusters * ROWS_A_CLUSTER <= len(few):
                 family = Clusters(sections=sections, clusters=clusters, seed=seed).fit(few)
-                scheme = TokenScheme(family, metric, probes=1).weighed(pairs.others)
+                scheme = TokenScheme(family, metric, probes=1).weighed(learned)
                 [(_, _, standing)] = Trial(scheme, pairs.others, pairs.rows).standings(pairs, 1, (sections,))
                 yield scheme, standing

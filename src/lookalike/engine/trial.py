@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.arrays import Float32, Float64, Int64
+from lookalike.arrays import Float32, Float64, Int64, Rows
 from lookalike.engine.tokens import TokenScheme
 from lookalike.index.lsh.neighbours import Pairs
 
@@ -58,14 +58,23 @@ class Trial:
         self._lists = [_Lists(own[:, table]) for table in range(scheme.family.tables)]
 
     def standings(
-        self, pairs: Pairs, probes: int, tables: tuple[int, ...]
+        self, pairs: Pairs, probes: int, tables: tuple[int, ...], unmoved: Rows | None = None
     ) -> Iterator[tuple[int, bool, Standing]]:
         """Yield how neighbours stand by the tokens of so many first tables, ascending.
 
         With each number of tables comes first False, and how they stand without the documents' factors, and then, where
         the scheme has some, True, and how they stand with them.
+
+        Args:
+            pairs: queries and neighbours.
+            probes: of each table.
+            tables: numbers of first tables.
+            unmoved: the neighbours where they were, if they were moved: these have the factors. What is moved lies
+                between two rows, and nearer to the middle of all than rows do.
         """
         numbers, factors = self._scheme.document_numbers(pairs.neighbours)
+        if unmoved is not None:
+            factors = self._scheme.document_numbers(unmoved)[1]
         near = numbers.reshape(len(numbers), len(self._lists), -1)
         numbers, weights = self._scheme.query_numbers(pairs.queries, probes)
         queries, owners = len(numbers), pairs.owners

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,13 +15,17 @@ from lookalike.engine.tokens import METRICS, TokenScheme
 from lookalike.engine.trial import Trial
 from lookalike.errors import OptionError
 from lookalike.index.lsh.lift import Lift
-from lookalike.index.lsh.neighbours import near_pairs
+from lookalike.index.lsh.neighbours import Pairs, near_pairs
 from lookalike.index.row_forms import as_hashed
 
 QUERIES = 128
-"""Rows of a sample whose ten nearest are looked for among the rest."""
-SAMPLE_ROWS = 20_000
-"""More rows of a sample are not used."""
+"""Rows of a sample whose ten nearest are looked for, at most every fourth that is tried."""
+LEARNED_ROWS = 20_000
+"""Rows of a sample that schemes are learned from; of a small sample, two of three."""
+TRIED_ROWS = 10_000
+"""Others that are given tokens."""
+SCANNED = 1 << 26
+"""Numbers in rows of a sample, not learned from, among which neighbours are looked for."""
 FEWEST_ROWS = 100
 """A sample of fewer tells nothing."""
 TOKENS, TERMS, CANDIDATES = 16, 900, 1_000
@@ -57,7 +62,7 @@ def tune_tokens(
     """Return the scheme that reaches `recall` at the least cost; if none does, the one of most recall.
 
     Args:
-        sample: (s, d), drawn at random from all vectors; at most `SAMPLE_ROWS` of it are used.
+        sample: (s, d), drawn at random from all vectors. The more of them it has, the better a forecast is.
         rows: how many vectors there are in all; by default, the sample is all.
         recall: of the ten nearest among the candidates.
         tokens: the most that a document may have.
@@ -84,25 +89,35 @@ def tune_tokens(
     most = as_count(candidates, "candidates", least=1, most=10_000)
     if len(given) < FEWEST_ROWS:
         raise OptionError(f"a sample of {len(given)} rows is too small; give at least {FEWEST_ROWS}")
-    random = np.random.default_rng(seed)
-    if len(given) > SAMPLE_ROWS:
-        given = given[np.sort(random.choice(len(given), SAMPLE_ROWS, replace=False))]
     rows = max(rows, len(given))
-    kept, queries = as_hashed(given, metric), min(QUERIES, len(given) // 5)
-    pairs, far = (
-        near_pairs(kept, Lift(metric, 0.0), count, np.random.default_rng(seed), queries)
-        for count in (rows, GROWN * rows)
+    order = np.random.default_rng(seed).permutation(len(given))
+    count = min(LEARNED_ROWS, 2 * len(given) // 3)
+    scanned = max(TRIED_ROWS, SCANNED // given.shape[1])
+    learned = as_hashed(given[order[:count]], metric)
+    held_out = as_hashed(given[order[count : count + scanned]], metric)
+    unmoved, pairs, far = (
+        replace(told, others=told.others[:TRIED_ROWS])
+        for told in _pairs_among((len(held_out), rows, GROWN * rows), held_out, metric, seed)
     )
     windows = sorted({most, *(window for window in WINDOWS if window < most)})
     choices = (
         (scheme, forecast(scheme, standing, rows, recall, windows))
-        for scheme, standing in tried(form, pairs, metric, Limits(tokens, terms), seed)
+        for scheme, standing in tried(
+            form, learned, pairs, unmoved.neighbours, metric, Limits(tokens, terms), seed
+        )
     )
     scheme, now = min(choices, key=lambda choice: _rank(choice[1], recall))
     scheme = replace(scheme, candidates=now.candidates)
     trial = Trial(scheme, far.others, far.rows)
-    *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,))
+    *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,), unmoved.neighbours)
     return TokenChoice(scheme, now, forecast(scheme, standing, far.rows, recall, windows))
+
+
+def _pairs_among(counts: tuple[int, ...], held_out: Float32, metric: Metric, seed: int) -> Iterator[Pairs]:
+    """Yield the same rows of `held_out` with their neighbours among so many rows."""
+    queries = min(QUERIES, len(held_out) // 4)
+    for count in counts:
+        yield near_pairs(held_out, Lift(metric, 0.0), count, np.random.default_rng(seed), queries)
 
 
 def _rank(told: Forecast, recall: float) -> tuple[bool, float]:
