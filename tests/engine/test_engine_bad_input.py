@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -12,8 +13,8 @@ from tests.engine.museum import COUNT, FIELDS, IDS, documents, make_museum, sche
 from lookalike.engine import EngineIndex
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.families import INDEX as FAMILIES
-from lookalike.engine.families import load_arrays, save_arrays
-from lookalike.errors import EngineError, EngineUnavailableError, LookalikeError, OptionError
+from lookalike.engine.families import chunks_of, drop_chunks, load_arrays, save_arrays
+from lookalike.errors import EngineError, LookalikeError, OptionError
 
 
 def meta_of(index: EngineIndex) -> dict[str, Any]:
@@ -99,53 +100,33 @@ def test_tokens_of_another_family_are_never_mixed_in(engine: Engine, index_name:
     told = meta_of(index)["lookalike"]
     told["features"]["vector"]["family"] = save_arrays(engine, scheme("cosine").arrays())
     put_meta(index, told)
-    with pytest.raises(EngineError, match="is not the one that made the index's tokens"):
+    with pytest.raises(
+        EngineError, match=f"index '{index_name}': family .* is not the one that made its tokens"
+    ):
         EngineIndex.open(engine, index_name)
 
 
-def test_families_come_back_and_their_damage_is_noticed(engine: Engine) -> None:
+def test_families_of_several_chunks_come_back(engine: Engine) -> None:
     arrays = {"a": np.random.default_rng(1).normal(size=700_000), "b": np.arange(5)}
     name = save_arrays(engine, arrays)
     assert save_arrays(engine, arrays) == name
     loaded = load_arrays(engine, name)
     assert all(np.array_equal(loaded[key], arrays[key]) for key in arrays)
-    path = path_of(FAMILIES, "_doc", f"{name}-1")
+    drop_chunks(engine, chunks_of(engine, name))
+
+
+def test_families_that_are_damaged_or_gone_are_told(engine: Engine, index_name: str) -> None:
+    index = EngineIndex.create(engine, index_name, scheme=scheme().weighed(vectors()[:60]))
+    path = path_of(FAMILIES, "_doc", f"{index._target.header.family}-0")
     chunk = engine.call("GET", path)["_source"]
+    about = re.escape(f"{engine.shown}, index '{index_name}': family ")
     engine.call("PUT", path, {**chunk, "data": "A" + chunk["data"][1:]})
-    with pytest.raises(EngineError, match=r"is damaged \(a chunk does not have its checksum\)"):
-        load_arrays(engine, name)
+    damaged = r".* is damaged \(a chunk does not have its checksum\); create the index again"
+    with pytest.raises(EngineError, match=about + damaged):
+        EngineIndex.open(engine, index_name)
     engine.call("DELETE", path)
-    with pytest.raises(EngineError, match="is gone; rebuild"):
-        load_arrays(engine, name)
-
-
-def test_a_mapping_that_clashes_is_told(engine: Engine, index_name: str) -> None:
-    properties = {"lookalike": {"properties": {"vector": {"properties": {"tokens": {"type": "long"}}}}}}
-    engine.call("PUT", path_of(index_name), {"mappings": {"properties": properties}})
-    with pytest.raises(EngineError, match=f"index '{index_name}'.*tokens"):
-        EngineIndex.attach(engine, index_name, scheme=scheme())
-
-
-def test_a_full_disk_is_told_and_searches_go_on(engine: Engine, index_name: str) -> None:
-    index = make_museum(engine, index_name)
-    path = path_of(index._target.index, "_settings")
-    engine.call("PUT", path, {"index.blocks.read_only_allow_delete": True})
-    with pytest.raises(
-        LookalikeError, match=r"free room on the disks, then set index\.blocks\.read_only_allow_delete"
-    ):
-        index.add(["new"], vectors()[:1], [{}])
-    assert index.search(vectors()[0], 1)[0].id == IDS[0]
-    engine.call("PUT", path, {"index.blocks.read_only_allow_delete": None})
-    index.add(["new"], vectors()[:1], [{}])
-    assert len(index) == COUNT + 1
-
-
-def test_a_shard_that_is_nowhere_is_told(engine: Engine, index_name: str) -> None:
-    nowhere = {"index": {"routing.allocation.require._name": "no-such-node"}}
-    body = {"settings": nowhere, "mappings": {"properties": {"title": {"type": "text"}}}}
-    engine.call("PUT", path_of(index_name), body, params={"wait_for_active_shards": "0"})
-    with pytest.raises(EngineUnavailableError, match="see that all its nodes run"):
-        EngineIndex.attach(engine, index_name, scheme=scheme()).search(vectors()[0])
+    with pytest.raises(EngineError, match=about + ".* is gone; create the index again"):
+        EngineIndex.open(engine, index_name)
 
 
 def test_an_index_that_is_dropped_meanwhile_is_told_and_not_made_again(
@@ -186,7 +167,7 @@ def test_a_rebuild_takes_the_place_of_the_index_while_it_is_searched(engine: Eng
 
 def test_a_process_that_knows_the_old_index_writes_to_the_new_one(engine: Engine, index_name: str) -> None:
     index, other = make_museum(engine, index_name), EngineIndex.open(engine, index_name)
-    index.rebuild()
+    index.rebuild(scheme=scheme().weighed(vectors()))
     other.add(["new"], vectors()[:1] + 9, [{"title": "new"}])
     assert index.search(vectors()[0] + 9, 1)[0].document == {"title": "new"}
     assert other.explain(vectors()[0] + 9, "new").score == index.explain(vectors()[0] + 9, "new").score

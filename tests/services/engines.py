@@ -29,6 +29,8 @@ from tests.services.required import missing
 
 START_SECONDS = 400.0
 HEAP = "600m"
+COMPILER = ("-XX:TieredStopAtLevel=1",)
+"""Java compiles quickly, and not well: a node starts in half the time. Who measures wants () instead."""
 MAIN = {"opensearch": "OpenSearchNode", "elasticsearch": "org.elasticsearch.node.ElasticsearchNode"}
 PLUGIN = "org.opensearch.knn.plugin.KNNPlugin"
 _QUEUE = ("thread_pool.write.size=1", "thread_pool.write.queue_size=1")
@@ -52,7 +54,7 @@ class EngineNode:
         assert java is not None
         command = [
             *ending_with_us(), java, *([] if self._limited else [f"-Dplugin={PLUGIN}"]),
-            f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-Xshare:auto",
+            f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:+UseSerialGC", *COMPILER,
             "-cp", self.release.class_path(), MAIN[self.release.engine], self.name, str(self.port), str(self.transport),
             ",".join(f"127.0.0.1:{node.transport}" for node in nodes), ",".join(node.name for node in nodes),
             str(self.folder), *(LIMITS[self.release.engine] if self._limited else ()),
@@ -173,10 +175,12 @@ def running(release: Release, count: int = 1, *, limited: bool = False) -> Itera
 def chosen_releases() -> list[Release]:
     """Return the releases that tests run on.
 
-    These are all if LOOKALIKE_ENGINES=all, else the newest of each engine that a JDK of this machine runs.
+    These are all if LOOKALIKE_ENGINES=all, or those that it names, as in `opensearch-3.5,elasticsearch-9.5`; else the
+    newest of each engine that a JDK of this machine runs.
     """
-    if os.environ.get("LOOKALIKE_ENGINES") == "all":
-        return list(RELEASES)
+    named = os.environ.get("LOOKALIKE_ENGINES", "")
+    if named:
+        return [release for release in RELEASES if named == "all" or release.name in named.split(",")]
     newest = max((version for version, _ in jdks()), default=0)
     of_engine: dict[str, Release] = {}
     for release in RELEASES:

@@ -13,7 +13,10 @@ HEADERS = ("Content-Type", "X-Elastic-Product")
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Passes requests on to `port`; throws as many answers away as `lose` says, and cuts the connection."""
+    """Passes requests on to `port`; throws as many answers away as `lose` says, and cuts the connection.
+
+    With `lose_firsts`, the first answer to each method and path is lost. While it is `down`, nothing gets through.
+    """
 
     daemon_threads = True
 
@@ -21,9 +24,20 @@ class FaultyProxy(ThreadingHTTPServer):
         """Listen on a free port."""
         super().__init__(("127.0.0.1", 0), _Passing)
         self.target = port
-        self.lose = 0
+        self.lose, self.lose_firsts, self.down = 0, False, False
+        self._known: set[tuple[str, str]] = set()
         self.lost: list[str] = []
         """Paths whose answers were lost."""
+
+    def loses(self, method: str, path: str) -> bool:
+        """Whether this answer is to be lost."""
+        first = self.lose_firsts and (method, path) not in self._known
+        self._known.add((method, path))
+        if not first and not self.lose:
+            return False
+        self.lose = max(0, self.lose - 1)
+        self.lost.append(path)
+        return True
 
     @property
     def port(self) -> int:
@@ -37,6 +51,9 @@ class _Passing(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.down:
+            self.close_connection = True
+            return
         kept = {
             name: value for name, value in self.headers.items() if name.lower() in ("content-type", "accept")
         }
@@ -49,9 +66,7 @@ class _Passing(BaseHTTPRequestHandler):
         except urllib.error.HTTPError as error:
             with error:
                 status, headers, body = error.code, error.headers, error.read()
-        if self.server.lose:
-            self.server.lose -= 1
-            self.server.lost.append(self.path)
+        if self.server.loses(self.command, self.path):
             self.close_connection = True
             return
         self.send_response(status)

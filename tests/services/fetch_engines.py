@@ -14,6 +14,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 JAVA = Path(__file__).parent / "java"
@@ -42,7 +43,7 @@ class Release:
     @property
     def folder(self) -> Path:
         """Where it is kept."""
-        return cache() / f"{self.name}-{self._fingerprint()}"
+        return cache_folder() / f"{self.name}-{self._fingerprint()}"
 
     def java(self) -> str | None:
         """Return the path of a `java` that runs it, the oldest that is new enough."""
@@ -79,7 +80,7 @@ class Release:
         javac = str(Path(java).with_name("javac"))
         _run(javac, "-nowarn", "-proc:none", "-cp", f"{work}/libs/*", "-d", str(work / "classes"), *sources)
         work.rename(self.folder)
-        for old in cache().glob(f"{self.name}-*"):
+        for old in cache_folder().glob(f"{self.name}-*"):
             if old != self.folder:
                 shutil.rmtree(old, ignore_errors=True)
 
@@ -139,11 +140,12 @@ RELEASES = (
 )  # fmt: skip
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """Return the folder of all releases."""
     return Path(os.environ.get("LOOKALIKE_SERVERS") or Path.home() / ".cache" / "lookalike-servers")
 
 
+@cache
 def jdks() -> list[tuple[int, str]]:
     """Return version and path of every `java` that has a compiler beside it, oldest first."""
     homes = [Path("/usr/lib/jvm"), Path("/Library/Java/JavaVirtualMachines")]

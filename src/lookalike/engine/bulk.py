@@ -15,6 +15,8 @@ CHUNK_ACTIONS = 1000
 PAUSES = (0.1, 0.4, 1.6, 6.4)
 """Seconds before each further try of what the engine was too busy for."""
 TIMEOUT = 120.0
+SHARD_WITHIN = "15s"
+"""How long the engine itself waits for a shard that has no copy just now, each time."""
 SHOWN = 3
 
 
@@ -71,7 +73,7 @@ def write(engine: Engine, index: str, actions: Iterable[Action], *, require_alia
         EngineUnavailableError: it cannot be reached, or was too busy however often it was asked.
         MetadataError: a document cannot be written as JSON.
     """
-    params = {"require_alias": "true"} if require_alias else {}
+    params = {"timeout": SHARD_WITHIN, **({"require_alias": "true"} if require_alias else {})}
     count = 0
     changed: list[str] = []
     missing: list[str] = []

@@ -12,10 +12,11 @@ import hashlib
 import io
 import uuid
 import zipfile
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
 from lookalike.errors import EngineError
 from lookalike.hashing.base import Arrays
@@ -25,8 +26,15 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://lookalike.invalid/engine-fam
 CHUNK_BYTES = 4 << 20
 
 
+class ArraysError(Exception):
+    """Arrays are gone or damaged; becomes an error that names the index at once."""
+
+
 def save_arrays(engine: Engine, arrays: Arrays) -> str:
-    """Keep `arrays`, and return the UUID that names them. Raises EngineError."""
+    """Keep `arrays`, and return the UUID that names them. Raises EngineError.
+
+    What is there already is written again, which `drop_chunks` notices: see `chunks_of`.
+    """
     packed = io.BytesIO()
     np.savez(packed, **arrays)  # type: ignore[arg-type]
     data = packed.getvalue()
@@ -49,7 +57,7 @@ def load_arrays(engine: Engine, name: str) -> Arrays:
     """Return the arrays that `save_arrays` named.
 
     Raises:
-        EngineError: they are gone or damaged.
+        ArraysError: they are gone or damaged.
         EngineUnavailableError: the engine cannot be reached.
     """
     chunks: list[bytes] = []
@@ -68,26 +76,35 @@ def load_arrays(engine: Engine, name: str) -> Arrays:
     except EngineError as error:
         if error.status != 404:
             raise
-        raise _lost(engine, name, "is gone") from error
+        raise ArraysError(f"family {name} is gone") from error
     except (KeyError, TypeError, ValueError, binascii.Error, zipfile.BadZipFile) as error:
-        raise _lost(engine, name, f"is damaged ({error})") from error
+        raise ArraysError(f"family {name} is damaged ({error})") from error
 
 
-def drop_arrays(engine: Engine, name: str) -> None:
-    """Delete arrays that no index names any more."""
-    lines: list[dict[str, Any]] = []
+def chunks_of(engine: Engine, name: str) -> list[Action]:
+    """Return what deletes arrays, each chunk only as long as nobody writes it again.
+
+    Who gives arrays up takes this first, then looks whether an index names them, and then drops them. Who uses them
+    names them in an index first, and then saves them. So neither needs a lock.
+    """
+    actions: list[Action] = []
     count = 1
-    while len(lines) < count:
+    while len(actions) < count:
+        identifier = f"{name}-{len(actions)}"
         try:
-            answer = engine.call("GET", path_of(INDEX, "_doc", f"{name}-{len(lines)}"))
+            answer = engine.call("GET", path_of(INDEX, "_doc", identifier), params={"_source": "chunks"})
         except EngineError as error:
             if error.status != 404:
                 raise
             break
         count = int(answer["_source"]["chunks"])
-        lines.append({"delete": {"_id": f"{name}-{len(lines)}"}})
-    if lines:
-        engine.call("POST", path_of(INDEX, "_bulk"), lines)
+        actions.append(Action(identifier, None, (answer["_seq_no"], answer["_primary_term"])))
+    return actions
+
+
+def drop_chunks(engine: Engine, chunks: Sequence[Action]) -> None:
+    """Delete what `chunks_of` named, but for what was written since."""
+    write(engine, INDEX, chunks)
 
 
 def _create(engine: Engine) -> None:
@@ -109,9 +126,3 @@ def _create(engine: Engine) -> None:
     except EngineError as error:
         if error.kind != "resource_already_exists_exception":
             raise
-
-
-def _lost(engine: Engine, name: str, how: str) -> EngineError:
-    return EngineError(
-        f"{engine.shown}, index {INDEX!r}: family {name} {how}; rebuild the index that names it"
-    )

@@ -17,6 +17,7 @@ from lookalike.arrays import Bool, Int64, Metric, Rows
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.documents import read_documents, vectors_of
+from lookalike.engine.families import save_arrays
 from lookalike.engine.filters import MOST_TERMS, Clause
 from lookalike.engine.header import Following, Found, Header, find_index
 from lookalike.engine.layout import (
@@ -132,6 +133,7 @@ def build_followed(
         replicas=replicas,
     )
     try:
+        save_arrays(engine, scheme.arrays())
         for some, rows in blocks:
             actions = _written(some, prepared(rows, metric), scheme, made.vector)
             write(engine, writing_alias(index), actions, require_alias=True)

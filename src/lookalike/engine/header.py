@@ -8,7 +8,7 @@ from typing import Any
 
 from lookalike.arrays import Metric, as_metric
 from lookalike.engine.client import Engine, path_of
-from lookalike.engine.families import load_arrays
+from lookalike.engine.families import ArraysError, load_arrays
 from lookalike.engine.mapping import OBJECT, VectorType
 from lookalike.engine.tokens import TokenScheme
 from lookalike.errors import EngineError, OptionError
@@ -114,17 +114,20 @@ def find_index(engine: Engine, name: str) -> Found:
     return Found(index, mapping, None if told is None else _header(engine, name, told))
 
 
-def scheme_of(engine: Engine, feature: FeatureHeader) -> TokenScheme:
-    """Return the token scheme of a feature, with its arrays. Raises EngineError where these are gone or damaged."""
-    arrays = load_arrays(engine, feature.family)
+def scheme_of(engine: Engine, name: str, feature: FeatureHeader) -> TokenScheme:
+    """Return the token scheme of a feature of an index, with its arrays.
+
+    Raises:
+        EngineError: these are gone, damaged, or not the ones that made the index's tokens.
+    """
+    about = f"{engine.shown}, index {name!r}"
+    again = "create the index again, or attach another feature"
     try:
-        scheme = TokenScheme.from_parts(feature.scheme, arrays)
-    except OptionError as error:
-        raise EngineError(f"{engine.shown}: {error}") from error
+        scheme = TokenScheme.from_parts(feature.scheme, load_arrays(engine, feature.family))
+    except (ArraysError, OptionError) as error:
+        raise EngineError(f"{about}: {error}; {again}") from error
     if scheme.family.table_uuids() != feature.tables or scheme.dimension != feature.dimension:
-        raise EngineError(
-            f"{engine.shown}: family {feature.family} is not the one that made the index's tokens; rebuild it"
-        )
+        raise EngineError(f"{about}: family {feature.family} is not the one that made its tokens; {again}")
     return scheme
 
 

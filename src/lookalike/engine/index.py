@@ -18,9 +18,10 @@ from lookalike.engine.documents import (
     check_keeps_documents,
 )
 from lookalike.engine.explain import alike_documents, explain_document, read_vectors
+from lookalike.engine.families import save_arrays
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.hits import EngineExplanation, EngineHits
-from lookalike.engine.layout import create_index, publish_index, put_header
+from lookalike.engine.layout import create_index, delete_index, publish_index, put_header
 from lookalike.engine.mapping import check_feature_name, check_index_name, user_properties
 from lookalike.engine.multi_search import search_request
 from lookalike.engine.rebuilding import drop_index, rebuild_index
@@ -107,7 +108,13 @@ class EngineIndex:
             shards=as_count(shards, "shards", least=1, most=1024),
             replicas=as_count(replicas, "replicas", least=0, most=1024),
         )
-        publish_index(opened, index, own)
+        try:
+            save_arrays(opened, fitted.arrays())
+            publish_index(opened, index, own)
+        except BaseException:
+            delete_index(opened, own)
+            _check_absent(opened, index)
+            raise
         return cls(opened, index, feature, owns_engine=opened is not engine)
 
     @classmethod
@@ -142,6 +149,7 @@ class EngineIndex:
         check_keeps_documents(opened, found, index)
         added = feature_header(opened, fitted, owned=before.owned, graph=False, forecast=forecast)
         put_header(opened, found, before.with_feature(feature, added), {feature: added})
+        save_arrays(opened, fitted.arrays())
         return cls(opened, index, feature, owns_engine=opened is not engine)
 
     @classmethod

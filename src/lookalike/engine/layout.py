@@ -6,18 +6,19 @@ by an index that was replaced finds that alias gone, and no index is made by it.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lookalike.engine.client import Engine, path_of
-from lookalike.engine.families import drop_arrays
-from lookalike.engine.header import FeatureHeader, Found, Header
+from lookalike.engine.families import chunks_of, drop_chunks
+from lookalike.engine.header import FeatureHeader, Found, Header, find_index
 from lookalike.engine.mapping import OBJECT, feature_properties
-from lookalike.errors import EngineError, EngineUnavailableError
+from lookalike.errors import EngineError
 
-SCROLL = "5m"
-SCROLL_DOCUMENTS = 500
+PAGE = 500
+"""Documents that are read at a time."""
 TIMEOUT = 60.0
 ALL_COPIES_WITHIN = "15s"
 """A new index is waited for; a cluster that has fewer nodes than copies are asked for works with those there are."""
@@ -50,16 +51,32 @@ def create_index(
     body = {"settings": {"index": settings}, "mappings": mappings, "aliases": {writing_alias(index): {}}}
     # A copy that is not there yet cannot take over from one whose node dies.
     params = {"wait_for_active_shards": "all", "timeout": ALL_COPIES_WITHIN}
-    engine.call("PUT", path_of(index), body, params=params, timeout=TIMEOUT)
+    try:
+        engine.call("PUT", path_of(index), body, params=params, timeout=TIMEOUT)
+    except EngineError as error:
+        # Nobody else draws this name: a try whose answer was lost has made it.
+        if error.kind != "resource_already_exists_exception":
+            raise
     return index
 
 
 def publish_index(engine: Engine, name: str, index: str, replaced: str | None = None) -> None:
-    """Let `name` stand for `index`, and no longer for the one that it replaces, in one step."""
-    actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": name}}]
+    """Let `name` stand for `index`, and no longer for the one that it replaces, in one step.
+
+    As the alias's only write index: engines refuse a second one, which another process may be about to publish.
+
+    Raises:
+        EngineError: the name stands for another index by now.
+    """
+    actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": name, "is_write_index": True}}]
     if replaced is not None:
         actions.append({"remove": {"index": replaced, "alias": name}})
-    engine.call("POST", "/_aliases", {"actions": actions}, timeout=TIMEOUT)
+    try:
+        engine.call("POST", "/_aliases", {"actions": actions}, timeout=TIMEOUT)
+    except EngineError:
+        # A try whose answer was lost has taken the other one away.
+        if find_index(engine, name).index != index:
+            raise
 
 
 def delete_index(engine: Engine, index: str) -> None:
@@ -87,33 +104,36 @@ def block_writes(engine: Engine, index: str, blocked: bool) -> None:
 
 
 def all_ids(engine: Engine, index: str) -> Iterator[list[str]]:
-    """Yield the ids of all documents of an index, some at a time, as of now.
+    """Yield the ids of all documents that searches see, some at a time; one that is changed meanwhile may come again.
 
-    Ids alone: OpenSearch 3.5 fails where it is to return whole documents with vectors in this way.
+    Each shard is read in the order of its sequence numbers, from where the page before ended: a page whose answer was
+    lost can be asked for again, which one of a scroll cannot. Ids alone: OpenSearch 3.5 fails where it is to return
+    many whole documents with vectors.
     """
-    body = {"size": SCROLL_DOCUMENTS, "sort": ["_doc"], "_source": False, "query": {"match_all": {}}}
-    answer = engine.call("POST", path_of(index, "_search"), body, params={"scroll": SCROLL}, timeout=TIMEOUT)
-    try:
-        while answer["hits"]["hits"]:
-            if answer["_shards"]["failed"]:
-                raise EngineUnavailableError(
-                    f"{engine.shown}, index {index!r}: a shard did not answer; try again"
-                )
-            yield [hit["_id"] for hit in answer["hits"]["hits"]]
-            following = {"scroll": SCROLL, "scroll_id": answer["_scroll_id"]}
-            answer = engine.call("POST", "/_search/scroll", following, timeout=TIMEOUT)
-    finally:
-        engine.call("DELETE", "/_search/scroll", {"scroll_id": [answer["_scroll_id"]]})
+    settings = engine.call("GET", path_of(index, "_settings"))[index]["settings"]["index"]
+    for shard in range(int(settings["number_of_shards"])):
+        body: dict[str, Any] = {
+            "size": PAGE,
+            "sort": ["_seq_no"],
+            "_source": False,
+            "track_total_hits": False,
+        }
+        params = {"preference": f"_shards:{shard}", "allow_partial_search_results": "false"}
+        while hits := engine.call("POST", path_of(index, "_search"), body, params=params)["hits"]["hits"]:
+            yield [hit["_id"] for hit in hits]
+            body["search_after"] = hits[-1]["sort"]
 
 
 def forget_families(engine: Engine, families: set[str]) -> None:
-    """Delete the arrays of families that no index names any more."""
-    mappings = engine.call("GET", f"/_mapping?filter_path=*.mappings._meta.{OBJECT}")
-    for described in (mappings or {}).values():
-        told = described["mappings"]["_meta"][OBJECT]
-        families = families - {feature["family"] for feature in told.get("features", {}).values()}
+    """Delete the arrays of families that no index names any more, closed and hidden ones included."""
+    chunks = {family: chunks_of(engine, family) for family in families}
+    asked = {"filter_path": f"*.mappings._meta.{OBJECT}", "expand_wildcards": "all"}
+    headers = json.dumps(
+        engine.call("GET", "/_mapping", params=asked)
+    )  # some may be damaged, or of a newer form
     for family in families:
-        drop_arrays(engine, family)
+        if family not in headers:
+            drop_chunks(engine, chunks[family])
 
 
 def _added(features: Mapping[str, FeatureHeader]) -> dict[str, Any]:

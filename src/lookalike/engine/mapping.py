@@ -19,6 +19,8 @@ FIELD_TYPES = ("keyword", "long", "double", "date", "boolean", "text")
 DEEPEST = 16_000
 """Dimensions of a vector that OpenSearch takes; Elasticsearch takes `ELASTICSEARCH_DEEPEST`."""
 ELASTICSEARCH_DEEPEST = 4096
+LONGEST = 2**31 - 1
+"""Signs of a keyword, as `ignore_above` limits them where nothing is said."""
 
 Kind = Literal["text", "whole", "number", "date", "truth", "none"]
 VectorType = Literal["knn_vector", "dense_vector", "binary"]
@@ -83,6 +85,9 @@ def feature_properties(
     else:
         of_vector = {"type": vector}
     of_tokens = {"type": "keyword", "doc_values": False, "norms": False, "index_options": "docs"}
+    of_tokens["ignore_above"] = (
+        LONGEST  # a setting of the index may make it less for fields that do not say it
+    )
     fields = {"tokens": of_tokens, "vector": of_vector}
     if factors:
         fields["factor"] = {"type": "float", "index": False}

@@ -9,6 +9,7 @@ from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import path_of
 from lookalike.engine.defaults import RECALL
 from lookalike.engine.documents import read_documents, vectors_of
+from lookalike.engine.families import save_arrays
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.layout import (
     all_ids,
@@ -53,6 +54,7 @@ def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | No
             raise OptionError("the scheme is for another metric or dimension than the index's vectors")
         header = feature_header(engine, fitted, owned=True, graph=before.graph, forecast=forecast)
         new_index = _new_index(target, target.whole.with_feature(target.feature, header))
+        save_arrays(engine, fitted.arrays())
         _copy(target, new_index, fitted)
         publish_index(engine, target.name, new_index, target.index)
     except BaseException:

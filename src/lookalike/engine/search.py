@@ -29,7 +29,7 @@ from lookalike.engine.query import (
 from lookalike.engine.rescore import exact_distances, is_settled, script_query
 from lookalike.engine.target import Target
 from lookalike.engine.terms import Term, packed
-from lookalike.errors import OptionError
+from lookalike.errors import MetadataError, OptionError
 
 Way = Literal["tokens", "exact", "knn"]
 
@@ -80,10 +80,13 @@ class Search:
         """
         self._target, self._asked = target, asked
         self._blended = asked.text is not None and asked.text_weight is not None
-        self._words = [] if asked.text is None else word_clauses(asked.text, target.fields)
-        narrowing = [] if self._blended else self._words
-        self._filters: list[Clause] = [*also, *filter_clauses(asked.where, target.fields), *narrowing]
-        self._facets = [filtered_field(target.fields, name) for name in asked.facets]
+        try:
+            self._words = [] if asked.text is None else word_clauses(asked.text, target.fields)
+            narrowing = [] if self._blended else self._words
+            self._filters: list[Clause] = [*also, *filter_clauses(asked.where, target.fields), *narrowing]
+            self._facets = [filtered_field(target.fields, name) for name in asked.facets]
+        except MetadataError as error:
+            raise MetadataError(f"{target.shown}: {error}") from error
         self._k = min(MOST_HITS // 2, max(BLEND_DEPTH, 10 * asked.k)) if self._blended else asked.k
         self._counts: tuple[int, int] | None = None
 

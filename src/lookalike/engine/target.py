@@ -10,8 +10,16 @@ from lookalike.arrays import Float32, Given, Metric, as_metric, as_vectors
 from lookalike.engine.client import Engine
 from lookalike.engine.defaults import Forecast, fitted_scheme
 from lookalike.engine.families import save_arrays
-from lookalike.engine.header import FeatureHeader, Header, find_index, scheme_of
-from lookalike.engine.mapping import Fields, fields_of, vector_field, vector_type
+from lookalike.engine.header import FeatureHeader, Found, Header, find_index, scheme_of
+from lookalike.engine.mapping import (
+    LONGEST,
+    OBJECT,
+    Fields,
+    fields_of,
+    tokens_field,
+    vector_field,
+    vector_type,
+)
 from lookalike.engine.multi_search import send_searches
 from lookalike.engine.rescore import script_query
 from lookalike.engine.tokens import TokenScheme
@@ -67,7 +75,8 @@ def read_target(engine: Engine, name: str, feature: str) -> Target:
             "attach one, or name another"
         )
     header = found.header.features[feature]
-    scheme = scheme_of(engine, header)
+    _check_mapped(engine, name, found, feature, header)
+    scheme = scheme_of(engine, name, header)
     scripts = _runs_scripts(engine, found.index, feature, header)
     return Target(engine, name, found.index, feature, found.header, scheme, fields_of(found.mapping), scripts)
 
@@ -75,7 +84,10 @@ def read_target(engine: Engine, name: str, feature: str) -> Target:
 def feature_header(
     engine: Engine, scheme: TokenScheme, *, owned: bool, graph: bool, forecast: Forecast
 ) -> FeatureHeader:
-    """Return the header of a new feature, whose arrays are kept by then. Raises EngineError, OptionError."""
+    """Return the header of a new feature, whose arrays are kept by then. Raises EngineError, OptionError.
+
+    Once an index has that header they are to be saved again, as `lookalike.engine.families.chunks_of` tells.
+    """
     vector = vector_type(engine, scheme.dimension, owned=owned)
     if graph and vector == "binary":
         raise OptionError(
@@ -114,6 +126,25 @@ def given_scheme(
         raise OptionError(f"an index in an engine compares by euclidean or cosine, not {known}; choose one")
     assert sample is not None
     return fitted_scheme(as_vectors(sample, metric=known, name="sample"), known, rows, recall)
+
+
+def _check_mapped(engine: Engine, name: str, found: Found, feature: str, header: FeatureHeader) -> None:
+    """Raise EngineError where the fields of a feature are not mapped as they were: somebody changed or copied them."""
+    inner = found.mapping.get("properties", {}).get(OBJECT, {}).get("properties", {})
+    mapped = inner.get(feature, {}).get("properties", {})
+    tokens, vector = mapped.get("tokens", {}), mapped.get("vector", {})
+    if (tokens.get("type"), vector.get("type")) != ("keyword", header.vector):
+        raise EngineError(
+            f"{engine.shown}, index {name!r}: it maps {tokens_field(feature)} as {tokens.get('type')} and "
+            f"{vector_field(feature)} as {vector.get('type')}, not as keyword and {header.vector}, so that documents "
+            "are not found; attach the feature to an index without these fields"
+        )
+    if tokens.get("ignore_above", LONGEST) < LONGEST:
+        raise EngineError(
+            f"{engine.shown}, index {name!r}: its field {tokens_field(feature)} leaves tokens of more than "
+            f"{tokens['ignore_above']} signs out, so that documents are not found; set ignore_above of its mapping to "
+            f"{LONGEST}, and add the documents again"
+        )
 
 
 def _runs_scripts(engine: Engine, index: str, feature: str, header: FeatureHeader) -> bool:
