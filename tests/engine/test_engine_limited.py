@@ -13,8 +13,8 @@ from lookalike.engine import EngineIndex
 from lookalike.engine.client import Engine
 from lookalike.errors import OptionError
 
-WRITERS = 8
-EACH = 400
+WRITERS = 6
+EACH = 200
 
 
 def test_hits_are_exact_and_writes_are_complete(limited_server: EngineServer) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lookalike.engine.client import BUSY, Engine, path_of
+from lookalike.engine.client import Engine, passes, path_of
 from lookalike.errors import EngineUnavailableError, EngineWriteError, MetadataError
 
 CHUNK_BYTES = 8 << 20
 CHUNK_ACTIONS = 1000
-PAUSES = (0.1, 0.4, 1.6, 6.4)
-"""Seconds before each further try of what the engine was too busy for."""
+PAUSES = (0.1, 0.4, 1.6, 6.4, 12.8)
+"""Seconds before each further try of what the engine was too busy for, less up to half, so that many who wait do not
+come back together."""
 TIMEOUT = 120.0
 SHARD_WITHIN = "15s"
 """How long the engine itself waits for a shard that has no copy just now, each time."""
@@ -92,7 +94,7 @@ def write(engine: Engine, index: str, actions: Iterable[Action], *, require_alia
                     changed.append(identifier)
                 elif status == 404 and action == "delete" and "error" not in told:
                     missing.append(identifier)
-                elif status in BUSY:
+                elif passes(status, told):
                     busy[identifier] = chunk[identifier]
                     refused[identifier] = (status, told)
                 else:
@@ -101,7 +103,7 @@ def write(engine: Engine, index: str, actions: Iterable[Action], *, require_alia
                 break
             chunk = busy
             refused = {one: why for one, why in refused.items() if one not in busy}
-            time.sleep(pause)
+            time.sleep(pause * random.uniform(0.5, 1))
         if refused:
             raise _refusal(engine, index, refused, count)
     return Written(count, tuple(changed), tuple(missing))

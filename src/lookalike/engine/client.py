@@ -16,6 +16,16 @@ TIMEOUT = 10.0
 PAUSES = (0.1, 0.4, 1.6)
 """Seconds before each further try of a request that was not answered, or answered by `BUSY`."""
 BUSY = frozenset({429, 502, 503, 504})
+PASSING = (
+    "node_disconnected_exception",
+    "node_not_connected_exception",
+    "node_closed_exception",
+    "connect_transport_exception",
+    "no_shard_available_action_exception",
+    "unavailable_shards_exception",
+    "search_context_missing_exception",
+)
+"""Errors of a request that a node went away under, whatever their status."""
 LINES = ("/_bulk", "/_msearch")
 """Requests whose bodies are lines."""
 REASON_ENDS = 250, 150
@@ -70,16 +80,18 @@ class Engine:
         *,
         params: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        parts: str = "",
     ) -> Any:
         """Return what the engine answers, as JSON types; None for an empty answer.
 
-        A request that is not answered, or that the engine is too busy for, is sent again a few times: whatever is sent
-        here does the same when it is done twice.
+        A request that is not answered, or that the engine is too busy for, or that lost a node, is sent again a few
+        times: whatever is sent here does the same when it is done twice.
 
         Args:
             method: as "POST".
             path: of `path_of`.
             timeout: seconds, instead of the engine's own.
+            parts: the member of the answer that lists answers which may have failed each by itself.
 
         Raises:
             EngineUnavailableError: it cannot be reached, or is too busy.
@@ -97,8 +109,11 @@ class Engine:
                     raise self._unreachable(error, path) from error
             else:
                 if answer.status < 400:
-                    return answer.body
-                if pause is None or answer.status not in BUSY:
+                    inner = answer.body.get(parts, []) if parts else []
+                    lost = any(passes(one.get("status", 500), one) for one in inner if "error" in one)
+                    if pause is None or not lost:
+                        return answer.body
+                elif pause is None or not passes(answer.status, answer.body):
                     raise self.refusal(answer.status, answer.body, _index_of(path))
             time.sleep(pause)
         raise AssertionError("unreachable")
@@ -107,9 +122,9 @@ class Engine:
         """Return the error for an answer of `status` to a request about `index`, or for one of its items."""
         kind, reason = _told(answer)
         about = f"{self.shown}, index {index!r}" if index else self.shown
-        advice = _advice(status, kind, reason, index)
-        busy = status in BUSY
-        error = (EngineUnavailableError if busy else EngineError)(f"{about}: {reason} ({status}); {advice}")
+        advice = _advice(passes(status, answer), status, kind, reason, index)
+        kind_of_error = EngineUnavailableError if passes(status, answer) else EngineError
+        error = kind_of_error(f"{about}: {reason} ({status}); {advice}")
         error.status, error.kind = status, kind
         return error
 
@@ -148,6 +163,11 @@ class Engine:
         return EngineUnavailableError(
             f"{about}: {error}; see that it runs and can be reached, then try again"
         )
+
+
+def passes(status: int, answer: Any) -> bool:
+    """Whether what was answered may be otherwise in a moment."""
+    return status in BUSY or (status >= 400 and any(kind in str(answer) for kind in PASSING))
 
 
 def path_of(*parts: str) -> str:
@@ -193,7 +213,7 @@ def _told(answer: Any) -> tuple[str, str]:
     return kind, line if len(line) <= start + end else f"{line[:start]} ... {line[-end:]}"
 
 
-def _advice(status: int, kind: str, reason: str, index: str) -> str:
+def _advice(passing: bool, status: int, kind: str, reason: str, index: str) -> str:
     """Return what to do."""
     if kind in ("index_not_found_exception", "alias_not_found_exception"):
         return "create it, or see that its name is right"
@@ -207,7 +227,7 @@ def _advice(status: int, kind: str, reason: str, index: str) -> str:
         return "wait until whoever blocked it is done, or lift the block"
     if status in (401, 403):
         return "give a user and a password that may do this"
-    if status in BUSY:
+    if passing:
         return "see that all its nodes run and are not overloaded, then try again"
     if kind in ("mapper_parsing_exception", "document_parsing_exception", "illegal_argument_exception"):
         return "see that fields and values fit the index's mapping"

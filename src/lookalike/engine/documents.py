@@ -115,7 +115,8 @@ def read_documents(engine: Engine, index: str, ids: Sequence[str]) -> dict[str, 
     """Return those of the documents that are there, as they are now, whether a search sees them already or not."""
     if not ids:
         return {}
-    answer = engine.call("POST", path_of(index, "_mget"), {"ids": list(ids)}, params=whole_source(engine))
+    wanted = {"ids": list(ids)}
+    answer = engine.call("POST", path_of(index, "_mget"), wanted, params=whole_source(engine), parts="docs")
     for found in answer["docs"]:
         if "error" in found:
             raise engine.refusal(500, found, index)

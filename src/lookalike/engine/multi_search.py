@@ -61,7 +61,7 @@ def send_searches(engine: Engine, index: str, bodies: Sequence[Mapping[str, Any]
     for start in range(0, len(bodies), SENT_TOGETHER):
         some = bodies[start : start + SENT_TOGETHER]
         path, params, body = search_request(index, some)
-        answer = engine.call("POST", path, body, params=params)
+        answer = engine.call("POST", path, body, params=params, parts="" if len(some) == 1 else "responses")
         answers += [answer] if len(some) == 1 else answer["responses"]
     for answer in answers:
         if "error" in answer:
