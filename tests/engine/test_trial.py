@@ -40,7 +40,7 @@ def test_standings_are_those_of_the_terms_and_tokens(scheme: TokenScheme, factor
         if (count, weighed) == (tables, factors)
     )
     tokens, own = scheme.documents(rows)
-    entries = 0
+    entries = sharing = 0
     for query, terms in enumerate(scheme.query_terms(queries, probes=5)):
         few = [(name, boost) for name, boost in terms if int(name.split("-")[0]) < tables]
         sums = np.array(
@@ -56,18 +56,20 @@ def test_standings_are_those_of_the_terms_and_tokens(scheme: TokenScheme, factor
                 assert standing.before[place] == pytest.approx(before, abs=2)
             else:
                 assert (standing.before[place], standing.level[place]) == (before, level)
+        sharing += (sums > 0).sum()
     assert standing.postings == pytest.approx(entries / 20)
+    assert standing.sharing == pytest.approx(sharing / 20)
 
 
 def standing_of(before: list[float], level: list[float], owners: list[int], wanted: list[int]) -> Standing:
-    return Standing(np.array(before), np.array(level), np.array(owners), np.array(wanted), 0)
+    return Standing(np.array(before), np.array(level), np.array(owners), np.array(wanted), 0, 0)
 
 
 def test_recall_counts_those_that_share_a_score_by_chance() -> None:
     standing = standing_of([0, 4, 5, np.inf], [1, 4, 1, 9], [0] * 4, [4])
     assert standing.recall(1) == 0.25
     assert standing.recall(5) == pytest.approx((1 + 1 / 4 + 0) / 4)
-    assert standing.recall(100) == 0.75
+    assert standing.recall(100) == standing.recall(np.inf) == 0.75
 
 
 def test_of_neighbours_that_are_equally_far_as_many_as_are_wanted_are_enough() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.engine.true_pairs import true_pairs
 
+from lookalike.engine.tokens import ALL_CANDIDATES
 from lookalike.engine.trial import Trial
 from lookalike.engine.tuning import TokenChoice, tune_tokens
 from lookalike.errors import OptionError, VectorError
@@ -35,13 +36,15 @@ def test_what_is_chosen_finds_what_was_predicted(choice: TokenChoice) -> None:
     )
     assert factors == choice.forecast.factors
     assert choice.forecast.recall >= 0.95
-    assert standing.recall(scheme.candidates) == pytest.approx(choice.forecast.recall, abs=0.04)
+    window = scheme.candidates if choice.forecast.ranked else np.inf
+    assert standing.recall(window) == pytest.approx(choice.forecast.recall, abs=0.04)
 
 
 def test_the_forecast_is_of_the_scheme(choice: TokenChoice) -> None:
     scheme, forecast = choice.scheme, choice.forecast
     assert forecast.rows == 4000
-    assert forecast.candidates == scheme.candidates <= 400
+    assert forecast.candidates <= 400
+    assert scheme.candidates == (forecast.candidates if forecast.ranked else ALL_CANDIDATES)
     assert forecast.tokens == len(scheme.document_tokens(rows_of(1))[0]) <= 4
     assert forecast.terms == len(scheme.query_terms(rows_of(1))[0])
     assert forecast.factors == (scheme.spread is not None)
@@ -55,11 +58,23 @@ def test_at_ten_times_the_documents_it_reads_more_and_finds_less(choice: TokenCh
     )
 
 
+def test_all_that_share_a_token_are_compared_where_that_is_cheapest(choice: TokenChoice) -> None:
+    assert not choice.forecast.ranked
+    assert choice.scheme.candidates == ALL_CANDIDATES
+    assert choice.grown.candidates == pytest.approx(10 * choice.forecast.candidates, rel=0.05)
+
+
+def test_the_best_are_compared_where_those_that_share_a_token_are_too_many() -> None:
+    choice = tune_tokens(rows_of(800), tokens=4, candidates=10)
+    assert choice.forecast.ranked
+    assert choice.scheme.candidates == choice.forecast.candidates == 10
+
+
 def test_limits_are_kept_even_where_the_recall_is_not_reached() -> None:
     choice = tune_tokens(rows_of(1000), rows=100_000, recall=1, tokens=3, terms=20, candidates=50)
     assert choice.forecast.tokens <= 3
     assert choice.forecast.terms <= 20
-    assert choice.scheme.candidates == 50
+    assert choice.forecast.candidates <= 50
     assert choice.forecast.recall < 1
 
 

@@ -23,7 +23,7 @@ MOST_CLUSTERS = 1_024
 ROWS_A_CLUSTER = 16
 """And so are those that would have fewer rows of the sample each: what few rows told, they would seem to find."""
 TABLES = (2, 4, 6, 8, 12, 16, 24, 32)
-PROBES = (2, 4, 8, 16, 32, 64)
+PROBES = (1, 2, 4, 8, 16, 32, 64)
 
 SECTIONS = (1, 4, 16, 64, 256)
 SECTION_CLUSTERS = (4, 16, 32, 64, 128, 256, 512)

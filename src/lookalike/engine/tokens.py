@@ -21,6 +21,8 @@ GRID = 256
 candidates depends neither on the order in which an engine adds boosts up nor on the shard."""
 MOST_RANKS = 9
 LARGEST_FACTOR = 8.0
+ALL_CANDIDATES = 10_000
+"""A scheme of so many candidates has all documents compared that share a token with the query."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,7 @@ class TokenScheme:
     spread: float | None = None
     """Mean squared distance of a vector to its nearest centroids; None: documents have no factors."""
     candidates: int = 400
-    """Documents of the largest scores whose distances are computed."""
+    """Documents of the largest scores whose distances are computed; all, whatever their scores, if `ALL_CANDIDATES`."""
 
     def __post_init__(self) -> None:
         """Check the parts. Raises OptionError."""

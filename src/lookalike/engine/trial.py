@@ -29,18 +29,21 @@ class Standing:
     """(q,): how many neighbours are enough."""
     postings: float
     """Documents in the lists of a query's terms, each list counted."""
+    sharing: float
+    """Documents in any of them."""
 
-    def recall(self, candidates: int) -> float:
+    def recall(self, candidates: float) -> float:
         """Return the share of neighbours among so many candidates; the order among equal scores is chance."""
         return float(self._found(candidates).mean())
 
-    def error(self, candidates: int) -> float:
+    def error(self, candidates: float) -> float:
         """Return the standard error of the recall, by how it differs among queries."""
         return float(self._found(candidates).std() / np.sqrt(len(self.wanted)))
 
-    def _found(self, candidates: int) -> Float64:
+    def _found(self, candidates: float) -> Float64:
         """Return the share of each query's neighbours among so many candidates, (q,)."""
-        chances = np.clip((candidates - self.before) / self.level, 0, 1)
+        room = np.where(np.isfinite(self.before), candidates, 0) - self.before
+        chances = np.clip(room / self.level, 0, 1)
         found = np.bincount(self.owners, chances, len(self.wanted))
         shares: Float64 = np.minimum(found, self.wanted) / self.wanted
         return shares
@@ -101,7 +104,8 @@ class Trial:
             before[start:end] = self._weight * (others > neighbours).sum(axis=1)
             level[start:end] = np.maximum(1, self._weight * (others == neighbours).sum(axis=1))
         before[found == 0] = np.inf
-        return Standing(before, level, pairs.owners, pairs.wanted, postings)
+        sharing = self._weight * np.count_nonzero(scores) / len(scores)
+        return Standing(before, level, pairs.owners, pairs.wanted, postings, sharing)
 
 
 class _Lists:

@@ -9,10 +9,10 @@ import numpy as np
 
 from lookalike.arguments import as_count, as_share, shown
 from lookalike.arrays import Float32, Metric, as_vectors
-from lookalike.engine.forecast import Forecast, forecast
+from lookalike.engine.forecast import Forecast, ranked, unranked
 from lookalike.engine.forms import FORMS, PROBES, TABLES, Form, Limits, tried
-from lookalike.engine.tokens import METRICS, TokenScheme
-from lookalike.engine.trial import Trial
+from lookalike.engine.tokens import ALL_CANDIDATES, METRICS, TokenScheme
+from lookalike.engine.trial import Standing, Trial
 from lookalike.errors import OptionError
 from lookalike.index.lsh.lift import Lift
 from lookalike.index.lsh.neighbours import Pairs, near_pairs
@@ -28,12 +28,12 @@ SCANNED = 1 << 26
 """Numbers in rows of a sample, not learned from, among which neighbours are looked for."""
 FEWEST_ROWS = 100
 """A sample of fewer tells nothing."""
-TOKENS, TERMS, CANDIDATES = 16, 900, 1_000
+TOKENS, TERMS, CANDIDATES = 16, 900, 4_000
 """What a document and a query may have, unless asked for otherwise. OpenSearch refuses more than 1,024 clauses, filters
 and words among them."""
 GROWN = 10
 """It is also told what becomes of a choice at so many times the documents."""
-WINDOWS = (50, 100, 200, 400, 600, 1_000, 2_000, 4_000, 10_000)
+WINDOWS = (50, 100, 200, 400, 600, 1_000, 2_000, 4_000)
 """Numbers of candidates that are tried."""
 
 
@@ -86,7 +86,7 @@ def tune_tokens(
     recall = as_share(recall, "recall")
     tokens = as_count(tokens, "tokens", least=TABLES[0])
     terms = as_count(terms, "terms", least=TABLES[0] * PROBES[0])
-    most = as_count(candidates, "candidates", least=1, most=10_000)
+    most = as_count(candidates, "candidates", least=1, most=ALL_CANDIDATES - 1)
     if len(given) < FEWEST_ROWS:
         raise OptionError(f"a sample of {len(given)} rows is too small; give at least {FEWEST_ROWS}")
     rows = max(rows, len(given))
@@ -101,16 +101,30 @@ def tune_tokens(
     )
     windows = sorted({most, *(window for window in WINDOWS if window < most)})
     choices = (
-        (scheme, forecast(scheme, standing, rows, recall, windows))
+        (replace(scheme, candidates=told.candidates if told.ranked else ALL_CANDIDATES), told)
         for scheme, standing in tried(
             form, learned, pairs, unmoved.neighbours, metric, Limits(tokens, terms), seed
         )
+        for told in _forecasts(scheme, standing, rows, recall, windows)
     )
     scheme, now = min(choices, key=lambda choice: _rank(choice[1], recall))
-    scheme = replace(scheme, candidates=now.candidates)
     trial = Trial(scheme, far.others, far.rows)
     *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,), unmoved.neighbours)
-    return TokenChoice(scheme, now, forecast(scheme, standing, far.rows, recall, windows))
+    grown = (
+        ranked(scheme, standing, far.rows, recall, windows)
+        if now.ranked
+        else unranked(scheme, standing, far.rows)
+    )
+    return TokenChoice(scheme, now, grown)
+
+
+def _forecasts(
+    scheme: TokenScheme, standing: Standing, rows: int, recall: float, windows: list[int]
+) -> Iterator[Forecast]:
+    """Yield what comes of ranking, and of comparing all that share a token where they are no more than may be."""
+    yield ranked(scheme, standing, rows, recall, windows)
+    if scheme.spread is None and standing.sharing <= windows[-1]:
+        yield unranked(scheme, standing, rows)
 
 
 def _pairs_among(counts: tuple[int, ...], held_out: Float32, metric: Metric, seed: int) -> Iterator[Pairs]:
