@@ -15,7 +15,7 @@ from lookalike.engine import finder
 from lookalike.engine.client import Engine
 from lookalike.engine.followed import Followed, find_followed, kept_numbers
 from lookalike.errors import OptionError
-from lookalike.index.fetched_rows import StaleBucketsError
+from lookalike.index.finder import StaleBucketsError
 
 _RANDOM = np.random.default_rng(3)
 CENTRES = _RANDOM.normal(size=(40, 12)) * 3

@@ -11,7 +11,7 @@ from tests.index.readers import Rows, rows_of
 from lookalike import Index
 from lookalike.buckets import BucketStore, Header, MemoryBuckets
 from lookalike.errors import BucketStoreError, OptionError
-from lookalike.index.fetched_rows import StaleBucketsError
+from lookalike.index.finder import StaleBucketsError
 from lookalike.index.shared_index import OutdatedBucketsError
 from lookalike.index.store_index import StoreIndex
 

@@ -24,6 +24,7 @@ from lookalike.catalogue.where import Where
 from lookalike.errors import CollectionError, UnknownIdError
 
 if TYPE_CHECKING:
+    from lookalike.catalogue.facets import Facet
     from lookalike.catalogue.writer import Writer
 
 BLOCK_SOURCES = 1000
@@ -201,15 +202,18 @@ class Catalogue(Handle):
         with self._session() as session:
             return self._reads.vectors(session, feature, [int(number) for number in numbers])
 
-    def changes(self, feature: str, after: int = 0, block_rows: int = 4096) -> Iterator[tuple[Int64, Rows]]:
+    def changes(
+        self, feature: str, after: int = 0, block_rows: int = 4096, *, metadata: bool = False
+    ) -> Iterator[tuple[Int64, Rows]]:
         """Vectors of `feature` added or replaced after the generation `after`, in ascending order of number.
 
-        Streamed in blocks of numbers (b,) and vectors (b, d), b <= block_rows, all of one state.
+        Streamed in blocks of numbers (b,) and vectors (b, d), b <= block_rows, all of one state. With `metadata`, those
+        of sources whose metadata have changed since are among them.
 
         Raises: UnknownFeatureError; CollectionDamagedError when a vector does not match its checksum.
         """
         with self._session() as session:
-            yield from self._reads.changes(session, feature, after, block_rows)
+            yield from self._reads.changes(session, feature, after, block_rows, metadata=metadata)
 
     def outdated(self, feature: str) -> Int64:
         """Ascending numbers of the sources that lack a vector of `feature`, or were written after it.
@@ -256,6 +260,16 @@ class Catalogue(Handle):
 
         with self._querying() as queries:
             return selections.text_scores(queries, text, numbers, limit)
+
+    def facet(self, field: str, numbers: Int64) -> Facet:
+        """The ten most frequent values of the metadata `field` among the sources `numbers`, with their counts.
+
+        Raises: MetadataError for a field that no source has.
+        """
+        from lookalike.catalogue import summaries
+
+        with self._querying() as queries:
+            return summaries.facet(queries, field, numbers)
 
     def text_matches(self, text: str, number: int) -> dict[str, tuple[str, ...]]:
         """Each word of `text`, and the parts of the source that have it: title, description, tags, other."""

@@ -171,15 +171,16 @@ class Reads:
         return decode.vectors(ordered, feature, key, record.dimension, record.metric)
 
     def changes(
-        self, session: Session, feature: str, after: int, block_rows: int
+        self, session: Session, feature: str, after: int, block_rows: int, *, metadata: bool
     ) -> Iterator[tuple[Int64, Rows]]:
         """Vectors of `feature` written after the generation `after`, in blocks, by number."""
         key, record = self.feature(session, feature)
-        newer = "FROM vectors WHERE feature = :feature AND generation > :after"
-        numbers = self.column(session, f"SELECT number {newer}", feature=key, after=after)
-        within = (
-            f"{self._vectors} AND generation > :after AND number BETWEEN :first AND :last ORDER BY number"
-        )
+        newer = "generation > :after"
+        if metadata:
+            newer = f"({newer} OR number IN (SELECT number FROM sources WHERE generation > :after))"
+        select = f"SELECT number FROM vectors WHERE feature = :feature AND {newer}"
+        numbers = self.column(session, select, feature=key, after=after)
+        within = f"{self._vectors} AND {newer} AND number BETWEEN :first AND :last ORDER BY number"
         for start in range(0, len(numbers), block_rows):
             block = numbers[start : start + block_rows]
             first, last = int(block[0]), int(block[-1])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from sqlalchemy import ColumnElement, Table, func, select, true
 
-from lookalike.arrays import DISCRETE
+from lookalike.arrays import DISCRETE, Int64
 from lookalike.catalogue import schema
+from lookalike.catalogue.facets import FACET_VALUES, LONGEST_FACET, Facet, in_order
 from lookalike.catalogue.metadata import decoded
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FieldSummary, Statistics
+from lookalike.catalogue.schema import sources
+from lookalike.catalogue.where import Scalar
 from lookalike.errors import MetadataError
 
 SAMPLED_SOURCES = 1000
@@ -70,6 +74,49 @@ def check_field(queries: Queries, field: str) -> None:
     fields = ", ".join(map(repr, known[:12])) or "none"
     hint = f"did you mean {' or '.join(close)}?" if close else f"the fields are {fields}"
     raise MetadataError(f"no metadata field {field!r}; {hint}")
+
+
+def facet(queries: Queries, field: str, numbers: Int64) -> Facet:
+    """The most frequent values of `field` among the sources `numbers`, each counted once for a source that has it.
+
+    Numbers are one value where they are equal, whatever their type. Members of lists count one by one, objects not.
+
+    Raises: MetadataError for a field that no source has.
+    """
+    entry = queries.dialect.field_values(field)
+    texts = func.substr(entry.c.value, 1, LONGEST_FACET)
+    counts = func.count(sources.c.number.distinct()).label("count")
+    chosen = sources.c.number.in_(queries.dialect.members("numbers", int))
+    found: list[tuple[Scalar, int]] = []
+    for value, kinds in (
+        (entry.c.value, ("true", "false")),
+        (queries.dialect.as_number(entry.c.value), ("integer", "real")),
+        (texts, ("text",)),
+    ):
+        query = (
+            select(value.label("member"), counts)
+            .select_from(sources)
+            .join(entry, true())
+            .where(chosen, entry.c.type.in_(kinds))
+            .group_by(value)
+            .order_by(counts.desc(), value)
+            .limit(FACET_VALUES)
+        )
+        rows = queries.connection.execute(query, {"numbers": queries.dialect.packed(numbers.tolist())}).all()
+        found += [(_plain(row[0], kinds), row[1]) for row in rows]
+    if not found:
+        check_field(queries, field)
+    return in_order(found)
+
+
+def _plain(value: Any, kinds: tuple[str, ...]) -> Scalar:
+    if "true" in kinds:
+        return str(value) in ("1", "true")
+    if "text" in kinds:
+        return str(value)
+    number = value if isinstance(value, int | Decimal) else float(value)
+    whole = number == int(number) and -(2**63) <= number < 2**63
+    return int(number) if whole else float(number)
 
 
 def statistics(queries: Queries) -> Statistics:

@@ -32,6 +32,7 @@ class SearchOptions(TypedDict):
     features: dict[str, float] | None
     max_distance: float | None
     blend: bool
+    text_weight: float | None
     max_pixels: int
 
 
@@ -173,6 +174,12 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
             "--max-distance", type=float, help=help_ or "Leave out hits that are farther than this."
         ),
         click.option("--blend", is_flag=True, help=help_ or "Let the words weigh in, instead of narrowing."),
+        click.option(
+            "--text-weight",
+            type=click.FloatRange(0, 1),
+            help=help_
+            or "How much the words weigh in, beside looks; without --blend, hits must have them, too.",
+        ),
         max_megapixels_option(help_ or "Refuse a QUERY of more pixels than this."),
     )
 
@@ -185,6 +192,7 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
             features: tuple[str, ...],
             max_distance: float | None,
             blend: bool,
+            text_weight: float | None,
             max_pixels: int,
             **others: Any,
         ) -> None:
@@ -195,6 +203,7 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
                 features=parse_weights(features),
                 max_distance=max_distance,
                 blend=blend,
+                text_weight=text_weight,
                 max_pixels=max_pixels,
             )
             verb(options=options, **others)

@@ -31,6 +31,7 @@ FAMILIES = (
     "Keep the buckets there from now on; embedded is beside the catalogue.",
     "Search in that search engine from now on, by tokens.",
 )
+@click.option("--graph/--no-graph", default=None, help="Whether the engine builds its own graph, too.")
 @click.option("--tables", type=click.IntRange(min=1), help="Hash tables. [all but learned, clusters]")
 @click.option(
     "--bits", type=click.IntRange(min=1), help="Bits of a key. [hyperplane, cross-polytope, bit-sampling]"
@@ -52,6 +53,7 @@ def index(
     family: str | None,
     buckets: str | None,
     engine: str | None,
+    graph: bool | None,
     as_json: bool,
     **parameters: Any,
 ) -> None:
@@ -74,10 +76,12 @@ def index(
         raise click.UsageError(
             f"--{next(iter(given)).replace('_', '-')} is for a family; name one with --family"
         )
-    if family is None and buckets is None and engine is None:
+    if family is None and buckets is None and engine is None and graph is None:
         told = open_collection(folder).index(feature)
     else:
-        told = open_collection(folder).set_index(feature, family, buckets=buckets, engine=engine, **given)
+        told = open_collection(folder).set_index(
+            feature, family, buckets=buckets, engine=engine, graph=graph, **given
+        )
     if as_json:
         print_json(told)
         return

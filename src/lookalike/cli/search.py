@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,6 +38,20 @@ if TYPE_CHECKING:
 )
 @query_options()
 @click.option(
+    "--facet",
+    "facets",
+    multiple=True,
+    metavar="FIELD",
+    help="Count the values of that metadata field among all sources that --where and --text leave; may be given again.",
+)
+@click.option(
+    "--candidates",
+    type=click.Choice(("tokens", "knn")),
+    default="tokens",
+    show_default=True,
+    help="How a search engine finds candidates; knn is its own graph, for an index made with --graph.",
+)
+@click.option(
     "--strict",
     is_flag=True,
     help="Fail where a store's buckets cannot be used, instead of comparing everything.",
@@ -51,6 +65,8 @@ def search(
     query: str | None,
     description: str | None,
     folder: Path,
+    facets: tuple[str, ...],
+    candidates: str,
     strict: bool,
     html: Path | None,
     open_page: bool,
@@ -69,7 +85,7 @@ def search(
     Examples:
       lookalike search holiday.jpg
       lookalike search shoe.jpg --text "red shoes" --where year=2010..2012
-      lookalike search --text "red shoes"
+      lookalike search --text "red shoes" --facet baseColour
       lookalike search --describe "red running shoe"
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
@@ -84,7 +100,9 @@ def search(
     asked: Asked | str | None = None if query is None else read_query(query)
     if description is not None:
         asked = TextQuery(description)
-    hits = open_collection(folder).search(asked, strict=strict, **options)
+    hits = open_collection(folder).search(
+        asked, facets=facets, candidates=candidates, strict=strict, **options
+    )
     if html or open_page:
         write_page(hits, html, open_page=open_page)
     if as_json:
@@ -98,6 +116,7 @@ def search(
                 put_bytes(os.fsencode(hit.path) + b"\0")
     else:
         print_hits(hits)
+        print_facets(hits)
     if not as_json:
         for note in hits.notes:
             tell(note)
@@ -139,6 +158,17 @@ def print_hits(hits: Hits) -> None:
         titles = [shown(hit.title or "")] * with_titles
         rows.append([*numbers, shown(_where(hit)), *titles])
     put(table(head, rows, numbers=1 + with_distance + with_text))
+
+
+def print_facets(hits: Hits) -> None:
+    """Print the counts of each facet for people, a line each."""
+    for name, counts in hits.facets.items():
+        values = ", ".join(f"{_value(value)} ({count:,})" for value, count in counts)
+        put(f"{shown(name)}: {shown(values) or 'no values'}\n")
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _where(hit: Hit) -> str:

@@ -11,6 +11,7 @@ from lookalike.catalogue import Catalogue, HitRows
 from lookalike.collection.gone import Gone
 from lookalike.collection.hits import Hit, Hits
 from lookalike.collection.rankings import Rankings
+from lookalike.collection.records import Records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
 
@@ -37,10 +38,10 @@ class SourceCache:
 
 
 def answers(
-    catalogue: Catalogue,
     sources: HitRows,
     queries: ResolvedQueries,
     rankings: Rankings,
+    records: Records,
     request: SearchRequest,
     weights: Mapping[str, float],
     notes: tuple[str, ...],
@@ -48,8 +49,9 @@ def answers(
     """Return the hits of each query; `sources` are those that `numbers_of` gives, or more."""
     scores: Mapping[int, float] = {}
     if request.text is not None and (rankings.numbers >= 0).any():
-        matched, values = catalogue.text_scores(request.text, numbers_of(queries, rankings))
-        scores = dict(zip(matched.tolist(), values.tolist(), strict=True))
+        scores = records.text_scores(numbers_of(queries, rankings))
+    facets, more = records.facets()
+    notes = (*notes, *more)
     described = request.described(weights)
     told: dict[int, dict[str, object]] = {}  # most queries of a batch are described alike
     found = []
@@ -61,12 +63,12 @@ def answers(
         if number < 0:
             if id(query) not in told:
                 told[id(query)] = {**query, **described}
-            found.append(Hits(hits, told[id(query)], pixels, None, notes))
+            found.append(Hits(hits, told[id(query)], pixels, None, notes, facets))
             continue
         own = math.nan if rankings.own is None else float(rankings.own[row])
         itself = _hit_of(sources, number, own, {}, scores)
         located = {} if itself.path is None else {"path": itself.path}
-        found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, notes))
+        found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, notes, facets))
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lookalike.arrays import Int64, Rows
 from lookalike.catalogue import Catalogue
+from lookalike.catalogue.records import Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,15 @@ class CatalogueRows:
     def __len__(self) -> int:
         """See `VectorReader`."""
         return self.catalogue.count(self.feature) if self.count is None else self.count
+
+    def metadata(self, ids: Int64) -> list[Metadata]:
+        """Return the metadata of each of the sources `ids`. Raises UnknownIdError."""
+        rows = self.catalogue.hit_rows(ids.tolist())
+        return [rows[number].metadata for number in ids.tolist()]
+
+    def stamp(self) -> int:
+        """Return the stamp of the catalogue's state."""
+        return self.catalogue.stamp()
 
     def generation_of(self, stamp: int) -> int | None:
         """Return the generation of the state `stamp`; None where it is not this one's or an earlier one."""

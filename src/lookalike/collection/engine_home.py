@@ -53,6 +53,7 @@ class EngineHome:
             blocks,
             dimension=feature.dimension,
             metric=feature.metric,
+            graph=place.graph,
             stamp=stamp,
         )
 

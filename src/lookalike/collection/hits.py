@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
 from lookalike.errors import MissingDependencyError
@@ -79,6 +79,8 @@ class Hits(Sequence[Hit]):
         query_pixels: as `Hit.pixels`, of the query.
         itself: the query's own source, where it is a stored one; it is not among the hits.
         notes: what should be known of the answer, a sentence each, such as that some sources lack a feature.
+        facets: for each metadata field that was asked for, its ten most frequent values with their counts, among all
+            sources that meet filters and words, whatever they look like.
     """
 
     hits: Sequence[Hit]
@@ -86,6 +88,7 @@ class Hits(Sequence[Hit]):
     query_pixels: int = 0
     itself: Hit | None = None
     notes: tuple[str, ...] = ()
+    facets: Mapping[str, Sequence[tuple[Any, int]]] = field(default_factory=dict)
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -93,7 +96,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Hits: ...
     def __getitem__(self, index: int | slice) -> Hit | Hits:
         if isinstance(index, slice):
-            return Hits(self.hits[index], self.query, self.query_pixels, self.itself, self.notes)
+            return replace(self, hits=self.hits[index])
         return self.hits[index]
 
     def __len__(self) -> int:
@@ -103,10 +106,14 @@ class Hits(Sequence[Hit]):
         return iter(self.hits)
 
     def to_json(self) -> dict[str, Any]:
-        """Return query, notes and hits as the command line prints them under `--json`."""
+        """Return query, notes, facets and hits as the command line prints them under `--json`."""
         return {
             "query": dict(self.query),
             "notes": list(self.notes),
+            "facets": {
+                name: [{"value": value, "count": count} for value, count in counts]
+                for name, counts in self.facets.items()
+            },
             "hits": [hit.to_json() for hit in self.hits],
         }
 

@@ -32,7 +32,7 @@ from lookalike.errors import (
     LookalikeError,
 )
 from lookalike.index import IndexView, VectorIndex
-from lookalike.index.fetched_rows import StaleBucketsError
+from lookalike.index.finder import StaleBucketsError
 from lookalike.index.shared_index import OutdatedBucketsError, SharedIndex
 from lookalike.index.store_view import StoreView
 
@@ -280,7 +280,8 @@ def _catch_up(index: VectorIndex, snapshot: Catalogue, stamp: int, feature: Feat
     numbers = [np.empty(0, dtype=np.int64)]
     vectors = [_no_vectors(feature)]
     rows = 0
-    for block_numbers, block in snapshot.changes(feature.name, seen):
+    metadata = isinstance(index, SharedIndex) and index.keeps_metadata
+    for block_numbers, block in snapshot.changes(feature.name, seen, metadata=metadata):
         rows += len(block)
         if rows > REBUILD_SHARE * len(index):
             return False

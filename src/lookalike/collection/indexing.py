@@ -87,6 +87,7 @@ class Indexing(Reader):
         *,
         buckets: str | None = None,
         engine: str | None = None,
+        graph: bool | None = None,
         **parameters: Any,
     ) -> dict[str, Any]:
         """Search a feature by buckets of this kind from now on; return what `info` tells of the new index.
@@ -102,6 +103,8 @@ class Indexing(Reader):
                 catalogue; by default where they are.
             engine: the URL of a search engine, such as opensearch://host:9200, to search there, by tokens that are
                 learned from the vectors; or "embedded".
+            graph: whether the engine builds its own HNSW as well, for `search(..., candidates="knn")`; by default as
+                it is.
             parameters: of the family, such as tables=16; what is left out is fitted to the vectors.
 
         Raises:
@@ -109,12 +112,14 @@ class Indexing(Reader):
             OptionError: there is no such family or store, or it takes no such parameters.
             BucketStoreError, EngineError: it cannot be used; the index stays where it was.
         """
+        if graph is not None and not isinstance(graph, bool):
+            raise OptionError(f"graph is {graph!r}; give True or False")
         if family is None and parameters:
             raise OptionError(f"{', '.join(parameters)}: of which family? name it")
         spec = None if family is None else FamilySpec(family, parameters)
         place = chosen_place(buckets, engine)
         with self._backend.writing("index"):
-            record, index = self._change_index(feature, spec, place)
+            record, index = self._change_index(feature, spec, place, graph)
             return describe_index(record, index.view())
 
     def migrate(
@@ -154,11 +159,11 @@ class Indexing(Reader):
         return built
 
     def _change_index(
-        self, feature: str, family: FamilySpec | None, place: str | None
+        self, feature: str, family: FamilySpec | None, place: str | None, graph: bool | None = None
     ) -> tuple[FeatureRecord, VectorIndex]:
         """Build the index that is asked for, and delete the one that was elsewhere. Needs the writer lock."""
         old = feature_of(self._open_catalogue.features(), feature)
-        new = with_index(old, family, place)
+        new = with_index(old, family, place, graph)
         self._homes.check(new, place)
         self._keep_index(new)
         try:

@@ -59,11 +59,14 @@ class MigrationReport:
         return asdict(self)
 
 
-def with_index(feature: FeatureRecord, family: FamilySpec | None, url: str | None) -> FeatureRecord:
-    """Return a feature whose index is of another family or elsewhere; None leaves either as it is.
+def with_index(
+    feature: FeatureRecord, family: FamilySpec | None, url: str | None, graph: bool | None = None
+) -> FeatureRecord:
+    """Return a feature whose index is of another family or elsewhere; None leaves any of these as it is.
 
     Args:
         url: of a store or a search engine, or "embedded".
+        graph: whether a search engine is to build its own HNSW.
 
     Raises:
         OptionError: learned buckets in a store; a family, or a metric that it does not know, in a search engine.
@@ -72,7 +75,9 @@ def with_index(feature: FeatureRecord, family: FamilySpec | None, url: str | Non
     if url is None:
         url = EMBEDDED if here is None else here.url
     if is_engine(url):
-        return replace(feature, index=_in_engine(feature, family, url).to_json())
+        return replace(feature, index=_in_engine(feature, family, url, graph).to_json())
+    if graph:
+        raise OptionError("graph is for a search engine; name one with engine")
     spec = FamilySpec.of(family) if family is not None else family_of(feature.index)
     usual = FamilySpec.for_metric(spec, feature.metric)
     if url == EMBEDDED:
@@ -85,7 +90,9 @@ def with_index(feature: FeatureRecord, family: FamilySpec | None, url: str | Non
     return replace(feature, index=moved.to_json())
 
 
-def _in_engine(feature: FeatureRecord, family: FamilySpec | None, url: str) -> EngineIndexed:
+def _in_engine(
+    feature: FeatureRecord, family: FamilySpec | None, url: str, graph: bool | None
+) -> EngineIndexed:
     if family is not None:
         raise OptionError(
             f"a search engine has tokens, which are learned from the vectors, and no {family.name}; leave the family "
@@ -96,8 +103,11 @@ def _in_engine(feature: FeatureRecord, family: FamilySpec | None, url: str) -> E
             f"feature {feature.name} is compared by {feature.metric}, and a search engine by euclidean or cosine; "
             "choose a store, or embedded"
         )
-    here, new = EngineIndexed.of(feature.index), EngineIndexed.new(url, feature.name)
-    return here if here is not None and here.url == new.url else new
+    here = EngineIndexed.of(feature.index)
+    if graph is None:
+        graph = here is not None and here.graph
+    new = EngineIndexed.new(url, feature.name, graph=graph)
+    return replace(here, graph=graph) if here is not None and here.url == new.url else new
 
 
 def takes_metric(metric: str) -> bool:
@@ -110,6 +120,8 @@ def is_elsewhere(feature: FeatureRecord, other: FeatureRecord) -> bool:
     first, second = (place_of(one.index) for one in (feature, other))
     if isinstance(first, StoredIndex) and isinstance(second, StoredIndex):
         return (first.url, first.namespace) != (second.url, second.namespace)
+    if isinstance(first, EngineIndexed) and isinstance(second, EngineIndexed):
+        return (first.url, first.index) != (second.url, second.index)
     return first != second
 
 

@@ -103,6 +103,9 @@ class Reader:
         where: Filters = None,
         features: Mapping[str, float] | None = None,
         blend: bool = False,
+        text_weight: float | None = None,
+        facets: Sequence[str] = (),
+        candidates: str = "tokens",
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
         strict: bool = False,
@@ -115,11 +118,17 @@ class Reader:
                 pass a `SourceQuery` where it must not open a file. A source that is asked for by its id, or by the path
                 of its unchanged file, is left out of the hits. Without a query, sources are ranked by `text` alone.
             text: only sources whose title, description, tags or other metadata have all these words; with `blend`
-                they weigh in by reciprocal-rank fusion instead.
+                they weigh in by reciprocal-rank fusion instead. Where the feature is searched in an engine, words are
+                scored by its own BM25.
             where: only sources whose metadata fits. A filter costs no recall: k hits come back if k exist.
             features: which features to compare, and how much each weighs; by default all that the query has,
                 equally. The distance of a hit is their weighted mean. A source that lacks some of them is compared by
                 those that it has, brought to the same scale; `Hits.notes` says how many do.
+            text_weight: how much words weigh in the fusion, from 0 to 1; a half by default with `blend`. Without
+                `blend`, hits must have the words, and are ranked by both; with 1 and `max_distance`, looks only narrow.
+            facets: metadata fields whose most frequent values are counted, in `Hits.facets`, among all sources that
+                meet `where`, and `text` unless it is blended, and have one of the features.
+            candidates: "knn" to have an engine find candidates by its own HNSW, where the index was made with `graph`.
             max_distance: farther sources are left out.
             max_pixels: a picture with more is refused.
             strict: raise an error where a store or a search engine cannot be used, instead of comparing every source,
@@ -135,6 +144,9 @@ class Reader:
             where=where,
             features=features,
             blend=blend,
+            text_weight=text_weight,
+            facets=facets,
+            candidates=candidates,
             max_distance=max_distance,
             max_pixels=max_pixels,
             strict=strict,
@@ -157,6 +169,9 @@ class Reader:
         where: Filters = None,
         features: Mapping[str, float] | None = None,
         blend: bool = False,
+        text_weight: float | None = None,
+        facets: Sequence[str] = (),
+        candidates: str = "tokens",
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
         strict: bool = False,
@@ -174,6 +189,9 @@ class Reader:
             where=where,
             features=features,
             blend=blend,
+            text_weight=text_weight,
+            facets=facets,
+            candidates=candidates,
             max_distance=max_distance,
             max_pixels=max_pixels,
             strict=strict,
@@ -203,6 +221,7 @@ class Reader:
         where: Filters = None,
         features: Mapping[str, float] | None = None,
         blend: bool = False,
+        text_weight: float | None = None,
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> Explanation:
@@ -217,6 +236,7 @@ class Reader:
             where=where,
             features=features,
             blend=blend,
+            text_weight=text_weight,
             max_distance=max_distance,
             max_pixels=max_pixels,
         )

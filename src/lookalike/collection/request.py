@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from lookalike.arguments import as_count, as_finite, check_text
+from lookalike.arguments import as_count, as_finite, check_text, shown
 from lookalike.catalogue import Where
+from lookalike.catalogue.metadata import is_unicode
 from lookalike.collection.filters import Filters, labelled
 from lookalike.errors import OptionError
 from lookalike.images import MAX_PIXELS
@@ -23,6 +24,10 @@ class SearchRequest:
         filters: each filter by what the user would call it.
         weights: the features to compare by weight; None for all that the query has, equally.
         blend: whether words weigh in by reciprocal-rank fusion, instead of narrowing.
+        text_weight: the share of words in the fusion, from 0 to 1; with `blend` a half by default. Without `blend`,
+            words narrow and weigh in.
+        facets: the metadata fields whose values are counted.
+        candidates: how a search engine finds candidates.
         max_distance: farther sources are left out.
         max_pixels: a query picture with more is refused.
         strict: whether buckets of a store that cannot be used are an error.
@@ -33,6 +38,9 @@ class SearchRequest:
     filters: Mapping[str, Where] = field(default_factory=dict)
     weights: Mapping[str, float] | None = None
     blend: bool = False
+    text_weight: float | None = None
+    facets: tuple[str, ...] = ()
+    candidates: Literal["tokens", "knn"] = "tokens"
     max_distance: float | None = None
     max_pixels: int = MAX_PIXELS
     strict: bool = False
@@ -46,6 +54,9 @@ class SearchRequest:
         where: Filters = None,
         features: Mapping[str, float] | None = None,
         blend: bool = False,
+        text_weight: float | None = None,
+        facets: Sequence[str] = (),
+        candidates: str = "tokens",
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
         strict: bool = False,
@@ -62,12 +73,23 @@ class SearchRequest:
             raise OptionError(f"strict is {strict!r}; give True or False")
         if blend and text is None:
             raise OptionError("blend needs text: the words that are to weigh in")
+        if text_weight is not None:
+            text_weight = as_finite(text_weight, "text_weight")
+            if not 0 <= text_weight <= 1:
+                raise OptionError(f"text_weight is {text_weight}; give a share from 0 to 1")
+            if text is None:
+                raise OptionError("text_weight needs text: the words that are to weigh in")
+        if candidates not in ("tokens", "knn"):
+            raise OptionError(f"candidates is {shown(candidates)}; choose tokens or knn")
         return cls(
             k=as_count(k, "k", least=1),
             text=text,
             filters=labelled(where),
             weights=None if features is None else _weights(features),
             blend=blend,
+            text_weight=text_weight,
+            facets=_names(facets),
+            candidates="knn" if candidates == "knn" else "tokens",
             max_distance=None if max_distance is None else as_finite(max_distance, "max_distance"),
             max_pixels=as_count(max_pixels, "max_pixels", least=1),
             strict=strict,
@@ -84,6 +106,11 @@ class SearchRequest:
         """The words that every hit must have."""
         return None if self.blend else self.text
 
+    @property
+    def share_of_words(self) -> float | None:
+        """How much words weigh in the ranking beside looks, from 0 to 1; None where they do not."""
+        return 0.5 if self.blend and self.text_weight is None else self.text_weight
+
     def described(self, weights: Mapping[str, float]) -> dict[str, Any]:
         """Return the request as JSON has it, given the weights that it came to."""
         return {
@@ -93,7 +120,17 @@ class SearchRequest:
             "k": self.k,
             "max_distance": self.max_distance,
             "blend": self.blend,
+            "text_weight": self.share_of_words,
         }
+
+
+def _names(facets: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(facets, str) or not isinstance(facets, Sequence):
+        raise OptionError(f"facets is {shown(facets)}; give a list of metadata fields")
+    for name in facets:
+        if not is_unicode(name) or "\0" in name:
+            raise OptionError(f"facets has {shown(name)}, which is no name of a metadata field; give text")
+    return tuple(dict.fromkeys(facets))
 
 
 def _weights(features: Mapping[str, float]) -> dict[str, float]:

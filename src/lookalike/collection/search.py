@@ -7,13 +7,14 @@ catalogue's snapshot, and of the views of the indexes that are as of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lookalike.arrays import Float64, Int64
 from lookalike.catalogue import Catalogue
 from lookalike.collection.rankings import Rankings
+from lookalike.collection.records import Records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
 from lookalike.collection.weighing import Weighing
@@ -43,27 +44,30 @@ class Searched:
         return Weighing.of(self.indexes, vectors, self.weights, self.sample)
 
 
-def rank(searched: Searched, queries: ResolvedQueries, request: SearchRequest) -> Rankings:
-    """Return the k best sources for each query, as `Collection.search` defines it."""
-    allow = None
-    if request.filters or request.narrowing is not None:
-        allow = searched.catalogue.select(request.where, request.narrowing)
+def rank(searched: Searched, queries: ResolvedQueries, records: Records, request: SearchRequest) -> Rankings:
+    """Return the k best sources for each query, as `Collection.search` defines it.
+
+    Args:
+        records: of the request but for k, which may have grown since.
+    """
+    views, allow = records.views(searched.indexes)
+    searched = replace(searched, indexes=views)
     most = sum(len(index) for index in searched.indexes.values())
     k = min(request.k, max(1, most))  # room is made for k
     stored = bool((queries.numbers >= 0).any())
     wanted = k + stored  # a stored source is not its own hit
-    if request.blend and request.text is not None:
-        rankings = _blended(searched, queries, wanted, request.text, allow, request.max_distance)
+    if request.share_of_words is not None:
+        rankings = _blended(
+            searched, queries, wanted, records, request.share_of_words, allow, request.max_distance
+        )
     else:
         rankings = _nearest(searched, queries, wanted, allow, request.max_distance)
     return rankings.without(queries.numbers, k) if stored else rankings
 
 
-def rank_by_words(catalogue: Catalogue, request: SearchRequest) -> Rankings:
+def rank_by_words(records: Records, request: SearchRequest) -> Rankings:
     """Return the k sources that match the words best."""
-    assert request.text is not None
-    allow = None if request.where is None else catalogue.select(request.where)
-    numbers, _ = catalogue.text_scores(request.text, allow, limit=request.k)
+    numbers = records.by_words(request.k)
     return Rankings(numbers[np.newaxis], np.full((1, len(numbers)), np.nan, dtype=np.float32), {})
 
 
@@ -120,21 +124,22 @@ def _blended(
     searched: Searched,
     queries: ResolvedQueries,
     k: int,
-    text: str,
+    records: Records,
+    share: float,
     allow: Int64 | None,
     max_distance: float | None,
 ) -> Rankings:
     """Return the k best by reciprocal-rank fusion of the ranking by looks and the ranking by words.
 
-    A source scores 1 / (60 + rank) in each of the rankings that has it, counted from 1.
+    A source scores 1 / (60 + rank) in each of the rankings that has it, counted from 1, times that one's share.
     """
     depth = max(BLEND_DEPTH, 10 * k)
-    by_words, _ = searched.catalogue.text_scores(text, allow, limit=depth)
+    by_words = records.by_words(depth)
     by_looks = _nearest(searched, queries, depth, allow, max_distance)
     fused: list[Rankings] = []
     for row in range(len(queries)):
         near = by_looks.numbers[row]
-        scores = _reciprocal_ranks([near[near >= 0], by_words])
+        scores = _reciprocal_ranks([(near[near >= 0], 1 - share), (by_words, share)])
         weighing = searched.weighing(queries, row)
         candidates = _by_distance(weighing, np.fromiter(scores, dtype=np.int64, count=len(scores)))
         score: Float64 = np.array([scores[number] for number in candidates.numbers[0].tolist()])
@@ -143,9 +148,9 @@ def _blended(
     return Rankings.of(fused, k)
 
 
-def _reciprocal_ranks(rankings: Sequence[Int64]) -> dict[int, float]:
+def _reciprocal_ranks(rankings: Sequence[tuple[Int64, float]]) -> dict[int, float]:
     scores: dict[int, float] = {}
-    for numbers in rankings:
+    for numbers, share in rankings:
         for rank, number in enumerate(numbers.tolist(), 1):
-            scores[number] = scores.get(number, 0.0) + 1 / (RANK_OFFSET + rank)
+            scores[number] = scores.get(number, 0.0) + share / (RANK_OFFSET + rank)
     return scores

@@ -20,6 +20,7 @@ from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
 from lookalike.collection.query import PictureQuery, Query, SourceQuery, TextQuery, VectorQuery
 from lookalike.collection.rankings import Rankings
+from lookalike.collection.records import Records, by_graph, by_records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import (
     Extractors,
@@ -34,9 +35,10 @@ from lookalike.collection.resolve import (
     weights_of,
 )
 from lookalike.collection.search import Searched, rank, rank_by_words
+from lookalike.collection.stored_index import EngineIndexed, place_of
 from lookalike.errors import OptionError
 from lookalike.index import IndexView
-from lookalike.index.fetched_rows import StaleBucketsError
+from lookalike.index.finder import StaleBucketsError
 
 ATTEMPTS = 5
 """Times that a search is begun, where other processes change the buckets of a store meanwhile."""
@@ -94,22 +96,31 @@ class Searcher:
         found: dict[int, Hits] = {}
         with self._groups(queries, request) as (state, groups):
             for group in groups:
-                searched, asked = group.searched, group.queries
-                rankings, sources, gone = self._ranked(
-                    searched.catalogue,
-                    state.stamp,
-                    asked,
+                hits = by_records(
+                    group.searched.catalogue,
+                    group.searched.indexes,
                     request,
-                    partial(rank, searched, asked),
+                    partial(self._hits, state, group.searched, group.queries, request),
                 )
-                notes = (
-                    *_trouble_notes(searched),
-                    *_lacking_notes(searched),
-                    *_notes(searched.catalogue, rankings, gone, request),
-                )
-                hits = answers(searched.catalogue, sources, asked, rankings, request, searched.weights, notes)
                 found.update(zip(group.places, hits, strict=True))
         return [found[place] for place in range(len(queries))]
+
+    def _hits(
+        self,
+        state: State,
+        searched: Searched,
+        queries: ResolvedQueries,
+        request: SearchRequest,
+        records: Records,
+    ) -> list[Hits]:
+        ranked = partial(rank, searched, queries, records)
+        rankings, sources, gone = self._ranked(searched.catalogue, state.stamp, queries, request, ranked)
+        notes = (
+            *_trouble_notes(searched),
+            *_lacking_notes(searched),
+            *_notes(searched.catalogue, rankings, gone, request),
+        )
+        return answers(sources, queries, rankings, records, request, searched.weights, notes)
 
     def answer_words(self, request: SearchRequest) -> Hits:
         """Return the sources that match the request's words best."""
@@ -117,17 +128,33 @@ class Searcher:
             raise OptionError("there is nothing to search for; give a query, text, or both")
         if request.blend or request.max_distance is not None or request.weights is not None:
             raise OptionError("blend, max_distance and features need a query to compare with; leave them out")
-        with self._catalogue.snapshot() as catalogue:
+        if request.text_weight is not None or request.candidates != "tokens":
+            raise OptionError("text_weight and candidates need a query to compare with; leave them out")
+        return self._fresh(partial(self._answer_words, request))
+
+    def _answer_words(self, request: SearchRequest) -> Hits:
+        with self._one_state(self._complete) as (catalogue, state, indexes):
             nothing = ResolvedQueries.of([ResolvedQuery({}, {})], ())
-            rankings, sources, gone = self._ranked(
-                catalogue,
-                catalogue.stamp(),
-                nothing,
-                request,
-                partial(rank_by_words, catalogue),
-            )
-            notes = tuple(_notes(catalogue, rankings, gone, request))
-            return answers(catalogue, sources, nothing, rankings, request, {}, notes)[0]
+
+            def answered(records: Records) -> Hits:
+                ranked = partial(rank_by_words, records)
+                rankings, sources, gone = self._ranked(catalogue, state.stamp, nothing, request, ranked)
+                notes = tuple(_notes(catalogue, rankings, gone, request))
+                return answers(sources, nothing, rankings, records, request, {}, notes)[0]
+
+            return by_records(catalogue, indexes, request, answered, features=())
+
+    def _complete(
+        self, catalogue: Catalogue, state: State
+    ) -> tuple[Catalogue, State, Mapping[str, IndexView]]:
+        """Return an index of an engine that has every source, if there is one."""
+        for name, feature in state.features.items():
+            if (
+                isinstance(place_of(feature.index), EngineIndexed)
+                and catalogue.count(name) == catalogue.count()
+            ):
+                return catalogue, state, self._indexes.views(catalogue, state.stamp, {name: feature})
+        return catalogue, state, {}
 
     def _ranked(
         self,
@@ -158,8 +185,13 @@ class Searcher:
 
         def explained() -> Explanation:
             with self._groups([query], request) as (_, (group,)):
-                rankings = rank(group.searched, group.queries, request)
-                return explanation(group.searched, group.queries, rankings, id_or_path, request)
+                searched, asked = group.searched, group.queries
+
+                def ranked(records: Records) -> Rankings:
+                    return rank(searched, asked, records, request)
+
+                rankings = by_records(searched.catalogue, searched.indexes, request, ranked)
+                return explanation(searched, asked, rankings, id_or_path, request)
 
         return self._fresh(explained)
 
@@ -276,6 +308,8 @@ class Searcher:
         for index in indexes.values() if request.strict else ():
             if index.trouble is not None:
                 raise index.trouble
+        if request.candidates == "knn":
+            indexes = {name: by_graph(name, view) for name, view in indexes.items()}
         lacking, sample = self._lacking(catalogue, state, tuple(sorted(weights)))
         return Searched(catalogue, indexes, weights, lacking, sample)
 

@@ -79,6 +79,8 @@ class EngineIndexed:
     url: str
     """Without password."""
     index: str
+    graph: bool = False
+    """Whether the engine builds its own HNSW, too."""
     kept = "tokens"
 
     @classmethod
@@ -90,18 +92,18 @@ class EngineIndexed:
         """
         if "engine" not in index:
             return None
-        url, name = index["engine"], index.get("index")
-        if not isinstance(url, str) or not isinstance(name, str):
+        url, name, graph = index["engine"], index.get("index"), index.get("graph", False)
+        if not isinstance(url, str) or not isinstance(name, str) or not isinstance(graph, bool):
             raise OptionError(
                 f"an index is said to be in {shown(dict(index))}; choose one by lookalike index"
             )
-        return cls(url, name)
+        return cls(url, name, graph)
 
     @classmethod
-    def new(cls, url: str, feature: str) -> Self:
+    def new(cls, url: str, feature: str, *, graph: bool) -> Self:
         """Return an index for a feature that nothing else has."""
         plain = re.sub(r"[^a-z0-9_-]+", "-", feature.lower())[:LONGEST_PLAIN]
-        return cls(without_password(url), f"lookalike-{plain}-{uuid.uuid4().hex[:12]}")
+        return cls(without_password(url), f"lookalike-{plain}-{uuid.uuid4().hex[:12]}", graph)
 
     @property
     def name(self) -> str:
@@ -110,7 +112,7 @@ class EngineIndexed:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `FeatureRecord.index` then says."""
-        return {"engine": self.url, "index": self.index}
+        return {"engine": self.url, "index": self.index, "graph": self.graph}
 
 
 def place_of(index: Mapping[str, Any]) -> StoredIndex | EngineIndexed | None:

@@ -31,6 +31,13 @@ def filter_clauses(where: Where | None, fields: Fields) -> list[Clause]:
     return [_clause(condition, filtered_field(fields, condition.field)) for condition in where.conditions]
 
 
+def leaves(clause: Clause) -> int:
+    """Return how many queries a clause is made of, of which engines take no more than a limit."""
+    if "bool" not in clause:
+        return 1
+    return sum(leaves(one) for part in clause["bool"].values() if isinstance(part, list) for one in part)
+
+
 def word_clauses(text: str, fields: Fields) -> list[Clause]:
     """Return one clause for each word of `text`, which any of the text fields may have.
 

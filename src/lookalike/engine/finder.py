@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats
+from lookalike.catalogue.facets import Facet
 from lookalike.engine.asked import Asked
 from lookalike.engine.filters import MOST_TERMS, Clause
-from lookalike.engine.followed import GONE, Followed, follows_now, having
+from lookalike.engine.followed import GONE, NUMBER, Followed, StateReader, follows_now, having
+from lookalike.engine.multi_search import send_searches
 from lookalike.engine.query import MOST_HITS
+from lookalike.engine.records import facet_aggregations, facet_counts
 from lookalike.engine.search import Search
 from lookalike.engine.stats import read_stats
 from lookalike.errors import EngineError
 from lookalike.index.approximate import Answer
 from lookalike.index.base import VectorReader
-from lookalike.index.fetched_rows import FetchedRows, StaleBucketsError
+from lookalike.index.fetched_rows import FetchedRows
+from lookalike.index.finder import StaleBucketsError
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 
 MOST_NEIGHBOURS = MOST_HITS // 2
@@ -30,20 +34,16 @@ NUMBERS_TOGETHER = 1 << 20
 """Numbers of a filter in one request, in which each query has its own."""
 
 
-class StateReader(VectorReader, Protocol):
-    """A reader of vectors of one state of a catalogue."""
-
-    def generation_of(self, stamp: int) -> int | None:
-        """Return the place of the state `stamp` among all states up to its own; None where it is none of them."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenFinder:
     """A `Finder` of rows by their tokens in a search engine, which compares them exactly."""
 
     store: object
     followed: Followed
+    clauses: tuple[Clause, ...] | None = None
+    """What else is to be met, as the engine decides it: documents have to be of the very state then."""
+    way: Literal["tokens", "knn"] = "tokens"
+    """How candidates are found."""
 
     @property
     def rows(self) -> int:
@@ -61,7 +61,7 @@ class TokenFinder:
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
         """See `Measured`: an engine returns so many neighbours and no more."""
-        return self.measured[0] if k <= MOST_NEIGHBOURS else None
+        return self.measured[0] if k <= MOST_NEIGHBOURS or self.clauses is not None else None
 
     def search(
         self,
@@ -73,7 +73,9 @@ class TokenFinder:
         allow: Int64 | None,
         threads: int,
     ) -> Answer | None:
-        """See `Finder`."""
+        """See `Finder`; StaleBucketsError, too, where `clauses` are to be met by more than an engine returns."""
+        if k > MOST_NEIGHBOURS:
+            raise StaleBucketsError(self)
         try:
             answer = self._found(rows, queries, k, allow)
         except EngineError as error:
@@ -84,7 +86,8 @@ class TokenFinder:
     def is_current(self, seen: int, reader: VectorReader) -> bool:
         """See `Finder`: no document is of a state before that seen, or after that of the vectors.
 
-        Between these, whatever has changed is hidden, and compared in the tail. Raises EngineError.
+        Between these, whatever has changed is hidden, and compared in the tail. Where documents have come to the state of
+        the vectors, there is no need for that, and the index looks at them anew. Raises EngineError.
         """
         now = follows_now(self.followed.target)
         if now is None:
@@ -93,6 +96,8 @@ class TokenFinder:
         if not others:
             return True
         states = cast(StateReader, reader)
+        if self.clauses is not None or (now.writing is None and now.stamp == states.stamp()):
+            return False
         known = states.generation_of(seen)
         generations = [states.generation_of(cast(int, stamp)) for stamp in others]
         return known is not None and all(one is not None and one >= known for one in generations)
@@ -120,8 +125,57 @@ class TokenFinder:
         buckets = tables * centroids * target.scheme.ranks
         return BucketStats(told.documents, tables, buckets, 0, 0.0, told.bytes)
 
+    def text_scores(
+        self, seen: int, words: Sequence[Clause], numbers: Int64 | None, limit: int
+    ) -> tuple[Int64, Float32]:
+        """Return the `limit` best by the engine's own BM25 (of `numbers`, if given), best first, and their scores.
+
+        Raises:
+            StaleBucketsError: the engine cannot be asked, or documents are not of the state `seen`.
+        """
+        among = [*(self.clauses or ())]
+        if numbers is not None:
+            among.append({"terms": {NUMBER: numbers.tolist()}})
+        body = {
+            "size": min(limit, MOST_HITS),
+            "_source": False,
+            "track_total_hits": False,
+            "query": {"bool": {"must": list(words), "filter": among}},
+            "sort": [{"_score": "desc"}, {NUMBER: "asc"}],
+        }
+        hits = self._answer(seen, body)["hits"]["hits"]
+        found = [int(hit["_id"]) for hit in hits]
+        return np.array(found, np.int64), np.array([hit["sort"][0] for hit in hits], np.float32)
+
+    def facets(self, seen: int, fields: Sequence[str]) -> tuple[dict[str, Facet], tuple[str, ...]]:
+        """Return the most frequent values of fields with their counts, and the fields whose counts are not exact.
+
+        Raises:
+            StaleBucketsError: see `text_scores`.
+        """
+        body = {
+            "size": 0,
+            "track_total_hits": False,
+            "query": {"bool": {"filter": list(self.clauses or ())}},
+            "aggs": facet_aggregations(fields),
+        }
+        return facet_counts(self._answer(seen, body), fields)
+
+    def _answer(self, seen: int, body: dict[str, Any]) -> Any:
+        target = self.followed.target
+        try:
+            (answer,) = send_searches(target.engine, target.index, [body])
+            now = follows_now(target)
+        except EngineError as error:
+            raise StaleBucketsError(self, None if error.kind in GONE else error) from error
+        if now is None or now.stamp != seen or now.writing is not None:
+            raise StaleBucketsError(self)
+        return answer
+
     def _found(self, rows: FetchedRows, queries: Float32, k: int, allow: Int64 | None) -> Answer:
         """Return the nearest of the rows that are not hidden; numbers are named where a clause takes them all."""
+        if self.clauses is not None:
+            return self._nearest(queries, k, self.clauses, 0)
         hidden: list[Clause] = []
         if len(rows.hidden):
             hidden = [{"bool": {"must_not": having(rows.hidden)}}]
@@ -157,7 +211,7 @@ class TokenFinder:
     def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause], numbers: int) -> Answer:
         """Return the nearest that meet the clauses, in which there are so many numbers."""
         answer = _nothing(len(queries), k)
-        asked = Asked.of(k, documents=False)
+        asked = Asked.of(k, documents=False, candidates=self.way)
         step = max(1, NUMBERS_TOGETHER // max(1, numbers))
         for start in range(0, len(queries), step):
             found = Search(self.followed.target, asked, clauses).run(queries[start : start + step])

@@ -7,13 +7,15 @@ stamp; who finds that writes the same again, and no harm is done by doing it twi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Protocol
 
 import numpy as np
 
 from lookalike.arrays import Bool, Int64, Metric, Rows
+from lookalike.catalogue.records import Metadata
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.documents import read_documents, vectors_of
@@ -30,6 +32,7 @@ from lookalike.engine.layout import (
     writing_alias,
 )
 from lookalike.engine.mapping import OBJECT, VectorType
+from lookalike.engine.records import record_fields, record_properties
 from lookalike.engine.target import Target, feature_header, given_scheme, read_target
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.writing import added_objects
@@ -47,6 +50,24 @@ SAMPLE = 20_000
 """Vectors that tokens are learned from."""
 READ_TOGETHER = 200
 """Documents, with their vectors, at a time."""
+
+
+class StateReader(VectorReader, Protocol):
+    """A reader of vectors of one state of a catalogue."""
+
+    def stamp(self) -> int:
+        """Return the stamp of its state."""
+        ...
+
+    def generation_of(self, stamp: int) -> int | None:
+        """Return the place of the state `stamp` among all states up to its own; None where it is none of them."""
+        ...
+
+    def metadata(self, ids: Int64) -> Sequence[Metadata]:
+        """Return the metadata of each of the sources `ids`."""
+        ...
+
+
 GONE = frozenset({"index_not_found_exception", "alias_not_found_exception"})
 
 
@@ -98,11 +119,12 @@ def follows_now(target: Target) -> Following | None:
 def build_followed(
     engine: Engine,
     name: str,
-    reader: VectorReader,
+    reader: StateReader,
     blocks: Iterable[tuple[Int64, Rows]],
     *,
     metric: Metric,
     recall: float,
+    graph: bool,
     stamp: int,
 ) -> Followed | None:
     """Learn tokens from vectors of `reader`, write those of `blocks` into a new index, and let `name` stand for it.
@@ -121,21 +143,21 @@ def build_followed(
     _sweep(engine, name, None if old is None else old.index)
     drawn = numbers[np.linspace(0, len(numbers) - 1, min(SAMPLE, len(numbers))).astype(np.int64)]
     scheme, forecast = given_scheme(reader(drawn)[1], None, metric, len(numbers), recall)
-    made = feature_header(engine, scheme, owned=False, graph=False, forecast=forecast)  # its mapping changes
+    made = feature_header(engine, scheme, owned=False, graph=graph, forecast=forecast)  # its mapping changes
     made = replace(made, follows=Following(stamp, None, len(numbers)))
     shards, replicas = (1, 0) if old is None else _size(engine, old.index)
     index = create_index(
         engine,
         name,
         Header(True, {FEATURE: made}),
-        {NUMBER: {"type": "long"}},
+        {NUMBER: {"type": "long"}, **record_properties()},
         shards=shards,
         replicas=replicas,
     )
     try:
         save_arrays(engine, scheme.arrays())
         for some, rows in blocks:
-            actions = _written(some, prepared(rows, metric), scheme, made.vector)
+            actions = _written(some, prepared(rows, metric), reader, scheme, made.vector)
             write(engine, writing_alias(index), actions, require_alias=True)
         engine.call("POST", path_of(index, "_refresh"))
         publish_index(engine, name, index, None if old is None else old.index)
@@ -148,13 +170,16 @@ def build_followed(
     return find_followed(engine, name)
 
 
-def change_followed(found: Followed, removed: Int64, ids: Int64, rows: Rows, stamp: int) -> Followed | None:
+def change_followed(
+    found: Followed, removed: Int64, ids: Int64, rows: Rows, reader: StateReader, stamp: int
+) -> Followed | None:
     """Bring documents to the state `stamp`; None, with nothing done, where others have changed them.
 
     Args:
         removed: numbers of documents to delete, or to write anew.
         ids: numbers of those to write.
         rows: their vectors as they are kept, (n, d).
+        reader: has their metadata.
 
     Raises:
         EngineError, EngineUnavailableError: they cannot be written; some may have been.
@@ -167,7 +192,7 @@ def change_followed(found: Followed, removed: Int64, ids: Int64, rows: Rows, sta
         return None
     _put(target, now, replace(follows, writing=stamp))
     gone = (Action(id_of(number), None) for number in np.setdiff1d(removed, ids).tolist())
-    written = _written(ids, rows, target.scheme, target.header.vector)
+    written = _written(ids, rows, reader, target.scheme, target.header.vector)
     write(engine, writing_alias(target.index), chain(gone, written), require_alias=True)
     engine.call("POST", path_of(target.index, "_refresh"))
     changed = Following(stamp, None, follows.rows)
@@ -191,14 +216,17 @@ def kept_numbers(target: Target) -> Int64:
     return np.unique(np.array(numbers, dtype=np.int64))
 
 
-def differing(target: Target, ids: Int64, rows: Rows) -> Bool:
-    """Return which of `ids` (n,) have no document with their vectors `rows` (n, d), (n,)."""
+def differing(target: Target, ids: Int64, rows: Rows, reader: StateReader) -> Bool:
+    """Return which of `ids` (n,) have no document with their vectors `rows` (n, d) and their metadata, (n,)."""
     wrong = np.ones(len(ids), dtype=np.bool_)
     for start in range(0, len(ids), READ_TOGETHER):
         names = [id_of(number) for number in ids[start : start + READ_TOGETHER].tolist()]
-        vectors = vectors_of(read_documents(target.engine, target.index, names), FEATURE)
-        for i, name in enumerate(names, start):
-            wrong[i] = name not in vectors or not np.array_equal(vectors[name], rows[i])
+        there = read_documents(target.engine, target.index, names)
+        vectors = vectors_of(there, FEATURE)
+        metadata = reader.metadata(ids[start : start + READ_TOGETHER])
+        for i, name, one in zip(range(start, len(ids)), names, metadata, strict=False):
+            same = name in vectors and np.array_equal(vectors[name], rows[i])
+            wrong[i] = not same or not record_fields(one).items() <= there[name]["_source"].items()
     return wrong
 
 
@@ -225,10 +253,13 @@ def _put(target: Target, found: Found, follows: Following) -> None:
     put_header(target.engine, found, header, {})
 
 
-def _written(ids: Int64, rows: Rows, scheme: TokenScheme, vector: VectorType) -> Iterator[Action]:
+def _written(
+    ids: Int64, rows: Rows, reader: StateReader, scheme: TokenScheme, vector: VectorType
+) -> Iterator[Action]:
     added = added_objects(scheme, rows, vector) if len(ids) else []
-    for number, one in zip(ids.tolist(), added, strict=True):
-        yield Action(id_of(number), {NUMBER: number, OBJECT: {FEATURE: one}})
+    for number, one, metadata in zip(ids.tolist(), added, reader.metadata(ids), strict=True):
+        document = {NUMBER: number, **record_fields(metadata), OBJECT: {FEATURE: one}}
+        yield Action(id_of(number), document)
 
 
 def _size(engine: Engine, index: str) -> tuple[int, int]:

@@ -10,9 +10,10 @@ import numpy as np
 from lookalike.arrays import Bool, Int64, Metric, Rows
 from lookalike.engine.client import Engine
 from lookalike.engine.defaults import RECALL
-from lookalike.engine.finder import StateReader, TokenFinder
+from lookalike.engine.finder import TokenFinder
 from lookalike.engine.followed import (
     Followed,
+    StateReader,
     build_followed,
     change_followed,
     differing,
@@ -30,6 +31,7 @@ class FollowerIndex(SharedIndex):
     """A `VectorIndex` over an index in a search engine, whose documents follow a catalogue; see `engine.followed`."""
 
     error = EngineError
+    keeps_metadata = True
 
     def __init__(
         self, engine: Engine | None, index: str, name: str, reader: StateReader, state: StoreState
@@ -63,10 +65,13 @@ class FollowerIndex(SharedIndex):
         *,
         dimension: int,
         metric: Metric,
+        graph: bool,
         stamp: int,
     ) -> Self:
         """Make the index anew from the vectors of `blocks`, which `reader` can read too; see `build_followed`."""
-        found = build_followed(engine, index, reader, blocks, metric=metric, recall=RECALL, stamp=stamp)
+        found = build_followed(
+            engine, index, reader, blocks, metric=metric, recall=RECALL, graph=graph, stamp=stamp
+        )
         if found is None:
             return cls.without_tokens(index, name, reader, dimension=dimension, metric=metric, stamp=stamp)
         return cls._of(engine, index, name, reader, found)
@@ -115,11 +120,11 @@ class FollowerIndex(SharedIndex):
         return np.empty(0, dtype=np.int64) if known is None else kept_numbers(known.target)
 
     def misplaced(self, ids: Int64, vectors: Rows) -> Bool:
-        """See `SharedIndex`: which have no document with their vectors."""
+        """See `SharedIndex`: which have no document with their vectors and metadata."""
         known = self._followed
         if known is None:
             return np.zeros(len(ids), dtype=np.bool_)
-        return differing(known.target, ids, prepared(vectors, self.metric))
+        return differing(known.target, ids, prepared(vectors, self.metric), self._states)
 
     def close(self) -> None:
         """See `VectorIndex`; the engine is its owner's to close."""
@@ -128,7 +133,7 @@ class FollowerIndex(SharedIndex):
     def _apply(self, removed: Int64, ids: Int64, rows: Rows, stamp: int) -> bool:
         """See `SharedIndex`."""
         known = self._followed
-        changed = None if known is None else change_followed(known, removed, ids, rows, stamp)
+        changed = None if known is None else change_followed(known, removed, ids, rows, self._states, stamp)
         if changed is None:
             return False
         self._take(changed)

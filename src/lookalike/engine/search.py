@@ -11,7 +11,7 @@ import numpy as np
 
 from lookalike.arrays import Float32
 from lookalike.engine.asked import Asked
-from lookalike.engine.filters import Clause, filter_clauses, word_clauses
+from lookalike.engine.filters import Clause, filter_clauses, leaves, word_clauses
 from lookalike.engine.hits import EngineHits
 from lookalike.engine.mapping import filtered_field, vector_field
 from lookalike.engine.multi_search import Neighbours, returned, send_searches
@@ -197,7 +197,7 @@ class Search:
         if plan.way != "tokens":
             return [[] for _ in queries]
         words = len(self._words) * sum(field.words for field in self._target.fields.values())
-        room = max(FEWEST_TERMS, MOST_CLAUSES - len(self._filters) - words)
+        room = max(FEWEST_TERMS, MOST_CLAUSES - sum(map(leaves, self._filters)) - words)
         return [packed(terms, room) for terms in self._target.scheme.query_terms(queries, plan.probes)]
 
     def _first_size(self, plan: Plan) -> int:

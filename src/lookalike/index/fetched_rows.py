@@ -9,10 +9,10 @@ import numpy as np
 
 from lookalike.arrays import Float32, Int64, Rows, as_ids, as_vectors
 from lookalike.buckets import Candidates
-from lookalike.errors import BucketStoreError, EngineError, LookalikeError, VectorError
+from lookalike.errors import BucketStoreError, EngineError, VectorError
 from lookalike.index.approximate import Answer
 from lookalike.index.base import VectorReader
-from lookalike.index.finder import Finder
+from lookalike.index.finder import Finder, StaleBucketsError
 from lookalike.index.lsh.probing import Probing, kept
 from lookalike.index.options import Options
 from lookalike.index.plain_rows import nearest
@@ -22,15 +22,6 @@ from lookalike.index.snapshot import block_rows
 
 FETCHED_BYTES = 128 << 20
 """Queries are answered a few at a time, so that the vectors of their candidates take about as much at most."""
-
-
-class StaleBucketsError(Exception):
-    """Buckets or tokens could not be read, or are of another state than the one that is asked for; look anew."""
-
-    def __init__(self, probing: Finder, cause: LookalikeError | None = None) -> None:
-        super().__init__("the buckets are of another state")
-        self.probing = probing
-        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True, eq=False)

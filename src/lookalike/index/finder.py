@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats
+from lookalike.errors import LookalikeError
 from lookalike.index.approximate import Answer
 from lookalike.index.base import VectorReader
 from lookalike.index.plan import Measured
@@ -14,6 +15,15 @@ from lookalike.index.reports import RecallMeasurement, TableExplanation
 
 if TYPE_CHECKING:
     from lookalike.index.fetched_rows import FetchedRows
+
+
+class StaleBucketsError(Exception):
+    """Buckets or tokens could not be read, or are of another state than the one that is asked for; look anew."""
+
+    def __init__(self, probing: Finder, cause: LookalikeError | None = None) -> None:
+        super().__init__("the buckets are of another state")
+        self.probing = probing
+        self.cause = cause
 
 
 class Finder(Measured, Protocol):

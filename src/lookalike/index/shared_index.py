@@ -16,7 +16,7 @@ from lookalike.arrays import Bool, Float32, Given, Int64, Rows, as_ids, as_rows
 from lookalike.errors import LookalikeError
 from lookalike.hashing import FamilySpec
 from lookalike.index.base import Ids, VectorReader
-from lookalike.index.fetched_rows import StaleBucketsError
+from lookalike.index.finder import StaleBucketsError
 from lookalike.index.options import Options
 from lookalike.index.reader import ViewReader
 from lookalike.index.row_forms import prepared
@@ -42,6 +42,8 @@ class SharedIndex(ViewReader):
 
     error: ClassVar[type[LookalikeError]]
     """Of which all errors are that say that it cannot be used."""
+    keeps_metadata: ClassVar[bool] = False
+    """Whether what is kept elsewhere has the sources' metadata, too."""
     store: object | None
     """What is asked; None where every row is compared."""
 
