@@ -61,7 +61,7 @@ def test_json_is_as_promised(folder: Path) -> None:
         "--json",
     )
     document = json.loads(result.stdout)
-    assert list(document) == ["query", "notes", "hits"]
+    assert list(document) == ["query", "notes", "facets", "hits"]
     assert document["query"] == {
         "path": "queries/a.png",
         "text": "red",
@@ -70,6 +70,7 @@ def test_json_is_as_promised(folder: Path) -> None:
         "k": 10,
         "max_distance": 9.0,
         "blend": False,
+        "text_weight": None,
     }
     (hit,) = document["hits"]
     assert list(hit) == ["id", "path", "exists", "places", "distance", "features", "text_score", "metadata"]
@@ -116,6 +117,7 @@ def test_options_mean_what_python_means(folder: Path) -> None:
     with Collection.open(folder / "c") as collection:
         for arguments, options in (
             (["--text", "red", "--blend"], {"text": "red", "blend": True}),
+            (["--text", "red", "--text-weight", "0.9"], {"text": "red", "text_weight": 0.9}),
             (["--where", "colour=Red", "--where", "year=2012"], {"where": {"colour": "Red", "year": 2012}}),
             (["--where", "colour!=Red"], {"where": ["colour!=Red"]}),
             (["--where", "colour=Red|Blue"], {"where": {"colour": ["Red", "Blue"]}}),
@@ -128,6 +130,29 @@ def test_options_mean_what_python_means(folder: Path) -> None:
             assert names("pictures/d.png", *arguments) == [Path(hit.path or "").name for hit in hits], (
                 arguments
             )
+
+
+def test_facets_are_counted_among_what_filters_leave() -> None:
+    arguments = (
+        "search",
+        "queries/a.png",
+        "-k",
+        "1",
+        "--where",
+        "year=2010..2011",
+        "--facet",
+        "colour",
+        "--facet",
+        "year",
+    )
+    counted = json.loads(lookalike(*arguments, "--json").stdout)["facets"]
+    assert list(counted) == ["colour", "year"]
+    assert all(list(one) == ["value", "count"] for counts in counted.values() for one in counts)
+    lines = lookalike(*arguments).stdout.splitlines()[-2:]
+    for line, (field, counts) in zip(lines, counted.items(), strict=True):
+        assert line == f"{field}: " + ", ".join(f"{one['value']} ({one['count']})" for one in counts)
+    refused = lookalike("search", "queries/a.png", "--facet", "color")
+    assert refused.exit_code == 1 and "did you mean 'colour'" in refused.stderr
 
 
 def test_nothing_found_is_no_error() -> None:

@@ -13,7 +13,8 @@ from tests.services.engines import EngineServer
 from lookalike import Collection
 from lookalike.collection import records
 from lookalike.collection.report import Listener
-from lookalike.errors import MetadataError, OptionError
+from lookalike.engine.client import Engine
+from lookalike.errors import EngineUnavailableError, MetadataError, OptionError
 
 _RANDOM = np.random.default_rng(5)
 COUNT = 240
@@ -128,7 +129,7 @@ REQUESTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)
 def test_hits_and_facets_are_what_sql_says(both: Both, request_: dict[str, Any], asked: list[str]) -> None:
-    options = {"k": COUNT, "facets": ["year", "title", "tags", "group", "notes"], **request_}
+    options: dict[str, Any] = {"k": COUNT, "facets": ["year", "title", "tags", "group", "notes"], **request_}
     assert told(both.engine, **options) == told(both.embedded, **options)
     hits = both.engine.search(VECTORS[3], **options)
     by_sql = request_.get("where", {}) == {"notes": METADATA[50]["notes"]} or not all(hits.facets.values())
@@ -137,7 +138,7 @@ def test_hits_and_facets_are_what_sql_says(both: Both, request_: dict[str, Any],
 
 def test_the_few_nearest_under_a_filter_are_those_of_sql(both: Both) -> None:
     for row in range(0, COUNT, 40):
-        options = {"k": 5, "where": {"group": (1, 4)}, "text": "hat"}
+        options: dict[str, Any] = {"k": 5, "where": {"group": (1, 4)}, "text": "hat"}
         assert told(both.engine, row, **options) == told(both.embedded, row, **options)
 
 
@@ -159,7 +160,7 @@ def test_looks_and_words_weigh_as_much_as_is_asked_for(both: Both) -> None:
     assert told(both.engine, **asked_for, text_weight=0.0)[0] == by_looks
     within = {one for one, distance in by_looks if distance <= 4}
     by_words = [one for one, _ in told(both.engine, **asked_for, text_weight=1.0, max_distance=4.0)[0]]
-    scores = {hit.id: hit.text_score for hit in both.engine.search(**asked_for)}
+    scores = {hit.id: hit.text_score or 0.0 for hit in both.engine.search(**asked_for)}
     assert set(by_words) == within
     assert [scores[one] for one in by_words] == sorted((scores[one] for one in within), reverse=True)
 
@@ -171,7 +172,7 @@ def test_a_blend_has_sources_without_the_words(both: Both) -> None:
 
 def test_changed_metadata_count_at_once_and_reach_the_engine(both: Both, asked: list[str]) -> None:
     changed = {"title": "green shoe", "group": "none"}
-    options = {"text": "green", "where": {"group": "none"}, "facets": ["group"]}
+    options: dict[str, Any] = {"text": "green", "where": {"group": "none"}, "facets": ["group"]}
     with Collection.open(both.engine.location) as other:
         told(other)
         for one in (both.engine, both.embedded):
@@ -183,6 +184,7 @@ def test_changed_metadata_count_at_once_and_reach_the_engine(both: Both, asked: 
         assert told(other, **options) == expected
         assert asked  # as the engine lacks the change
         both.engine._update_indexes(Listener())
+        told(other)  # sees that the engine has come to this state
         asked.clear()
         assert told(other, **options) == told(both.engine, **options) == expected
         assert not asked
@@ -193,7 +195,7 @@ def test_changed_metadata_count_at_once_and_reach_the_engine(both: Both, asked: 
 def test_what_was_removed_counts_no_more(both: Both, asked: list[str]) -> None:
     for one in (both.engine, both.embedded):
         one.remove(IDS[200:])
-    options = {"k": COUNT, "where": {"group": (0, 3)}, "facets": ["group"]}
+    options: dict[str, Any] = {"k": COUNT, "where": {"group": (0, 3)}, "facets": ["group"]}
     assert told(both.engine, **options) == told(both.embedded, **options)
     assert not asked
     both.add(200, COUNT, METADATA[200:])
@@ -205,11 +207,30 @@ def test_a_filter_is_sql_while_the_engine_lacks_a_change(
     with monkeypatch.context() as patched:
         patched.setattr(Collection, "_update_indexes", lambda *_: None)
         both.add(4, 5, [{"title": "late", "group": 3}])
-    options = {"where": {"title": "late"}, "facets": ["group"], "text": "late"}
+    options: dict[str, Any] = {"where": {"title": "late"}, "facets": ["group"], "text": "late"}
     hits, facets = told(both.engine, **options)
     assert ([one for one, _ in hits], facets) == ([IDS[4]], {"group": ((3, 1),)})
     assert asked
     both.add(4, 5, METADATA[4:5])
+
+
+def test_while_the_engine_is_down_all_is_compared_and_counted_in_the_catalogue(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"text": "red", "where": {"group": (1, 4)}, "facets": ["group"], "k": 9}
+    expected = told(both.embedded, **options)
+    with monkeypatch.context() as down, Collection.open(both.engine.location) as other:
+        told(other, **options)
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise EngineUnavailableError("the engine is down; start it")
+
+        down.setattr(Engine, "call", refuse)
+        hits = other.search(VECTORS[3] + np.float32(0.01), **options)
+        assert ([(hit.id, hit.distance) for hit in hits], dict(hits.facets)) == expected
+        assert hits.notes == ("the engine is down; start it; every vector of vectors was compared instead",)
+        with pytest.raises(EngineUnavailableError, match="is down"):
+            other.search(VECTORS[3], strict=True, **options)
 
 
 def test_fields_that_nobody_has_are_refused(both: Both) -> None:
@@ -222,7 +243,7 @@ def test_the_own_graph_of_the_engine_finds_the_same_at_exact_distances(both: Bot
     with pytest.raises(OptionError, match="graph=True"):
         both.engine.search(VECTORS[0], candidates="knn")
     both.engine.set_index("vectors", engine=both.engine.index("vectors")["store"].split(" ")[0], graph=True)
-    options = {"where": {"group": (1, 4)}, "text": "red"}
+    options: dict[str, Any] = {"where": {"group": (1, 4)}, "text": "red"}
     assert told(both.engine, **options, candidates="knn") == told(both.embedded, **options)
     with pytest.raises(OptionError, match="graph"):
         both.embedded.search(VECTORS[0], candidates="knn")

@@ -81,6 +81,7 @@ def test_json_has_what_the_command_line_promises() -> None:
     assert document == {
         "query": {"path": "/nowhere/query.png", "features": {"look": 1.0}},
         "notes": [],
+        "facets": {},
         "hits": [
             {
                 "id": "id0",
@@ -190,4 +191,5 @@ def test_a_search_describes_its_query(tmp_path: Path) -> None:
         "k": 2,
         "max_distance": 5.0,
         "blend": False,
+        "text_weight": None,
     }

@@ -86,8 +86,8 @@ class TokenFinder:
     def is_current(self, seen: int, reader: VectorReader) -> bool:
         """See `Finder`: no document is of a state before that seen, or after that of the vectors.
 
-        Between these, whatever has changed is hidden, and compared in the tail. Where documents have come to the state of
-        the vectors, there is no need for that, and the index looks at them anew. Raises EngineError.
+        Between these, whatever has changed is hidden, and compared in the tail. Where documents have come to the state
+        of the vectors, there is no need for that, and the index looks at them anew. Raises EngineError.
         """
         now = follows_now(self.followed.target)
         if now is None:
