@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.collection.test_engine_home import in_engine
 from tests.services.engines import EngineServer
 
 from lookalike import Collection
 from lookalike.collection import records
 from lookalike.collection.report import Listener
+from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine
+from lookalike.engine.documents import read_documents
+from lookalike.engine.followed import id_of
+from lookalike.engine.layout import writing_alias
 from lookalike.errors import EngineUnavailableError, MetadataError, OptionError
 
 _RANDOM = np.random.default_rng(5)
@@ -231,6 +236,30 @@ def test_while_the_engine_is_down_all_is_compared_and_counted_in_the_catalogue(
         assert hits.notes == ("the engine is down; start it; every vector of vectors was compared instead",)
         with pytest.raises(EngineUnavailableError, match="is down"):
             other.search(VECTORS[3], strict=True, **options)
+
+
+def test_what_the_engine_refuses_is_left_to_sql(
+    both: Both, asked: list[str], engine_server: EngineServer
+) -> None:
+    options: dict[str, Any] = {"where": {"title": ("a", "c")}, "k": COUNT}
+    settings = "/_cluster/settings"
+    for allowed in (False, None):
+        engine_server.request("PUT", settings, {"transient": {"search.allow_expensive_queries": allowed}})
+        asked.clear()
+        assert told(both.engine, **options) == told(both.embedded, **options)
+        assert bool(asked) == (allowed is False)
+
+
+def test_documents_with_other_metadata_are_found_by_verify_and_made_anew(both: Both) -> None:
+    target = in_engine(both.engine).target
+    names = [id_of(7), id_of(8)]
+    there = read_documents(target.engine, target.index, names)
+    changed = [Action(name, {**there[name]["_source"], "values": []}) for name in names]
+    write(target.engine, writing_alias(target.index), changed, require_alias=True)
+    (problem,) = both.engine.verify()
+    assert "lacks 2 of" in str(problem)
+    both.engine.rebuild()
+    assert list(both.engine.verify()) == []
 
 
 def test_fields_that_nobody_has_are_refused(both: Both) -> None:

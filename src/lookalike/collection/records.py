@@ -17,7 +17,7 @@ from lookalike.engine import records
 from lookalike.engine.filters import Clause
 from lookalike.engine.finder import TokenFinder
 from lookalike.engine.query import MOST_HITS
-from lookalike.errors import OptionError
+from lookalike.errors import EngineUnavailableError, OptionError
 from lookalike.index import IndexView
 from lookalike.index.finder import StaleBucketsError
 from lookalike.index.store_view import StoreView
@@ -157,14 +157,17 @@ def by_records(
     *,
     features: Sequence[str] | None = None,
 ) -> T:
-    """Return what `asked` makes of filters and words: of an engine that can tell, or else of the catalogue."""
+    """Return what `asked` makes of filters and words: of an engine that can tell, or else of the catalogue.
+
+    An engine may refuse what it takes for expensive, such as a range of texts; that is no reason to do without it.
+    """
     has_conditions = bool(request.filters or request.facets or request.text is not None)
     engine = EngineRecords.of(indexes, request) if indexes and has_conditions else None
     if engine is not None:
         try:
             return asked(engine)
         except StaleBucketsError as error:
-            if error.cause is not None:
+            if isinstance(error.cause, EngineUnavailableError):
                 raise
     return asked(CatalogueRecords(catalogue, tuple(indexes) if features is None else features, request))
 
