@@ -159,7 +159,7 @@ def by_records(
 ) -> T:
     """Return what `asked` makes of filters and words: of an engine that can tell, or else of the catalogue.
 
-    An engine may refuse what it takes for expensive, such as a range of texts; that is no reason to do without it.
+    An engine may refuse some of them, which is no reason to do without the rest.
     """
     has_conditions = bool(request.filters or request.facets or request.text is not None)
     engine = EngineRecords.of(indexes, request) if indexes and has_conditions else None
