@@ -79,7 +79,7 @@ def test_tokens_are_given_or_learned(engine: Engine, index_name: str, given: dic
 
 
 def test_a_newer_format_is_refused_and_left_alone(engine: Engine, index_name: str) -> None:
-    index = make_museum(engine, index_name)
+    index = EngineIndex.create(engine, index_name, scheme=scheme())
     told = {**meta_of(index)["lookalike"], "format": 99}
     put_meta(index, told)
     with pytest.raises(EngineError, match=r"newer version of Lookalike \(format 99"):
@@ -90,13 +90,13 @@ def test_a_newer_format_is_refused_and_left_alone(engine: Engine, index_name: st
     "told", [{}, 5, {"format": 1}, {"format": 1, "owned": True, "features": {"vector": {}}}]
 )
 def test_a_damaged_header_is_told(engine: Engine, index_name: str, told: Any) -> None:
-    put_meta(make_museum(engine, index_name), told)
+    put_meta(EngineIndex.create(engine, index_name, scheme=scheme()), told)
     with pytest.raises(EngineError, match="its header is damaged"):
         EngineIndex.open(engine, index_name)
 
 
 def test_tokens_of_another_family_are_never_mixed_in(engine: Engine, index_name: str) -> None:
-    index = make_museum(engine, index_name)
+    index = EngineIndex.create(engine, index_name, scheme=scheme())
     told = meta_of(index)["lookalike"]
     told["features"]["vector"]["family"] = save_arrays(engine, scheme("cosine").arrays())
     put_meta(index, told)
