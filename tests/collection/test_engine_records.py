@@ -159,6 +159,12 @@ def test_words_find_the_same_sources_by_the_scores_of_the_engine(both: Both) -> 
     assert ours[0].title == "red shoe"
 
 
+def test_the_own_score_of_the_query_is_told_though_filters_leave_it_out(both: Both) -> None:
+    for one in (both.engine, both.embedded):
+        hits = one.search("s0", where={"group": 1}, text="red")
+        assert hits.itself is not None and hits.itself.text_score is not None
+
+
 def test_looks_and_words_weigh_as_much_as_is_asked_for(both: Both) -> None:
     asked_for: dict[str, Any] = {"where": {"group": (0, 5)}, "text": "red", "k": COUNT}
     by_looks, _ = told(both.engine, **asked_for)
@@ -273,6 +279,8 @@ def test_the_own_graph_of_the_engine_finds_the_same_at_exact_distances(both: Bot
         both.engine.search(VECTORS[0], candidates="knn")
     both.engine.set_index("vectors", engine=both.engine.index("vectors")["store"].split(" ")[0], graph=True)
     options: dict[str, Any] = {"where": {"group": (1, 4)}, "text": "red"}
-    assert told(both.engine, **options, candidates="knn") == told(both.embedded, **options)
+    for _ in range(2):
+        assert told(both.engine, **options, candidates="knn") == told(both.embedded, **options)
+        both.add(0, 1, METADATA[:1])  # which changes the mapping
     with pytest.raises(OptionError, match="graph"):
         both.embedded.search(VECTORS[0], candidates="knn")

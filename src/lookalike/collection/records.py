@@ -131,9 +131,10 @@ class EngineRecords:
     def text_scores(self, numbers: Sequence[int]) -> Mapping[int, float]:
         """See `Records`."""
         found: dict[int, float] = {}
+        finder = replace(self.finder, clauses=())  # the query's own source is told of, whatever filters say
         for start in range(0, len(numbers), MOST_HITS):
             some = np.array(numbers[start : start + MOST_HITS], np.int64)
-            found |= _scored(self.finder.text_scores(self.view.state.seen, self.words, some, len(some)))
+            found |= _scored(finder.text_scores(self.view.state.seen, self.words, some, len(some)))
         return found
 
     def facets(self) -> Facets:

@@ -143,7 +143,8 @@ def build_followed(
     _sweep(engine, name, None if old is None else old.index)
     drawn = numbers[np.linspace(0, len(numbers) - 1, min(SAMPLE, len(numbers))).astype(np.int64)]
     scheme, forecast = given_scheme(reader(drawn)[1], None, metric, len(numbers), recall)
-    made = feature_header(engine, scheme, owned=False, graph=graph, forecast=forecast)  # its mapping changes
+    # Its mapping changes, which vectors in a graph bear on every release.
+    made = feature_header(engine, scheme, owned=graph, graph=graph, forecast=forecast)
     made = replace(made, follows=Following(stamp, None, len(numbers)))
     shards, replicas = (1, 0) if old is None else _size(engine, old.index)
     index = create_index(
