@@ -10,16 +10,20 @@ from lookalike.engine import EngineIndex, TokenScheme
 from lookalike.engine import search as searching
 from lookalike.engine.asked import Asked
 from lookalike.engine.client import Engine
+from lookalike.engine.query import MOST_HITS
 from lookalike.engine.search import Search
 from lookalike.engine.terms import packed
 from lookalike.hashing import Clusterings
 
 
-@pytest.fixture
-def narrow(engine: Engine, index_name: str) -> EngineIndex:
-    """An index whose queries probe one cluster of 40 and compare 60 candidates; `side` is where a vector lies."""
+@pytest.fixture(params=[60, MOST_HITS], ids=["ranked", "union"])
+def narrow(engine: Engine, index_name: str, request: pytest.FixtureRequest) -> EngineIndex:
+    """An index whose queries probe one cluster of 40 and compare 60 candidates, or all that share a token.
+
+    `side` is where a vector lies.
+    """
     family = Clusterings(tables=4, clusters=40).fit(vectors())
-    scheme = TokenScheme(family, "euclidean", probes=1, candidates=60)
+    scheme = TokenScheme(family, "euclidean", probes=1, candidates=request.param)
     index = EngineIndex.create(engine, index_name, scheme=scheme, fields={"side": "double", "part": "long"})
     told = [{"side": float(row[0]), "part": i % 10} for i, row in enumerate(vectors())]
     index.add(IDS, vectors(), told)
@@ -29,8 +33,9 @@ def narrow(engine: Engine, index_name: str) -> EngineIndex:
 @pytest.fixture
 def never_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no filter be so narrow that all documents that pass it are compared."""
-    for name in ("EXACT_NUMBERS", "TERM_NUMBERS", "LARGEST_EXACT_NUMBERS"):
+    for name in ("EXACT_NUMBERS", "LARGEST_EXACT_NUMBERS"):
         monkeypatch.setattr(searching, name, 0)
+    monkeypatch.setattr(searching, "TERM_NUMBERS", {"tokens": 0, "union": 0})
 
 
 def exact(query: np.ndarray, allowed: np.ndarray) -> list[str]:
@@ -58,13 +63,14 @@ def test_a_filter_that_leaves_documents_everywhere_has_more_clusters_probed(narr
 def test_few_documents_that_pass_a_filter_are_all_compared(narrow: EngineIndex) -> None:
     plan = Search(narrow._target, Asked.of(where={"part": 3})).plan()
     assert plan.way == "exact"
-    assert Search(narrow._target, Asked.of()).plan().way == "tokens"
+    assert Search(narrow._target, Asked.of()).plan().by_tokens
 
 
 def test_a_query_that_shares_too_few_tokens_is_compared_with_all(narrow: EngineIndex) -> None:
     assert len(narrow.search(vectors()[0] + 50, COUNT)) == COUNT
 
 
+@pytest.mark.parametrize("narrow", [60], indirect=True)
 @pytest.mark.usefixtures("never_all")
 def test_a_query_that_shares_too_few_tokens_with_too_many_documents_says_so(narrow: EngineIndex) -> None:
     hits = narrow.search(vectors()[0], COUNT)

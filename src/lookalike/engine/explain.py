@@ -9,14 +9,20 @@ import numpy as np
 
 from lookalike.arrays import Float32
 from lookalike.engine.asked import Asked
+from lookalike.engine.compare import compared, resolved
 from lookalike.engine.documents import factor_of, read_documents, tokens_of, vectors_of
 from lookalike.engine.filters import filter_clauses
 from lookalike.engine.hits import EngineExplanation, EngineHits
-from lookalike.engine.multi_search import Neighbours, returned, send_searches
-from lookalike.engine.query import MOST_HITS, hits_body, more_like_this_query, rescored
+from lookalike.engine.multi_search import send_searches
+from lookalike.engine.query import hits_body, more_like_this_query, rescored
 from lookalike.engine.rescore import exact_distances
 from lookalike.engine.target import Target
 from lookalike.errors import UnknownIdError
+
+ALIKE = 1000
+"""Candidates of `more_like_this` at most, which ranks them by tokens."""
+MARGIN = 100
+"""Hits that are fetched beyond k, among which equal ones are ordered by id."""
 
 
 def read_vectors(target: Target, ids: Sequence[str]) -> Float32:
@@ -47,17 +53,18 @@ def alike_documents(target: Target, query: Float32, one: str | None, asked: Aske
     """Return the nearest to `query` (d,) among what `more_like_this` finds for it or, with its id, for its document."""
     tokens = target.scheme.document_tokens(query[np.newaxis])[0]
     like: list[Any] = tokens if one is None else [{"_index": target.index, "_id": one}]
-    window = min(MOST_HITS, max(target.scheme.candidates, asked.k))
-    body = hits_body(target.feature, window, documents=True, binary=target.header.vector == "binary")
+    window = max(min(ALIKE, target.scheme.candidates), asked.k)
+    size = min(window, asked.k + MARGIN) if target.scripts else window
+    binary = target.header.vector == "binary"
+    body = hits_body(target.feature, size, documents=True, binary=binary, vectors=not target.scripts)
     filters = filter_clauses(asked.where, target.fields)
     body["query"] = more_like_this_query(target.feature, like, len(tokens), filters)
     if target.scripts:
         body = rescored(target.engine.name, target.feature, body, query, window)
     (answer,) = send_searches(target.engine, target.index, [body])
-    ids, vectors, documents, _ = returned(answer, target.feature)
-    distances = exact_distances(query, vectors.reshape(-1, len(query)), target.header.metric)
-    near = Neighbours(tuple(ids), distances, tuple(documents)).by_distance()
-    near = near.take(range(min(asked.k, len(ids))))
+    found = compared(target, query, answer, asked.k, scored=target.scripts)
+    (near,) = resolved(target, query[np.newaxis], [found])
+    near = near.take(range(min(asked.k, len(near.ids))))
     return EngineHits(near.ids, near.distances, near.documents)
 
 

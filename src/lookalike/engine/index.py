@@ -175,6 +175,11 @@ class EngineIndex:
         """By which vectors are compared."""
         return self._target.header.metric
 
+    @property
+    def scheme(self) -> TokenScheme:
+        """How vectors become tokens."""
+        return self._target.scheme
+
     def __len__(self) -> int:
         """Return how many documents have a vector."""
         return self._current(lambda target: Search(target, Asked.of()).count())

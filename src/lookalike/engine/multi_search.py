@@ -75,11 +75,15 @@ def send_searches(engine: Engine, index: str, bodies: Sequence[Mapping[str, Any]
 
 
 def returned(
-    answer: Mapping[str, Any], feature: str
+    answer: Mapping[str, Any], feature: str, *, vectors: bool = True
 ) -> tuple[list[str], Float32, list[Mapping[str, Any]], list[float]]:
-    """Return ids, vectors (n, d), documents and scores of an answer's hits that have a vector."""
+    """Return ids, vectors (n, d), documents and scores of an answer's hits that have a vector.
+
+    Args:
+        vectors: whether they were asked for; otherwise all hits are returned, and no vectors.
+    """
     ids: list[str] = []
-    vectors: list[Any] = []
+    found: list[Any] = []
     documents: list[Mapping[str, Any]] = []
     scores: list[float] = []
     field = vector_field(feature)
@@ -90,10 +94,11 @@ def returned(
         vector = hit.get("fields", {}).get(field)
         if vector is None and isinstance(kept, str):
             vector = np.frombuffer(base64.b64decode(kept), dtype="<f4")
-        if vector is None:
+        if vector is not None:
+            found.append(vector)
+        elif vectors:
             continue
         ids.append(hit["_id"])
-        vectors.append(vector)
         documents.append(document)
         scores.append(hit["_score"] or 0.0)
-    return ids, np.array(vectors, dtype=np.float32), documents, scores
+    return ids, np.array(found, dtype=np.float32), documents, scores

@@ -19,13 +19,16 @@ MOST_HITS = 10_000
 """What engines return at most, and rescore at most (`max_result_window`, `max_rescore_window`)."""
 
 
-def hits_body(feature: str, size: int, *, documents: bool, binary: bool) -> Body:
+def hits_body(feature: str, size: int, *, documents: bool, binary: bool, vectors: bool = True) -> Body:
     """Return what every search for hits has: their vectors, and their documents without what else Lookalike added.
 
     Args:
         binary: whether vectors are kept as bytes, which engines return within documents only.
+        vectors: whether vectors are returned, for which an engine reads the whole document.
     """
     body: Body = {"size": size, "track_total_hits": False}
+    if not vectors:
+        return {**body, "_source": {"excludes": [OBJECT]} if documents else False}
     if binary:
         within = {} if documents else {"includes": [vector_field(feature)]}
         return {**body, "_source": {**within, "excludes": [f"{OBJECT}.*.tokens"]}}
@@ -34,6 +37,12 @@ def hits_body(feature: str, size: int, *, documents: bool, binary: bool) -> Body
         "_source": {"excludes": [OBJECT]} if documents else False,
         "fields": [vector_field(feature)],
     }
+
+
+def vectors_body(feature: str, ids: Sequence[str]) -> Body:
+    """Return what fetches the vectors of some documents."""
+    body = hits_body(feature, len(ids), documents=False, binary=False)
+    return {**body, "query": {"ids": {"values": list(ids)}}}
 
 
 def token_query(feature: str, terms: Sequence[Term], filters: Sequence[Body], *, factors: bool) -> Body:
@@ -52,6 +61,11 @@ def token_query(feature: str, terms: Sequence[Term], filters: Sequence[Body], *,
         return query
     factor = {"field": factor_field(feature), "missing": 1}
     return {"function_score": {"query": query, "field_value_factor": factor, "boost_mode": "multiply"}}
+
+
+def union_filter(feature: str, terms: Sequence[Term]) -> Body:
+    """Return the filter that leaves the documents that share a token."""
+    return {"terms": {tokens_field(feature): [token for tokens, _ in terms for token in tokens]}}
 
 
 def rescored(engine: Name, feature: str, body: Body, query: Float32, window: int) -> Body:

@@ -1,8 +1,10 @@
 """Exact distances: the engine's own, which order candidates, and those of what it returns, which are shown.
 
 An engine scores a vector by 1 / (1 + d^2), d being the Euclidean distance, in float32: OpenSearch's `knn_score` does,
-and the script for Elasticsearch. Under cosine all vectors have length one, where d^2 is twice the distance. Scores only
-decide which vectors are fetched: their distances are computed here, in float64, as every index of Lookalike does.
+and the script for Elasticsearch. Under cosine all vectors have length one, where d^2 is twice the distance. To return a
+vector costs an engine more than to compare a hundred, since it reads the whole document. So distances come from scores
+where these tell them to about six digits, and their order surely; the vectors of other hits are fetched, and compared
+here in float64, as every index of Lookalike does.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32, Float64, Metric
+from lookalike.arrays import Float32, Float64, Int64, Metric
 from lookalike.engine.urls import Name
 from lookalike.index.scan import DISTANCES
 
 SLACK = 1e-5
 """Share by which an engine's score may be off: sums of up to 16,000 squares in float32."""
+LEAST_SQUARE = 0.01
+"""Below this d^2 a score, which is close to 1 then, tells too few of a distance's digits."""
+LEAST_SCORE = 1e-30
+"""Nor does a score below this, which the engine keeps in fewer bits; a document without a vector has 0."""
 
 
 def script_query(
@@ -43,6 +49,29 @@ def engine_scores(distances: Float32, metric: Metric) -> Float64:
     """Return the scores that an engine gives to vectors at these distances."""
     wide = distances.astype(np.float64)
     return 1 / (1 + (2 * wide if metric == "cosine" else wide**2))
+
+
+def scored_distances(scores: Float64, metric: Metric) -> Float32:
+    """Return the distances that scores tell, the reverse of `engine_scores`."""
+    squares = np.maximum(1 / np.maximum(scores, LEAST_SCORE) - 1, 0)
+    distances: Float32 = (squares / 2 if metric == "cosine" else np.sqrt(squares)).astype(np.float32)
+    return distances
+
+
+def doubtful(scores: Float64, k: int) -> Int64:
+    """Return the places of hits whose vectors decide how far and which are the k nearest.
+
+    Args:
+        scores: of hits, from the largest to the least.
+    """
+    squares = 1 / np.maximum(scores, LEAST_SCORE) - 1
+    unclear = (squares < LEAST_SQUARE) | (scores < LEAST_SCORE)
+    tied = scores[:-1] <= scores[1:] * (1 + SLACK)
+    unclear[:-1] |= tied
+    unclear[1:] |= tied
+    last = min(k, len(scores)) - 1
+    places: Int64 = np.flatnonzero(unclear & (scores * (1 + SLACK) >= scores[last]))
+    return places
 
 
 def exact_distances(query: Float32, vectors: Float32, metric: Metric) -> Float32:

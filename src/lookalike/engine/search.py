@@ -11,6 +11,7 @@ import numpy as np
 
 from lookalike.arrays import Float32
 from lookalike.engine.asked import Asked
+from lookalike.engine.compare import Compared, compared, resolved
 from lookalike.engine.filters import Clause, filter_clauses, leaves, word_clauses
 from lookalike.engine.hits import EngineHits
 from lookalike.engine.mapping import filtered_field, vector_field
@@ -25,18 +26,19 @@ from lookalike.engine.query import (
     hits_body,
     rescored,
     token_query,
+    union_filter,
 )
 from lookalike.engine.rescore import exact_distances, is_settled, script_query
 from lookalike.engine.target import Target
 from lookalike.engine.terms import Term, packed
 from lookalike.errors import MetadataError, OptionError
 
-Way = Literal["tokens", "exact", "knn"]
+Way = Literal["tokens", "union", "exact", "knn"]
 
-EXACT_NUMBERS = 8_000_000
+EXACT_NUMBERS = 3_000_000
 """Documents that pass a filter are all compared where their vectors have no more numbers, or no more than a query by
-tokens takes the time for: `TERM_NUMBERS` for each of its terms."""
-TERM_NUMBERS = 10_000
+tokens takes the time for: `TERM_NUMBERS` for each of its terms. OpenSearch 3.5 compares 400 numbers a microsecond."""
+TERM_NUMBERS = {"tokens": 6_000, "union": 2_000}
 MORE_PROBES = 4
 """Where a filter leaves fewer candidates than are to be compared, so many times the clusters are probed."""
 LARGEST_EXACT_NUMBERS = 200_000_000
@@ -45,9 +47,11 @@ CLIENT_EXACT_ROWS = 1000
 """The same where vectors have to be fetched to be compared."""
 MOST_CLAUSES = 1000
 """Leaf clauses of a query; OpenSearch refuses more than 1,024."""
+MOST_UNION_TERMS = 60_000
+"""Tokens of one `terms` clause; engines take up to 65,536."""
 FEWEST_TERMS = 64
 """A query has room for so many, however many conditions and words there are."""
-MARGIN = 8
+MARGIN = 2
 """Hits that are fetched beyond k, to see that none of them is as near as the k-th."""
 GRAPH_FACTOR = 4
 """An engine's HNSW is asked for so many times k neighbours."""
@@ -64,9 +68,17 @@ class Plan:
     """How candidates are found."""
 
     way: Way
+    """By tokens: "tokens" ranks documents by those that they share and compares the best; "union" compares all."""
     probes: int
     window: int
     """Candidates a shard."""
+    wanted: int = 0
+    """Candidates that are to be compared even where a filter leaves few of them."""
+
+    @property
+    def by_tokens(self) -> bool:
+        """Whether candidates are documents that share a token."""
+        return self.way in ("tokens", "union")
 
 
 class Search:
@@ -112,8 +124,8 @@ class Search:
     def plan(self) -> Plan:
         """Return how candidates are found, for which a filter is counted first."""
         scheme, asked = self._target.scheme, self._asked
-        window = max(2 * self._k, scheme.candidates * math.ceil(self._k / CANDIDATES_K))
-        window = min(MOST_HITS, window)
+        share = math.ceil(self._k / CANDIDATES_K)
+        window = min(MOST_HITS, max(2 * self._k, scheme.candidates * share))
         if asked.way == "knn":
             if not self._target.header.graph:
                 raise OptionError(
@@ -121,16 +133,21 @@ class Search:
                     "create it with graph=True"
                 )
             return Plan("knn", 0, min(MOST_HITS, GRAPH_FACTOR * self._k))
+        family = scheme.family
+        whole = self._target.scripts and scheme.candidates >= MOST_HITS
+        way: Way = "union" if whole else "tokens"
+        probes = min(family.centroids, scheme.probes * share if whole else scheme.probes)
         if not self._filters:
-            return Plan("tokens", scheme.probes, window)
+            return Plan(way, probes, window)
         matching, total = self._counted()
         if matching <= self._exact_rows(EXACT_NUMBERS):
             return Plan("exact", 0, MOST_HITS)
-        probes = min(scheme.family.centroids, math.ceil(scheme.probes * total / matching))
-        terms = probes * scheme.family.tables * scheme.ranks
-        if matching <= self._exact_rows(TERM_NUMBERS * terms):
+        wanted = total * probes * family.tables // (2 * family.centroids) if whole else window
+        probes = min(family.centroids, math.ceil(probes * total / matching))
+        terms = probes * family.tables * scheme.ranks
+        if matching <= self._exact_rows(TERM_NUMBERS[way] * terms):
             return Plan("exact", 0, MOST_HITS)
-        return Plan("tokens", probes, window)
+        return Plan(way, probes, window, wanted)
 
     def count(self) -> int:
         """Return how many documents have a vector and meet the filters."""
@@ -151,7 +168,7 @@ class Search:
         target = self._target
         asked = dict.fromkeys(range(len(queries)), plan)
         bodies = dict(enumerate(self.bodies(queries, plan)))
-        found: dict[int, Neighbours] = {}
+        seen: dict[int, Compared] = {}
         facets: tuple[dict[str, Any], list[str]] = ({}, [])
         while bodies:
             answers = send_searches(target.engine, target.index, list(bodies.values()))
@@ -159,19 +176,20 @@ class Search:
             for (i, body), answer in zip(bodies.items(), answers, strict=True):
                 if "aggs" in body:
                     facets = facet_counts(answer, self._facets)
-                found[i], last = self._compared(queries[i], answer)
+                seen[i] = compared(target, queries[i], answer, self._k, scored=self._is_scored(plan))
                 size = body["size"]
                 if self._may_probe_more(asked[i], answer):
                     asked[i] = replace(plan, probes=MORE_PROBES * asked[i].probes)
-                elif self._is_enough(found[i], last, size, len(answer["hits"]["hits"]), plan):
+                elif self._is_enough(seen[i], size, len(answer["hits"]["hits"]), plan):
                     continue
                 else:
                     size = min(plan.window, 4 * size)
                 (terms,) = self._terms(queries[i : i + 1], asked[i])
                 again[i] = self._body(queries[i], terms, plan, size, counted=False)
             bodies = again
+        found = dict(enumerate(resolved(target, queries, [seen[i] for i in range(len(queries))])))
         few = [i for i in found if len(found[i].ids) < self._k]
-        if plan.way == "tokens" and few and self._may_lack(min(len(found[i].ids) for i in few)):
+        if plan.by_tokens and few and self._may_lack(min(len(found[i].ids) for i in few)):
             exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS))
             found.update(zip(few, exact, strict=True))
         return [found[i] for i in range(len(queries))], facets
@@ -181,23 +199,29 @@ class Search:
 
         The nearest documents that pass a filter may be anywhere; as many candidates as without it are then needed.
         """
-        if plan.way != "tokens" or not self._filters or plan.probes >= self._target.scheme.family.centroids:
+        if not plan.by_tokens or not self._filters or plan.probes >= self._target.scheme.family.centroids:
             return False
-        return int(answer["hits"]["total"]["value"]) < min(plan.window, self._matching())
+        return int(answer["hits"]["total"]["value"]) < min(plan.wanted, self._matching())
 
-    def _is_enough(self, found: Neighbours, last: float, size: int, returned: int, plan: Plan) -> bool:
+    def _is_scored(self, plan: Plan) -> bool:
+        """Whether scores are by exact distance."""
+        return self._target.scripts and plan.way != "knn"
+
+    def _is_enough(self, found: Compared, size: int, returned: int, plan: Plan) -> bool:
         """Whether nothing that the engine left out belongs to the k nearest."""
         if plan.way == "knn" or not self._target.scripts or returned < size or size >= plan.window:
             return True
-        settled = len(found.ids) >= self._k
-        return settled and is_settled(found.distances, self._k, last, self._target.header.metric)
+        settled = len(found.neighbours.ids) >= self._k
+        metric = self._target.header.metric
+        return settled and is_settled(found.neighbours.distances, self._k, found.last, metric)
 
     def _terms(self, queries: Float32, plan: Plan) -> list[list[Term]]:
         """Return the terms of each query, as many as the engine takes."""
-        if plan.way != "tokens":
+        if not plan.by_tokens:
             return [[] for _ in queries]
         words = len(self._words) * sum(field.words for field in self._target.fields.values())
         room = max(FEWEST_TERMS, MOST_CLAUSES - sum(map(leaves, self._filters)) - words)
+        room = MOST_UNION_TERMS if plan.way == "union" else room
         return [packed(terms, room) for terms in self._target.scheme.query_terms(queries, plan.probes)]
 
     def _first_size(self, plan: Plan) -> int:
@@ -211,30 +235,30 @@ class Search:
         target = self._target
         name, feature = target.engine.name, target.feature
         body = hits_body(
-            feature, size, documents=self._asked.documents, binary=target.header.vector == "binary"
+            feature,
+            size,
+            documents=self._asked.documents,
+            binary=target.header.vector == "binary",
+            vectors=not self._is_scored(plan),
         )
         if plan.way == "knn":
             body |= graph_query(name, feature, query, plan.window, self._filters)
-        elif plan.way == "exact" and target.scripts:
-            body["query"] = script_query(name, vector_field(feature), query, self._filters)
+        elif self._is_scored(plan) and plan.way != "tokens":
+            among = [union_filter(feature, terms)] if plan.way == "union" else []
+            body["query"] = script_query(name, vector_field(feature), query, [*among, *self._filters])
+            if plan.wanted:
+                body["track_total_hits"] = plan.wanted
         elif plan.way == "exact":
             body["query"] = count_body(self._filters, feature)["query"]
         else:
             if self._filters:
-                body["track_total_hits"] = plan.window
+                body["track_total_hits"] = plan.wanted
             body["query"] = token_query(feature, terms, self._filters, factors=target.header.factors)
             if target.scripts:
                 body = rescored(name, feature, body, query, plan.window)
         if counted and self._facets:
             body["aggs"] = facet_aggregations(self._facets, self._filters)
         return body
-
-    def _compared(self, query: Float32, answer: Mapping[str, Any]) -> tuple[Neighbours, float]:
-        ids, vectors, documents, scores = returned(answer, self._target.feature)
-        if not ids:
-            return Neighbours((), np.empty(0, dtype=np.float32), ()), 0.0
-        distances = exact_distances(query, vectors, self._target.header.metric)
-        return Neighbours(tuple(ids), distances, tuple(documents)).by_distance(), min(scores)
 
     def _by_words(self) -> tuple[list[str], Float32, list[Mapping[str, Any]]]:
         """Return ids, vectors and documents of those that match the words best, best first."""
@@ -276,7 +300,7 @@ class Search:
         return neighbours.take(near[: self._asked.k])
 
     def _notes(self, neighbours: Neighbours, plan: Plan) -> list[str]:
-        if plan.way != "tokens" or len(neighbours.ids) >= self._k or self._counts is None:
+        if not plan.by_tokens or len(neighbours.ids) >= self._k or self._counts is None:
             return []
         if len(neighbours.ids) >= self._matching():
             return []

@@ -22,7 +22,7 @@ from lookalike.hashing.base import (
     restored_mean,
 )
 from lookalike.hashing.components import principal_components
-from lookalike.hashing.k_means import many_means, nearest_centroids
+from lookalike.hashing.k_means import Centroids, many_means
 from lookalike.hashing.residuals import Cells, residual_means
 
 COMPONENTS = 96
@@ -69,6 +69,7 @@ class Clusterings(Family):
         self._mean: Float32
         self._components: Float32
         self._centroids: Float32
+        self._finders: list[Centroids]
         self._cells: Cells | None = None
 
     def fit(self, sample: Float32) -> Self:
@@ -88,6 +89,7 @@ class Clusterings(Family):
         self._centroids = np.stack([centroids for centroids, _ in learned])
         rests = [rest for _, rest in learned if rest is not None]
         self._cells = Cells(self._centroids, np.stack(rests)) if rests else None
+        self._finders = [Centroids(own) for own in self._centroids] if self._cells is None else []
         return self
 
     def _learned(self, turned: Float32, random: np.random.Generator) -> tuple[Float32, Float32 | None]:
@@ -127,8 +129,8 @@ class Clusterings(Family):
             return cells.astype(np.uint64), distances
         keys = np.empty((len(turned), self.tables, count), dtype=np.uint64)
         distances = np.empty(keys.shape, dtype=np.float32)
-        for table, centroids in enumerate(self._centroids):
-            keys[:, table], distances[:, table] = nearest_centroids(turned, centroids, count)
+        for table, centroids in enumerate(self._finders):
+            keys[:, table], distances[:, table] = centroids.nearest(turned, count)
         return keys, distances
 
     def first(self, tables: int) -> Clusterings:
@@ -174,6 +176,7 @@ class Clusterings(Family):
         self.dimension = dimension
         self._mean, self._components = mean, components
         self._centroids = centroids
+        self._finders = [Centroids(own) for own in centroids] if self.residuals == 1 else []
         self._cells = None if residuals is None else Cells(centroids, residuals)
 
     def _turned(self, vectors: Float32) -> Float32:

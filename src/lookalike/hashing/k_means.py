@@ -100,24 +100,35 @@ def nearest_centroid(vectors: Float32, centroids: Float32) -> Int64:
     return labels
 
 
-def nearest_centroids(vectors: Float32, centroids: Float32, count: int) -> tuple[Int64, Float32]:
-    """Return numbers and distances of the `count` nearest of `centroids` (m, d), (n, count) each.
+class Centroids:
+    """Centroids that are asked many times which of them are nearest."""
 
-    Nearest first, the lower number where two are as near; 1 <= count <= m.
-    """
-    middle = centroids.mean(axis=0)
-    table = _with_halves(centroids - middle)
-    numbers = np.empty((len(vectors), count), dtype=np.int64)
-    distances = np.empty(numbers.shape, dtype=np.float32)
-    step = max(1, PRODUCT_BYTES // (4 * len(table)))
-    for start in range(0, len(vectors), step):
-        rows = _with_ones(vectors[start : start + step], middle)
-        here = slice(start, start + len(rows))
-        numbers[here], products = several_largest(rows @ table.T, count)
-        rows[:, -1] = 0
-        squares = np.einsum("ij,ij->i", rows, rows)[:, np.newaxis] - 2 * products
-        distances[here] = np.sqrt(np.maximum(squares, 0, out=squares))
-    return numbers, distances
+    def __init__(self, centroids: Float32) -> None:
+        """Take `centroids` (m, d), m >= 1."""
+        self._middle: Float32 = centroids.mean(axis=0)
+        self._table = _with_halves(centroids - self._middle)
+
+    def nearest(self, vectors: Float32, count: int) -> tuple[Int64, Float32]:
+        """Return numbers and distances of the `count` nearest to each of `vectors` (n, d), (n, count) each.
+
+        Nearest first, the lower number where two are as near; 1 <= count <= m.
+        """
+        numbers = np.empty((len(vectors), count), dtype=np.int64)
+        distances = np.empty(numbers.shape, dtype=np.float32)
+        step = max(1, PRODUCT_BYTES // (4 * len(self._table)))
+        for start in range(0, len(vectors), step):
+            rows = _with_ones(vectors[start : start + step], self._middle)
+            here = slice(start, start + len(rows))
+            numbers[here], products = several_largest(rows @ self._table.T, count)
+            rows[:, -1] = 0
+            squares = np.einsum("ij,ij->i", rows, rows)[:, np.newaxis] - 2 * products
+            distances[here] = np.sqrt(np.maximum(squares, 0, out=squares))
+        return numbers, distances
+
+
+def nearest_centroids(vectors: Float32, centroids: Float32, count: int) -> tuple[Int64, Float32]:
+    """Return what `Centroids.nearest` of `centroids` (m, d) does."""
+    return Centroids(centroids).nearest(vectors, count)
 
 
 def several_largest(products: Float32, count: int) -> tuple[Int64, Float32]:
