@@ -31,6 +31,7 @@ from lookalike.engine.query import (
 from lookalike.engine.rescore import exact_distances, is_settled, script_query
 from lookalike.engine.target import Target
 from lookalike.engine.terms import Term, packed
+from lookalike.engine.tokens import ALL_CANDIDATES
 from lookalike.errors import MetadataError, OptionError
 
 Way = Literal["tokens", "union", "exact", "knn"]
@@ -134,7 +135,7 @@ class Search:
                 )
             return Plan("knn", 0, min(MOST_HITS, GRAPH_FACTOR * self._k))
         family = scheme.family
-        whole = self._target.scripts and scheme.candidates >= MOST_HITS
+        whole = self._target.scripts and scheme.candidates >= ALL_CANDIDATES
         way: Way = "union" if whole else "tokens"
         probes = min(family.centroids, scheme.probes * share if whole else scheme.probes)
         if not self._filters:
