@@ -36,6 +36,8 @@ class Asked:
     max_distance: float | None
     way: Literal["tokens", "knn"]
     documents: bool
+    to_the_bit: bool = False
+    """Whether distances have to be those of other indexes to the last bit, which takes the vectors of all hits."""
 
     @classmethod
     def of(

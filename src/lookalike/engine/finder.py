@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -211,7 +211,7 @@ class TokenFinder:
     def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause], numbers: int) -> Answer:
         """Return the nearest that meet the clauses, in which there are so many numbers."""
         answer = _nothing(len(queries), k)
-        asked = Asked.of(k, documents=False, candidates=self.way)
+        asked = replace(Asked.of(k, documents=False, candidates=self.way), to_the_bit=True)
         step = max(1, NUMBERS_TOGETHER // max(1, numbers))
         for start in range(0, len(queries), step):
             found = Search(self.followed.target, asked, clauses).run(queries[start : start + step])

@@ -177,7 +177,13 @@ class Search:
             for (i, body), answer in zip(bodies.items(), answers, strict=True):
                 if "aggs" in body:
                     facets = facet_counts(answer, self._facets)
-                seen[i] = compared(target, queries[i], answer, self._k, scored=self._is_scored(plan))
+                seen[i] = compared(
+                    target,
+                    queries[i],
+                    answer,
+                    self._k,
+                    scored=self._is_scored(plan) and not self._asked.to_the_bit,
+                )
                 size = body["size"]
                 if self._may_probe_more(asked[i], answer):
                     asked[i] = replace(plan, probes=MORE_PROBES * asked[i].probes)
@@ -240,7 +246,7 @@ class Search:
             size,
             documents=self._asked.documents,
             binary=target.header.vector == "binary",
-            vectors=not self._is_scored(plan),
+            vectors=not self._is_scored(plan) or self._asked.to_the_bit,
         )
         if plan.way == "knn":
             body |= graph_query(name, feature, query, plan.window, self._filters)
