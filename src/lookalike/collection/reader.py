@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count, check_text
-from lookalike.catalogue import Catalogue, Problem, Source
+from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source
 from lookalike.collection.backends import Backend, backend_at
 from lookalike.collection.engine_home import EngineHome
+from lookalike.collection.browse import Order, browse
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
@@ -151,14 +152,11 @@ class Reader:
             max_pixels=max_pixels,
             strict=strict,
         )
-        if query is None:
-            self._check_open()
-            return self._searcher.answer_words(request)
         if isinstance(query, str):
             with suppress(UnknownIdError):  # nearly always it is one, so no other statement asks first
-                return self.answer([SourceQuery(query)], request)[0]
-            return self.answer([guess(query, is_stored=False)], request)[0]
-        return self.answer([as_query(query)], request)[0]
+                return self.answer_one(SourceQuery(query), request)
+            return self.answer_one(guess(query, is_stored=False), request)
+        return self.answer_one(None if query is None else as_query(query), request)
 
     def search_many(
         self,
@@ -205,6 +203,13 @@ class Reader:
     def parse(self, text: str) -> Query:
         """Return what a word that a person typed stands for: an id, a row of a vector file, or a picture's path."""
         return guess(text, is_stored=text in self._open_catalogue.numbers([text]))
+
+    def answer_one(self, query: Query | None, request: SearchRequest) -> Hits:
+        """Answer a typed query, or a request of words alone; see `search`."""
+        if query is not None:
+            return self.answer([query], request)[0]
+        self._check_open()
+        return self._searcher.answer_words(request)
 
     def answer(self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest) -> list[Hits]:
         """Answer typed queries, or the rows of an array (q, d), all from one state of the collection; see `search`."""
@@ -258,6 +263,42 @@ class Reader:
         if limit is not None:
             limit = as_count(limit, "limit", least=0)
         return self._open_catalogue.iterate(as_where(where), text, limit)
+
+    def browse(
+        self,
+        *,
+        order: Order = "newest",
+        seed: int = 0,
+        text: str | None = None,
+        where: Filters = None,
+        start: int = 0,
+        limit: int = 50,
+    ) -> tuple[list[Source], int]:
+        """Return some of the sources, and how many there are in all.
+
+        Args:
+            order: "newest" first, "oldest" first, or "random", which is the same for the same `seed` and sources.
+            start: how many to leave out.
+
+        Raises:
+            OptionError, MetadataError.
+        """
+        check_text(text)
+        return browse(
+            self._open_catalogue, as_where(where), text, order=order, seed=seed, start=start, limit=limit
+        )
+
+    def source(self, id_: str) -> Source:
+        """Return one source. Raises UnknownIdError."""
+        catalogue = self._open_catalogue
+        number = catalogue.numbers([id_]).get(id_)
+        if number is None:
+            raise UnknownIdError(f"{id_!r} is not the id of a source (lookalike list)")
+        return catalogue.sources([number])[0]
+
+    def features(self) -> dict[str, FeatureRecord]:
+        """Return the features by name, as they are stored."""
+        return self._open_catalogue.features()
 
     def unmet(self, where: Filters) -> tuple[str, ...]:
         """Return a sentence for each filter that no source meets, with the nearest values that there are."""

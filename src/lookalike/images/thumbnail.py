@@ -13,7 +13,13 @@ from lookalike.images.decode import decode
 
 
 def thumbnail_data_uri(source: bytes | Path, side: int = 160, *, max_pixels: int = MAX_PIXELS) -> str:
-    """Return a picture as a JPEG `data:` URI that fits a square of `side` pixels; small ones stay small.
+    """Return `thumbnail` as a `data:` URI. Raises PictureError."""
+    data = thumbnail(source, side, max_pixels=max_pixels)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+
+
+def thumbnail(source: bytes | Path, side: int = 160, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Return a picture as a JPEG that fits a square of `side` pixels; small ones stay small.
 
     Raises:
         PictureError: as `decode` does.
@@ -25,4 +31,4 @@ def thumbnail_data_uri(source: bytes | Path, side: int = 160, *, max_pixels: int
     image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0).save(
         stream, "JPEG", quality=82, optimize=True
     )
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    return stream.getvalue()

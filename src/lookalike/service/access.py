@@ -1,0 +1,76 @@
+"""What routes depend on: the served collection, and the right to use it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, APIKeyHeader
+
+from lookalike.collection import Collection
+from lookalike.service.home import Home
+from lookalike.service.keys import Right
+from lookalike.service.problems import ProblemError
+from lookalike.service.settings import Settings
+from lookalike.service.thumbnails import Thumbnails
+
+COOKIE = "lookalike-key"
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The read key, or the write key.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same, as the page keeps it.")
+
+
+def settings_of(request: Request) -> Settings:
+    """Return what the service was told."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def home_of(request: Request) -> Home:
+    """Return the home of the collection."""
+    home: Home = request.app.state.home
+    return home
+
+
+def right_of(
+    request: Request,
+    header: Annotated[str | None, Security(_header)],
+    cookie: Annotated[str | None, Security(_cookie)],
+) -> Right:
+    """Return what the request may do. A cookie lets pages of this origin read only: browsers send it unasked."""
+    keys = settings_of(request).keys
+    if header is not None or not keys:
+        return keys.right(header)
+    return min(Right.READ, keys.right(cookie))
+
+
+def may_read(right: Annotated[Right, Depends(right_of)]) -> None:
+    """Refuse a request that may not read."""
+    if right < Right.READ:
+        raise ProblemError(401, "send the read key or the write key in the header X-API-Key")
+
+
+def may_write(right: Annotated[Right, Depends(right_of)]) -> None:
+    """Refuse a request that may not write."""
+    if right < Right.READ:
+        raise ProblemError(401, "send the write key in the header X-API-Key")
+    if right < Right.WRITE:
+        raise ProblemError(403, "the read key may not change anything; send the write key")
+
+
+def collection_of(home: Annotated[Home, Depends(home_of)]) -> Collection:
+    """Return the collection."""
+    return home.collection()
+
+
+def views_of(request: Request) -> Thumbnails:
+    """Return the cache of thumbnails."""
+    views: Thumbnails = request.app.state.thumbnails
+    return views
+
+
+Served = Annotated[Collection, Depends(collection_of)]
+Told = Annotated[Settings, Depends(settings_of)]
+Kept = Annotated[Home, Depends(home_of)]
+Views = Annotated[Thumbnails, Depends(views_of)]
+READS = [Depends(may_read)]
+WRITES = [Depends(may_write)]

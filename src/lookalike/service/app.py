@@ -1,0 +1,58 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from lookalike import __version__
+from lookalike.service.guard import Guard
+from lookalike.service.home import Home
+from lookalike.service.metrics import Metrics
+from lookalike.service.problems import add_handlers
+from lookalike.service.routes import health, searching, sources, telling
+from lookalike.service.settings import Settings
+from lookalike.service.thumbnails import Thumbnails
+from lookalike.service.uploads import Uploads
+
+ABOUT = """
+Finds what looks alike in a collection. Errors are problem details (RFC 9457), which name the field that was wrong.
+A service that has keys wants the read key, or to change anything the write key, in the header `X-API-Key`.
+"""
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Return the application that serves the collection that `settings` name."""
+    home = Home(settings)
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        home.close()
+
+    metrics = Metrics()
+    app = FastAPI(
+        title="Lookalike",
+        version=__version__,
+        description=ABOUT,
+        lifespan=living,
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(metrics.measured), Middleware(Guard, settings=settings)],
+    )
+    app.state.settings, app.state.home, app.state.metrics = settings, home, metrics
+    app.state.uploads = Uploads()
+    app.state.thumbnails = Thumbnails(settings.cache or _cache(settings), settings.cache_bytes)
+    add_handlers(app)
+    for room in (searching, sources, telling, health):
+        app.include_router(room.router)
+    return app
+
+
+def _cache(settings: Settings) -> Path:
+    return Path(tempfile.gettempdir()) / "lookalike-thumbnails"

@@ -1,0 +1,150 @@
+"""What stands before every route: who may ask, how much, and how often; and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lookalike.service.problems import problem
+from lookalike.service.settings import Limits, Settings
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+"""Nothing of another origin, and no script or style within a page."""
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+CLOSING = {"connection": "close"}
+"""What is left of a request is not waited for."""
+MOST_CLIENTS = 10_000
+"""Of whom is known how often they asked lately."""
+
+
+class Guard:
+    """An ASGI middleware: the Host header, the rate of a client, the load, the size and the time of a body."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        """Stand before `app`."""
+        self._app, self._limits, self._hosts = app, settings.limits, settings.allowed_hosts
+        self._rates = Rates(settings.limits)
+        self._working = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        headers = Headers(scope=scope)
+        refused = self._refusal(scope, headers)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
+        self._working += 1
+        try:
+            await self._within_limits(scope, receive, send)
+        finally:
+            self._working -= 1
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        host = _host(headers.get("host", ""))
+        if host not in self._hosts:
+            return problem(
+                421, f"this service is not called {host!r}; use its own name, or add this one with --allow-host"
+            )
+        if not _is_length(headers.get("content-length")):
+            return problem(400, "Content-Length is no number of bytes")
+        if int(headers.get("content-length", "0")) > self._limits.request_bytes:
+            return problem(413, _too_large(self._limits.request_bytes), headers=CLOSING)
+        client = (scope.get("client") or ("", 0))[0]
+        wait = self._rates.wait(client, time.monotonic())
+        if wait > 0:
+            seconds = str(int(wait) + 1)
+            return problem(
+                429, f"too many requests; send the next in {seconds} seconds", headers={"retry-after": seconds}
+            )
+        if self._working >= self._limits.concurrency:
+            return problem(503, "too much to do at the moment; try again", headers={"retry-after": "1"})
+        return None
+
+    async def _within_limits(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app answer, which reads the body by a `receive` that counts its bytes and its seconds.
+
+        FastAPI lets an HTTPException through that reading a body raises, and no other error.
+        """
+        deadline = time.monotonic() + self._limits.receive_seconds
+        count, whole = 0, False
+
+        async def bounded() -> Message:
+            nonlocal count, whole
+            if whole:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                seconds = f"{self._limits.receive_seconds:g}"
+                raise HTTPException(
+                    408, f"the request was not there within {seconds} seconds; send it quicker", CLOSING
+                ) from None
+            count += len(message.get("body", b""))
+            whole = message["type"] != "http.request" or not message.get("more_body", False)
+            if count > self._limits.request_bytes:
+                raise HTTPException(413, _too_large(self._limits.request_bytes), CLOSING)
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+class Rates:
+    """Token buckets, one a client: each fills at the rate, up to the burst."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Begin with full buckets."""
+        self._rate, self._burst = limits.requests_a_second, float(limits.burst)
+        self._known: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str, now: float) -> float:
+        """Return how many seconds a client has to wait; 0 lets it through, and counts."""
+        tokens, then = self._known.pop(client, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - then) * self._rate)
+        wait = 0.0 if tokens >= 1 else (1 - tokens) / self._rate
+        self._known[client] = (tokens - 1 if wait == 0 else tokens, now)
+        while len(self._known) > MOST_CLIENTS:
+            self._known.popitem(last=False)
+        return wait
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending
+
+
+def _host(header: str) -> str:
+    """Return the name in a Host header, without its port."""
+    name = header.rsplit("]", 1)[0].lstrip("[") if header.startswith("[") else header.partition(":")[0]
+    return name.lower().rstrip(".")
+
+
+def _too_large(limit: int) -> str:
+    return f"the request is larger than {limit:,} bytes; send less"
+
+
+def _is_length(written: str | None) -> bool:
+    return written is None or (written.isascii() and written.isdigit() and len(written) < 20)

@@ -1,0 +1,94 @@
+"""The collection that is served: opened when it is there, and opened again when it was gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lookalike.catalogue import FeatureRecord
+from lookalike.collection import Collection
+from lookalike.collection.extraction import is_of_pictures, spec_of
+from lookalike.collection.query import VectorQuery
+from lookalike.errors import OptionError, PictureError, UnknownFeatureError
+from lookalike.features.worker_pool import WorkerPool
+from lookalike.service.settings import Settings
+
+WORKERS = 2
+"""Processes that decode pictures which clients send."""
+
+
+class Home:
+    """One collection for all requests of this process; safe for threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._collection: Collection | None = None
+        self._pool: tuple[Sequence[FeatureRecord], WorkerPool] | None = None
+
+    def collection(self) -> Collection:
+        """Return the collection. Raises CollectionError as long as it is not there, or damaged."""
+        with self._lock:
+            if self._collection is None:
+                self._collection = Collection.open(self._settings.collection)
+            return self._collection
+
+    def doubt(self) -> None:
+        """Have the collection opened anew by the next request, since this one could not use it."""
+        with self._lock:
+            opened, self._collection = self._collection, None
+        if opened is not None:
+            opened.close()
+
+    def described(self, picture: bytes) -> VectorQuery:
+        """Return the vectors of a picture that a client sent, made in a process of its own.
+
+        Raises:
+            PictureError: it is none, has too many pixels, takes too long, or crashes its decoder.
+            UnknownFeatureError: the collection has no features of pictures.
+        """
+        pool, names = self._workers()
+        (result,) = pool.submit([("the picture", picture)], [names]).results.result()
+        if isinstance(result, PictureError):
+            raise result
+        return VectorQuery({name: np.asarray(vector) for name, vector in result.vectors.items()})
+
+    def close(self) -> None:
+        """Close the collection, and end the workers."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool[1].__exit__(None, None, None)
+            if self._collection is not None:
+                self._collection.close()
+            self._pool = self._collection = None
+
+    def _workers(self) -> tuple[WorkerPool, list[str]]:
+        records = [one for one in self.collection().features().values() if is_of_pictures(one)]
+        if not records:
+            raise UnknownFeatureError(
+                "the collection has no features of pictures; search it by id, vector or words"
+            )
+        with self._lock:
+            if self._pool is None or self._pool[0] != records:
+                if self._pool is not None:
+                    self._pool[1].__exit__(None, None, None)
+                limits = self._settings.limits
+                pool = WorkerPool(
+                    [spec_of(one) for one in records], jobs=WORKERS, max_pixels=limits.max_pixels, time_limit=limits.answer_seconds
+                )
+                self._pool = (records, pool)
+            return self._pool[1], [one.name for one in records]
+
+
+def as_vector(value: Any) -> VectorQuery:
+    """Return a vector, or a mapping of features to vectors, that came as JSON. Raises OptionError."""
+    try:
+        if isinstance(value, dict):
+            return VectorQuery({name: np.asarray(one, dtype=np.float32) for name, one in value.items()})
+        return VectorQuery(np.asarray(value, dtype=np.float32))
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError("the vector is no list of numbers; give one, or one by each feature's name") from None

@@ -1,0 +1,166 @@
+"""What clients send and get, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from lookalike.errors import OptionError
+
+LONGEST_TEXT = 2_000
+LONGEST_ID = 4_096
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+
+
+class Message(BaseModel):
+    """One that a client sends: with no fields but those that are known."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Vector(Message):
+    """A vector that is compared."""
+
+    values: Annotated[list[float], Field(min_length=1, max_length=100_000)]
+    feature: str | None = Field(None, description="The feature it is of; by default the one of its length.")
+
+
+class Query(Message):
+    """What hits are to look like: exactly one of these, or none where words alone are searched."""
+
+    id: Id | None = Field(None, description="A source of the collection; it is left out of its own hits.")
+    upload: str | None = Field(
+        None, max_length=64, description="A picture that was sent to `/api/v1/uploads`, by the id it was given."
+    )
+    vector: Vector | None = None
+
+
+class Options(Message):
+    """What narrows and weighs hits."""
+
+    text: str | None = Field(
+        None, max_length=LONGEST_TEXT, description="Words that a hit has all of, or that weigh in with `blend`."
+    )
+    where: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Filters by field: a value, a list of values, or `{\"from\": ..., \"to\": ...}` with either left out.",
+        examples=[{"baseColour": ["Red", "Pink"], "year": {"from": 2010}}],
+    )
+    features: dict[str, float] | None = Field(
+        None, description="The weight of each feature that is compared; by default all, equally."
+    )
+    blend: bool = False
+    max_distance: float | None = None
+
+
+class SearchBody(Options):
+    """A search."""
+
+    query: Query = Query()
+    limit: int = Field(20, ge=1, le=200, description="Hits of a page.")
+    cursor: str | None = Field(
+        None, max_length=2_000, description="Of the page before: go on from there, with the same search."
+    )
+
+
+class ExplainBody(Options):
+    """A search, and a source that may be among its hits."""
+
+    query: Query = Query()
+    id: Id
+    limit: int = Field(20, ge=1, le=1000, description="Hits of the search.")
+
+
+class BatchBody(Options):
+    """Several searches that ask for the same."""
+
+    queries: Annotated[list[Query], Field(min_length=1, max_length=100)]
+    limit: int = Field(20, ge=1, le=200)
+
+
+class HitMessage(BaseModel):
+    """One hit."""
+
+    id: str
+    title: str | None
+    distance: float | None
+    features: dict[str, float]
+    text_score: float | None
+    metadata: dict[str, Any]
+    has_picture: bool
+    rank: int
+
+
+class Page(BaseModel):
+    """Hits, the most alike first."""
+
+    hits: list[HitMessage]
+    next: str | None = Field(description="The cursor of the next page; null after the last.")
+    notes: list[str] = Field(description="What should be known of the answer, a sentence each.")
+
+
+class SourceMessage(BaseModel):
+    """A source of the collection."""
+
+    id: str
+    title: str | None
+    metadata: dict[str, Any]
+    width: int | None
+    height: int | None
+    added_at: str
+    has_picture: bool
+
+
+class Sources(BaseModel):
+    """Sources."""
+
+    sources: list[SourceMessage]
+    total: int = Field(description="Of all that the filters and words select.")
+
+
+def as_filters(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Return filters as a collection takes them. What is no filter is left for it to refuse."""
+    return {name: _range(value) for name, value in where.items()}
+
+
+def filters_json(written: str | None) -> dict[str, Any]:
+    """Return filters that came as JSON in an address. Raises OptionError."""
+    if written is None:
+        return {}
+    try:
+        told = json.loads(written)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise OptionError('where is no JSON object; give fields and values, such as {"year": 2012}')
+    return told
+
+
+def _range(value: Any) -> Any:
+    if isinstance(value, Mapping) and value and value.keys() <= {"from", "to"}:
+        return (value.get("from"), value.get("to"))
+    return value
+
+
+def title_of(metadata: Mapping[str, Any], fields: Sequence[str] = ("title", "name")) -> str | None:
+    """Return the title that metadata have, if any."""
+    found = next((metadata[name] for name in fields if metadata.get(name) not in (None, "")), None)
+    return None if found is None else " / ".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+class UploadMessage(BaseModel):
+    """A picture that was taken."""
+
+    id: str
+
+
+class FeatureMessage(BaseModel):
+    """A feature that can be compared."""
+
+    name: str
+    extractor: str
+    dimension: int
+    metric: str

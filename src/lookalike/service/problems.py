@@ -1,0 +1,110 @@
+"""Failures as problem details (RFC 9457): which HTTP status an error has, and which field it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from lookalike import errors
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+"""After which whoever is told 503 may ask again."""
+STATUSES: tuple[tuple[type[errors.LookalikeError], int], ...] = (
+    (errors.UnknownIdError, 404),
+    (errors.DuplicateIdError, 409),
+    (errors.PictureTooLargeError, 413),
+    (errors.PictureFormatError, 415),
+    (errors.PictureMissingError, 404),
+    (errors.PictureError, 422),
+    (errors.InputError, 422),
+    (errors.UnknownFeatureError, 422),
+    (errors.FeatureMismatchError, 422),
+    (errors.MissingDependencyError, 501),
+)
+"""The first that fits counts. Every other error of the project is the server's own state, which may pass: 503."""
+
+
+class ProblemError(Exception):
+    """A refusal that the service itself makes."""
+
+    def __init__(
+        self, status: int, detail: str, *, field: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Take what the client is told.
+
+        Args:
+            field: what it is about, as in "query.id".
+        """
+        super().__init__(detail)
+        self.status, self.detail, self.field, self.headers = status, detail, field, dict(headers or {})
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    fields: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document.
+
+    Args:
+        fields: each `{"field": ..., "message": ...}`.
+    """
+    told: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if fields:
+        told["errors"] = [dict(one) for one in fields]
+    sent = {"cache-control": "no-store", **(headers or {})}
+    if status == 503:
+        sent.setdefault("retry-after", str(RETRY_SECONDS))
+    return JSONResponse(told, status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def status_of(error: errors.LookalikeError) -> int:
+    """Return the HTTP status that an error of the project has."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 503)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Have all failures of `app` told as problem details."""
+
+    @app.exception_handler(ProblemError)
+    def refused(_: Request, error: ProblemError) -> Response:
+        fields = [] if error.field is None else [{"field": error.field, "message": error.detail}]
+        return problem(error.status, error.detail, fields=fields, headers=error.headers)
+
+    @app.exception_handler(errors.LookalikeError)
+    def failed(_: Request, error: errors.LookalikeError) -> Response:
+        return problem(status_of(error), str(error))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> Response:
+        fields = [{"field": _field(one["loc"]), "message": one["msg"]} for one in error.errors()]
+        first = fields[0]
+        return problem(422, f"{first['field']}: {first['message']}", fields=fields)
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    def unexpected(_: Request, __: Exception) -> Response:
+        return problem(500, "something went wrong that nobody foresaw; the server's log says what")
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """Return where a value was: of the body its path, of the address the parameter's name."""
+    parts = [str(part) for part in location]
+    return ".".join(parts[1:] if len(parts) > 1 else parts) or "body"

@@ -1,0 +1,113 @@
+"""The sources of the collection, and their pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from starlette.responses import FileResponse
+
+from lookalike.catalogue import Source
+from lookalike.service.access import READS, WRITES, Served, Told, Views
+from lookalike.service.messages import Id, SourceMessage, Sources, as_filters, filters_json, title_of
+from lookalike.service.problems import ProblemError
+from lookalike.service.thumbnails import SIDES
+
+router = APIRouter(prefix="/api/v1/sources", tags=["sources"])
+SOME_DAYS = "private, max-age=604800"
+"""A picture of an id hardly ever changes; its ETag tells when it did."""
+TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+}
+"""What browsers show as pictures. Anything else is sent to be saved, whatever its name says."""
+
+
+@router.get("", dependencies=READS)
+def browse(
+    collection: Served,
+    order: Literal["newest", "oldest", "random"] = "newest",
+    seed: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    text: Annotated[str | None, Query(max_length=2000)] = None,
+    where: Annotated[str | None, Query(max_length=20_000, description="Filters, as JSON.")] = None,
+    start: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Sources:
+    """Look through the sources: the newest, the oldest, or at random."""
+    found, total = collection.browse(
+        order=order, seed=seed, text=text, where=as_filters(filters_json(where)), start=start, limit=limit
+    )
+    return Sources(sources=[_message(source) for source in found], total=total)
+
+
+@router.get("/{id_}", dependencies=READS)
+def one(id_: Id, collection: Served) -> SourceMessage:
+    """Tell what is known of a source."""
+    return _message(collection.source(id_))
+
+
+@router.delete("/{id_}", dependencies=WRITES, status_code=204)
+def remove(id_: Id, collection: Served) -> Response:
+    """Remove a source from the collection. Its file stays."""
+    collection.remove([collection.source(id_).id])
+    return Response(status_code=204)
+
+
+@router.get("/{id_}/thumbnail", dependencies=READS, response_class=Response)
+def thumbnail(
+    id_: Id,
+    collection: Served,
+    settings: Told,
+    views: Views,
+    side: Annotated[int, Query(description=f"Pixels: one of {SIDES}.")] = SIDES[1],
+) -> Response:
+    """Return a small JPEG of a picture."""
+    if side not in SIDES:
+        raise ProblemError(422, f"side is {side}; choose one of {', '.join(map(str, SIDES))}", field="side")
+    source = collection.source(id_)
+    pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
+    data = views.get(source.sha256, _file(source), side, pixels)
+    return Response(data, media_type="image/jpeg", headers={"cache-control": SOME_DAYS, "etag": f'"{source.sha256}-{side}"'})
+
+
+@router.get("/{id_}/original", dependencies=READS, response_class=FileResponse)
+def original(id_: Id, collection: Served) -> Response:
+    """Return a picture's file as it is, or a range of its bytes."""
+    file = _file(collection.source(id_))
+    kind = TYPES.get(file.suffix.lower())
+    return FileResponse(
+        file,
+        media_type=kind or "application/octet-stream",
+        filename=None if kind else file.name,
+        headers={"cache-control": SOME_DAYS},
+    )
+
+
+def _file(source: Source) -> Path:
+    """Return the file of a picture: one that the catalogue names, and never one that a request does."""
+    if source.kind != "picture":
+        raise ProblemError(404, f"{source.id!r} is a vector without a picture")
+    there = next((place.path for place in source.places if os.path.isfile(place.path)), None)
+    if there is None:
+        raise ProblemError(404, f"the file of {source.id!r} is not there; its disk or share may be away")
+    return Path(there)
+
+
+def _message(source: Source) -> SourceMessage:
+    return SourceMessage(
+        id=source.id,
+        title=title_of(source.metadata),
+        metadata=source.metadata,
+        width=source.width,
+        height=source.height,
+        added_at=source.added_at,
+        has_picture=source.kind == "picture",
+    )
+
+
