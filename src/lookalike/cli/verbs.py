@@ -32,6 +32,7 @@ class Verbs(click.Group):
         "migrate",
         "verify",
         "rebuild",
+        "serve",
         "completion",
     )
     """In the order of a first session with the tool."""

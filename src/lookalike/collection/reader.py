@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arguments import as_count, check_text
+from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source
 from lookalike.collection.backends import Backend, backend_at
 from lookalike.collection.engine_home import EngineHome
@@ -295,6 +296,14 @@ class Reader:
         if number is None:
             raise UnknownIdError(f"{id_!r} is not the id of a source (lookalike list)")
         return catalogue.sources([number])[0]
+
+    def vectors(self, id_: str) -> dict[str, Rows]:
+        """Return the vectors (d,) of a source by feature. Raises UnknownIdError."""
+        catalogue = self._open_catalogue
+        found = catalogue.stored_query(id_, list(catalogue.features()))
+        if found is None:
+            raise UnknownIdError(f"{id_!r} is not the id of a source (lookalike list)")
+        return found[1]
 
     def features(self) -> dict[str, FeatureRecord]:
         """Return the features by name, as they are stored."""

@@ -13,6 +13,7 @@ from lookalike.service.keys import Right
 from lookalike.service.problems import ProblemError
 from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
+from lookalike.service.uploads import Uploads
 
 COOKIE = "lookalike-key"
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The read key, or the write key.")
@@ -68,9 +69,16 @@ def views_of(request: Request) -> Thumbnails:
     return views
 
 
+def sent_to(request: Request) -> Uploads:
+    """Return the pictures that were sent to search by."""
+    uploads: Uploads = request.app.state.uploads
+    return uploads
+
+
 Served = Annotated[Collection, Depends(collection_of)]
 Told = Annotated[Settings, Depends(settings_of)]
 Kept = Annotated[Home, Depends(home_of)]
 Views = Annotated[Thumbnails, Depends(views_of)]
+Sent = Annotated[Uploads, Depends(sent_to)]
 READS = [Depends(may_read)]
 WRITES = [Depends(may_write)]

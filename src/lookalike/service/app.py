@@ -9,17 +9,19 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
 
 from lookalike import __version__
 from lookalike.service.guard import Guard
 from lookalike.service.home import Home
 from lookalike.service.metrics import Metrics
 from lookalike.service.problems import add_handlers
-from lookalike.service.routes import health, searching, sources, telling
+from lookalike.service.routes import export, health, page, searching, sources, telling
 from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.service.uploads import Uploads
 
+STATIC = Path(__file__).parent / "static"
 ABOUT = """
 Finds what looks alike in a collection. Errors are problem details (RFC 9457), which name the field that was wrong.
 A service that has keys wants the read key, or to change anything the write key, in the header `X-API-Key`.
@@ -49,8 +51,9 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.uploads = Uploads()
     app.state.thumbnails = Thumbnails(settings.cache or _cache(settings), settings.cache_bytes)
     add_handlers(app)
-    for room in (searching, sources, telling, health):
+    for room in (searching, sources, telling, health, page, export):
         app.include_router(room.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
     return app
 
 

@@ -54,7 +54,9 @@ class Cursor:
         if not sound:
             raise OptionError("the cursor is none that this service gave; leave it out to begin anew")
         if digest != _digest(search):
-            raise OptionError("the cursor belongs to another search; ask the same, or leave it out to begin anew")
+            raise OptionError(
+                "the cursor belongs to another search; ask the same, or leave it out to begin anew"
+            )
         return cls(id_, rank, key)
 
 

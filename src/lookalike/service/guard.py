@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -61,7 +62,8 @@ class Guard:
         host = _host(headers.get("host", ""))
         if host not in self._hosts:
             return problem(
-                421, f"this service is not called {host!r}; use its own name, or add this one with --allow-host"
+                421,
+                f"this service is not called {host!r}; use its own name, or add this one with --allow-host",
             )
         if not _is_length(headers.get("content-length")):
             return problem(400, "Content-Length is no number of bytes")
@@ -72,7 +74,9 @@ class Guard:
         if wait > 0:
             seconds = str(int(wait) + 1)
             return problem(
-                429, f"too many requests; send the next in {seconds} seconds", headers={"retry-after": seconds}
+                429,
+                f"too many requests; send the next in {seconds} seconds",
+                headers={"retry-after": seconds},
             )
         if self._working >= self._limits.concurrency:
             return problem(503, "too much to do at the moment; try again", headers={"retry-after": "1"})

@@ -78,7 +78,10 @@ class Home:
                     self._pool[1].__exit__(None, None, None)
                 limits = self._settings.limits
                 pool = WorkerPool(
-                    [spec_of(one) for one in records], jobs=WORKERS, max_pixels=limits.max_pixels, time_limit=limits.answer_seconds
+                    [spec_of(one) for one in records],
+                    jobs=WORKERS,
+                    max_pixels=limits.max_pixels,
+                    time_limit=limits.answer_seconds,
                 )
                 self._pool = (records, pool)
             return self._pool[1], [one.name for one in records]
@@ -91,4 +94,6 @@ def as_vector(value: Any) -> VectorQuery:
             return VectorQuery({name: np.asarray(one, dtype=np.float32) for name, one in value.items()})
         return VectorQuery(np.asarray(value, dtype=np.float32))
     except (TypeError, ValueError, OverflowError):
-        raise OptionError("the vector is no list of numbers; give one, or one by each feature's name") from None
+        raise OptionError(
+            "the vector is no list of numbers; give one, or one by each feature's name"
+        ) from None

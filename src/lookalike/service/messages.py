@@ -33,7 +33,9 @@ class Query(Message):
 
     id: Id | None = Field(None, description="A source of the collection; it is left out of its own hits.")
     upload: str | None = Field(
-        None, max_length=64, description="A picture that was sent to `/api/v1/uploads`, by the id it was given."
+        None,
+        max_length=64,
+        description="A picture that was sent to `/api/v1/uploads`, by the id it was given.",
     )
     vector: Vector | None = None
 
@@ -42,11 +44,13 @@ class Options(Message):
     """What narrows and weighs hits."""
 
     text: str | None = Field(
-        None, max_length=LONGEST_TEXT, description="Words that a hit has all of, or that weigh in with `blend`."
+        None,
+        max_length=LONGEST_TEXT,
+        description="Words that a hit has all of, or that weigh in with `blend`.",
     )
     where: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Filters by field: a value, a list of values, or `{\"from\": ..., \"to\": ...}` with either left out.",
+        description='Filters by field: a value, a list of values, or `{"from": ..., "to": ...}` with either left out.',
         examples=[{"baseColour": ["Red", "Pink"], "year": {"from": 2010}}],
     )
     features: dict[str, float] | None = Field(
@@ -60,6 +64,8 @@ class SearchBody(Options):
     """A search."""
 
     query: Query = Query()
+    also: Annotated[list[Query], Field(max_length=20, description="More that hits are to look like.")] = []
+    unlike: Annotated[list[Query], Field(max_length=20, description="What hits are not to look like.")] = []
     limit: int = Field(20, ge=1, le=200, description="Hits of a page.")
     cursor: str | None = Field(
         None, max_length=2_000, description="Of the page before: go on from there, with the same search."

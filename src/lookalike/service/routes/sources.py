@@ -73,7 +73,11 @@ def thumbnail(
     source = collection.source(id_)
     pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
     data = views.get(source.sha256, _file(source), side, pixels)
-    return Response(data, media_type="image/jpeg", headers={"cache-control": SOME_DAYS, "etag": f'"{source.sha256}-{side}"'})
+    return Response(
+        data,
+        media_type="image/jpeg",
+        headers={"cache-control": SOME_DAYS, "etag": f'"{source.sha256}-{side}"'},
+    )
 
 
 @router.get("/{id_}/original", dependencies=READS, response_class=FileResponse)
@@ -109,5 +113,3 @@ def _message(source: Source) -> SourceMessage:
         added_at=source.added_at,
         has_picture=source.kind == "picture",
     )
-
-

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from lookalike.service.access import READS, Served
+from lookalike.service.access import READS, Sent, Served
+from lookalike.service.find import asked
 from lookalike.service.messages import ExplainBody, FeatureMessage, as_filters
 from lookalike.service.problems import ProblemError
-from lookalike.service.routes.searching import asked
 
 router = APIRouter(prefix="/api/v1", tags=["collection"], dependencies=READS)
 
@@ -32,9 +32,9 @@ def features(collection: Served) -> list[FeatureMessage]:
 
 
 @router.post("/explain")
-def explain(body: ExplainBody, collection: Served, request: Request) -> dict[str, Any]:
+def explain(body: ExplainBody, collection: Served, sent: Sent) -> dict[str, Any]:
     """Tell why a source is among the hits of a search, or is not."""
-    query = asked(body.query, request.app.state.uploads)
+    query = asked(body.query, sent)
     if query is None:
         raise ProblemError(422, "a query with an id, an upload or a vector is needed", field="query")
     told = collection.explain(

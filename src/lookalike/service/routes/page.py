@@ -1,0 +1,170 @@
+"""The page, for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from lookalike.errors import LookalikeError
+from lookalike.service.access import COOKIE, Kept, Sent, Served, Told, may_read, right_of
+from lookalike.service.find import find
+from lookalike.service.keys import Right
+from lookalike.service.messages import Id, as_filters, title_of
+from lookalike.service.problems import ProblemError, status_of
+from lookalike.service.view import View
+
+router = APIRouter(include_in_schema=False)
+CARDS = 48
+"""Of a page, before more are loaded."""
+SIGNED_IN_SECONDS = 30 * 24 * 3600
+
+
+def view_of(request: Request) -> View:
+    """Return what the address asks for."""
+    return View.of(request.query_params.multi_items())
+
+
+Shown = Annotated[View, Depends(view_of)]
+
+
+@router.get("/", response_class=HTMLResponse)
+def page(view: Shown, home: Kept, settings: Told, sent: Sent, right: Annotated[Right, Depends(right_of)]) -> Response:
+    """Show the collection, or what a search finds."""
+    if right < Right.READ:
+        return _page("sign_in.html", status=401, wrong=False)
+    try:
+        collection = home.collection()
+        cards = _cards(view, collection, sent, settings.limits.most_hits, None)
+        things = _things(view, collection)
+        features = list(collection.features())
+    except (LookalikeError, ProblemError) as error:
+        status = error.status if isinstance(error, ProblemError) else status_of(error)
+        return _page("trouble.html", status=status, view=view, told=str(error))
+    return _page("search.html", view=view, things=things, features=features, facets=[], **cards)
+
+
+@router.get("/more", response_class=HTMLResponse, dependencies=[Depends(may_read)])
+def more(
+    view: Shown,
+    collection: Served,
+    settings: Told,
+    sent: Sent,
+    cursor: Annotated[str, Query(max_length=2000)],
+) -> Response:
+    """Return the cards that follow, for the page to put after those that it has."""
+    return _page("cards.html", view=view, **_cards(view, collection, sent, settings.limits.most_hits, cursor))
+
+
+@router.get("/panel/{id_}", response_class=HTMLResponse, dependencies=[Depends(may_read)])
+def panel(id_: Id, view: Shown, collection: Served) -> Response:
+    """Return what is known of a source, for the page to show beside the hits."""
+    source = collection.source(id_)
+    title = title_of(source.metadata)
+    told = [(name, value) for name, value in source.metadata.items() if value not in (None, "", [])]
+    return _page("panel.html", view=view, source=source, title=title or source.id, told=told)
+
+
+@router.get("/collection", response_class=HTMLResponse, dependencies=[Depends(may_read)])
+def collection_page(collection: Served) -> Response:
+    """Show what is in the collection."""
+    return _page("collection.html", view=View(), told=collection.info())
+
+
+@router.post("/sign-in")
+def sign_in(key: Annotated[str, Form(max_length=500)], settings: Told, request: Request) -> Response:
+    """Let a browser keep a key, which scripts cannot read and other sites cannot use."""
+    if settings.keys.right(key) < Right.READ:
+        return _page("sign_in.html", status=401, wrong=True)
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        COOKIE,
+        key,
+        max_age=SIGNED_IN_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _cards(view: View, collection: Any, sent: Any, most: int, cursor: str | None) -> dict[str, Any]:
+    """Return what `cards.html` shows: hits or sources, and the address of what follows them."""
+    if view.is_search:
+        found = find(view.body(CARDS, cursor), collection, sent, most)
+        following = found.next and view.address("/more", cursor=found.next)
+        return {"cards": found.hits, "next": following, "notes": found.notes, "total": None}
+    start = int(cursor) if cursor is not None and cursor.isdigit() else 0
+    sources, total = collection.browse(
+        order=view.order, seed=view.seed, where=as_filters(view.where), start=start, limit=CARDS
+    )
+    cards = [
+        {
+            "id": one.id,
+            "title": title_of(one.metadata),
+            "metadata": one.metadata,
+            "has_picture": one.kind == "picture",
+            "distance": None,
+            "text_score": None,
+        }
+        for one in sources
+    ]
+    end = start + len(cards)
+    following = view.address("/more", cursor=str(end)) if end < total else None
+    return {"cards": cards, "next": following, "notes": [], "total": total}
+
+
+def _things(view: View, collection: Any) -> list[dict[str, Any]]:
+    """Return what a search mixes, as the page shows it."""
+    found = []
+    for kind, ids in (("ids", view.ids), ("not_ids", view.not_ids)):
+        for id_ in ids:
+            source = collection.source(id_)
+            found.append(
+                {
+                    "kind": kind,
+                    "id": id_,
+                    "title": title_of(source.metadata) or id_,
+                    "picture": f"/api/v1/sources/{id_}/thumbnail" if source.kind == "picture" else None,
+                    "original": f"/api/v1/sources/{id_}/original" if source.kind == "picture" else None,
+                }
+            )
+    for kind, ids in (("uploads", view.uploads), ("not_uploads", view.not_uploads)):
+        for id_ in ids:
+            picture = f"/api/v1/uploads/{id_}/thumbnail"
+            found.append(
+                {"kind": kind, "id": id_, "title": "your picture", "picture": picture, "original": picture}
+            )
+    return found
+
+
+def _page(name: str, *, status: int = 200, **shown: Any) -> Response:
+    # Pages hold what the key lets one read, and are made anew.
+    return HTMLResponse(_templates().get_template(name).render(**shown), status, {"cache-control": "no-store"})
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lookalike.service"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = _shown
+    return environment
+
+
+def _shown(value: Any) -> str:
+    """Return a value of metadata as people read it."""
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
