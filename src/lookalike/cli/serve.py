@@ -17,10 +17,16 @@ from lookalike.errors import MissingDependencyError
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="The port.")
 @click.option(
-    "--allow-host", "hosts", multiple=True, metavar="NAME", help="A further name by which browsers call the service."
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A further name by which browsers call the service.",
 )
 @click.option(
-    "--open-to-all", is_flag=True, help="Let everybody who reaches another address than loopback read and change."
+    "--open-to-all",
+    is_flag=True,
+    help="Let everybody who reaches another address than loopback read and change.",
 )
 def serve(folder: Path | str, host: str, port: int, hosts: tuple[str, ...], open_to_all: bool) -> None:
     """Serve the collection at http://127.0.0.1:8000: a page to look, search and compare, and an API under /api/v1.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from lookalike.collection.extraction import FeaturePlan, plan_features
 from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.paths import as_path
 from lookalike.collection.walk import FoundPictures, find_pictures
-from lookalike.errors import OptionError
+from lookalike.errors import MetadataError, OptionError
 from lookalike.features.registry import FeatureSpec
 
 Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
 Features = Iterable[str | FeatureSpec] | str | FeatureSpec | None
+Metadata = Mapping[str, Mapping[str, Any]] | str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def plan_add(
     paths: Paths,
     *,
     features: Features = None,
-    metadata: str | os.PathLike[str] | None = None,
+    metadata: Metadata = None,
     stored: Mapping[str, FeatureRecord] | None = None,
 ) -> AddPlan:
     """Look for everything that `Collection.add` needs, for a collection with the features `stored`.
@@ -49,10 +50,23 @@ def plan_add(
     """
     stored = stored or {}
     wanted = as_paths(paths, "paths")
-    table_file = None if metadata is None else as_path(metadata, "metadata")
+    if metadata is not None and not isinstance(metadata, Mapping):
+        metadata = as_path(metadata, "metadata")
     pictures = find_pictures(wanted)
-    table = None if table_file is None else MetadataTable.read(table_file, wanted)
-    return AddPlan(pictures, table, plan_features(stored, features), stored)
+    return AddPlan(pictures, _table(metadata, wanted), plan_features(stored, features), stored)
+
+
+def _table(metadata: Mapping[str, Any] | Path | None, added: Sequence[Path]) -> MetadataTable | None:
+    if metadata is None:
+        return None
+    if isinstance(metadata, Path):
+        return MetadataTable.read(metadata, added)
+    for name, fields in metadata.items():
+        if not isinstance(name, str) or not isinstance(fields, Mapping):
+            raise MetadataError(
+                f"metadata has {name!r}: {type(fields).__name__}; give a mapping of each picture's path to its fields"
+            )
+    return MetadataTable(metadata.items(), [path for path in added if path.is_dir()])
 
 
 @dataclass(frozen=True, slots=True)

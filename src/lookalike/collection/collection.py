@@ -12,6 +12,7 @@ from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.backends import backend_at
 from lookalike.collection.indexing import Indexing
+from lookalike.collection.metadata_table import updated
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
@@ -22,7 +23,7 @@ from lookalike.features import TIME_LIMIT
 from lookalike.images import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from lookalike.collection.add_plan import AddPlan
+    from lookalike.collection.add_plan import AddPlan, Metadata
     from lookalike.features.registry import FeatureSpec
 
 
@@ -70,7 +71,7 @@ class Collection(Indexing):
         paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
         *,
         features: Iterable[str | FeatureSpec] | None = None,
-        metadata: str | os.PathLike[str] | None = None,
+        metadata: Metadata = None,
         jobs: int | None = None,
         max_pixels: int = MAX_PIXELS,
         time_limit: float | None = TIME_LIMIT,
@@ -89,7 +90,7 @@ class Collection(Indexing):
             features: what to extract, as in "look" or "mobilenet:onnx=model.onnx"; by default the collection's
                 features, or "look" for a new one. Pictures that are stored already are given new features too.
             metadata: a CSV file; its column `image` or `path` names the file, the rest is metadata. An empty cell
-                clears the field; a field that the table does not have stays.
+                clears the field; a field that the table does not have stays. Or the fields of each picture by its path.
             jobs: processes to extract with; as many as there are usable cores by default.
             max_pixels: pictures with more are skipped.
             time_limit: seconds after which a picture is skipped and its process ended; None for no limit. With one
@@ -234,6 +235,20 @@ class Collection(Indexing):
             record = self._placed(record)
             listener.total(vectors.rows)
             return self._store_rows(record, file_blocks(vectors, record), on_duplicate, listener)
+
+    def update_metadata(self, id_: str, fields: Mapping[str, Any]) -> None:
+        """Change what is known of a source: new values of fields, None for those that are taken out; others stay.
+
+        Raises:
+            UnknownIdError: there is no such source.
+            MetadataError: a value is none that JSON has.
+            CollectionLockedError.
+        """
+        with self._backend.writing("update_metadata"):
+            source = self.source(id_)
+            with self._catalogue.write() as writer:
+                writer.update_metadata({source.number: updated(source.metadata, fields)})
+            self._update_indexes(Listener())
 
     def remove(self, what: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:
         """Remove sources by id, or what lies at a path or in a folder; return how many sources went.

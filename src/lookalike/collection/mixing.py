@@ -35,9 +35,10 @@ def mixed(
     for name, feature in features.items():
         if feature.metric in ("hamming", "jaccard") or any(name not in one for one in wanted):
             continue
-        middle = _mean(wanted, name, feature)
+        middle: Float32 = _mean(wanted, name, feature)
         if any(name in one for one in unwanted):
-            middle = middle + np.float32(AWAY) * (middle - _mean(unwanted, name, feature))
+            away: Float32 = middle - _mean(unwanted, name, feature)
+            middle = np.add(middle, AWAY * away, dtype=np.float32)
         if feature.metric != "cosine" or np.linalg.norm(middle) > 0:
             found[name] = middle
     if not found:

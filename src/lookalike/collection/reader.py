@@ -274,7 +274,7 @@ class Reader:
         where: Filters = None,
         start: int = 0,
         limit: int = 50,
-    ) -> tuple[list[Source], int]:
+    ) -> tuple[Sequence[Source], int]:
         """Return some of the sources, and how many there are in all.
 
         Args:

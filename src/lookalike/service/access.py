@@ -9,6 +9,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader
 
 from lookalike.collection import Collection
 from lookalike.service.home import Home
+from lookalike.service.jobs import Jobs
 from lookalike.service.keys import Right
 from lookalike.service.problems import ProblemError
 from lookalike.service.settings import Settings
@@ -79,6 +80,15 @@ Served = Annotated[Collection, Depends(collection_of)]
 Told = Annotated[Settings, Depends(settings_of)]
 Kept = Annotated[Home, Depends(home_of)]
 Views = Annotated[Thumbnails, Depends(views_of)]
+
+
+def jobs_of(request: Request) -> Jobs:
+    """Return the jobs of the service."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+Queued = Annotated[Jobs, Depends(jobs_of)]
 Sent = Annotated[Uploads, Depends(sent_to)]
 READS = [Depends(may_read)]
 WRITES = [Depends(may_write)]

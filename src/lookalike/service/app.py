@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,11 +11,13 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from lookalike import __version__
+from lookalike.service.bounded_folder import BoundedFolder
 from lookalike.service.guard import Guard
 from lookalike.service.home import Home
+from lookalike.service.jobs import Jobs
 from lookalike.service.metrics import Metrics
 from lookalike.service.problems import add_handlers
-from lookalike.service.routes import export, health, page, searching, sources, telling
+from lookalike.service.routes import export, health, page, searching, sources, telling, writing
 from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.service.uploads import Uploads
@@ -30,11 +31,12 @@ A service that has keys wants the read key, or to change anything the write key,
 
 def make_app(settings: Settings) -> FastAPI:
     """Return the application that serves the collection that `settings` name."""
-    home = Home(settings)
+    home, jobs = Home(settings), Jobs(settings.cache_folder / "jobs")
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         yield
+        jobs.close()
         home.close()
 
     metrics = Metrics()
@@ -48,14 +50,10 @@ def make_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(metrics.measured), Middleware(Guard, settings=settings)],
     )
     app.state.settings, app.state.home, app.state.metrics = settings, home, metrics
-    app.state.uploads = Uploads()
-    app.state.thumbnails = Thumbnails(settings.cache or _cache(settings), settings.cache_bytes)
+    kept = BoundedFolder(settings.cache_folder / "pictures", settings.cache_bytes)
+    app.state.uploads, app.state.thumbnails, app.state.jobs = Uploads(kept), Thumbnails(kept), jobs
     add_handlers(app)
-    for room in (searching, sources, telling, health, page, export):
+    for room in (searching, sources, writing, telling, health, page, export):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
-
-
-def _cache(settings: Settings) -> Path:
-    return Path(tempfile.gettempdir()) / "lookalike-thumbnails"

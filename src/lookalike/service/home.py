@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.arrays import Rows
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import Collection
 from lookalike.collection.extraction import is_of_pictures, spec_of
@@ -44,7 +45,7 @@ class Home:
         if opened is not None:
             opened.close()
 
-    def described(self, picture: bytes) -> VectorQuery:
+    def described(self, picture: bytes) -> dict[str, Rows]:
         """Return the vectors of a picture that a client sent, made in a process of its own.
 
         Raises:
@@ -55,7 +56,7 @@ class Home:
         (result,) = pool.submit([("the picture", picture)], [names]).results.result()
         if isinstance(result, PictureError):
             raise result
-        return VectorQuery({name: np.asarray(vector) for name, vector in result.vectors.items()})
+        return {name: np.asarray(vector) for name, vector in result.vectors.items()}
 
     def close(self) -> None:
         """Close the collection, and end the workers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -25,37 +25,44 @@ class Vector(Message):
     """A vector that is compared."""
 
     values: Annotated[list[float], Field(min_length=1, max_length=100_000)]
-    feature: str | None = Field(None, description="The feature it is of; by default the one of its length.")
+    feature: Annotated[
+        str | None, Field(description="The feature it is of; by default the one of its length.")
+    ] = None
 
 
 class Query(Message):
     """What hits are to look like: exactly one of these, or none where words alone are searched."""
 
-    id: Id | None = Field(None, description="A source of the collection; it is left out of its own hits.")
-    upload: str | None = Field(
-        None,
-        max_length=64,
-        description="A picture that was sent to `/api/v1/uploads`, by the id it was given.",
-    )
+    id: Annotated[
+        Id | None, Field(description="A source of the collection; it is left out of its own hits.")
+    ] = None
+    upload: Annotated[
+        str | None,
+        Field(
+            max_length=64, description="A picture that was sent to `/api/v1/uploads`, by the id it was given."
+        ),
+    ] = None
     vector: Vector | None = None
 
 
 class Options(Message):
     """What narrows and weighs hits."""
 
-    text: str | None = Field(
-        None,
-        max_length=LONGEST_TEXT,
-        description="Words that a hit has all of, or that weigh in with `blend`.",
-    )
+    text: Annotated[
+        str | None,
+        Field(
+            max_length=LONGEST_TEXT, description="Words that a hit has all of, or that weigh in with `blend`."
+        ),
+    ] = None
     where: dict[str, JsonValue] = Field(
         default_factory=dict,
         description='Filters by field: a value, a list of values, or `{"from": ..., "to": ...}` with either left out.',
         examples=[{"baseColour": ["Red", "Pink"], "year": {"from": 2010}}],
     )
-    features: dict[str, float] | None = Field(
-        None, description="The weight of each feature that is compared; by default all, equally."
-    )
+    features: Annotated[
+        dict[str, float] | None,
+        Field(description="The weight of each feature that is compared; by default all, equally."),
+    ] = None
     blend: bool = False
     max_distance: float | None = None
 
@@ -67,9 +74,10 @@ class SearchBody(Options):
     also: Annotated[list[Query], Field(max_length=20, description="More that hits are to look like.")] = []
     unlike: Annotated[list[Query], Field(max_length=20, description="What hits are not to look like.")] = []
     limit: int = Field(20, ge=1, le=200, description="Hits of a page.")
-    cursor: str | None = Field(
-        None, max_length=2_000, description="Of the page before: go on from there, with the same search."
-    )
+    cursor: Annotated[
+        str | None,
+        Field(max_length=2_000, description="Of the page before: go on from there, with the same search."),
+    ] = None
 
 
 class ExplainBody(Options):
@@ -155,6 +163,45 @@ def title_of(metadata: Mapping[str, Any], fields: Sequence[str] = ("title", "nam
     """Return the title that metadata have, if any."""
     found = next((metadata[name] for name in fields if metadata.get(name) not in (None, "")), None)
     return None if found is None else " / ".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+class ChangeBody(Message):
+    """New metadata of a source."""
+
+    metadata: dict[str, JsonValue]
+
+
+class VectorsBody(Message):
+    """Vectors to be added."""
+
+    vectors: Annotated[list[list[float]], Field(min_length=1, max_length=100_000)]
+    ids: Annotated[list[Id], Field(max_length=100_000)] | None = None
+    feature: str = Field("vectors", max_length=200)
+    metric: Literal["euclidean", "cosine", "dot"] | None = None
+    metadata: Annotated[list[dict[str, JsonValue]], Field(max_length=100_000)] | None = None
+    on_duplicate: Literal["error", "skip", "replace"] = "error"
+
+
+class VectorsMessage(BaseModel):
+    """What became of vectors."""
+
+    added: int
+    refreshed: int
+    duplicate: int
+
+
+class JobMessage(BaseModel):
+    """What is written in the background."""
+
+    id: str
+    kind: str
+    state: Literal["waiting", "running", "done", "failed", "stopped"]
+    total: int
+    done: int
+    outcomes: dict[str, int]
+    ids: list[str]
+    skipped: list[dict[str, str]]
+    error: str | None
 
 
 class UploadMessage(BaseModel):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lookalike.catalogue.opening import is_url
+from lookalike.collection.server_backend import user_cache
 from lookalike.errors import OptionError
 from lookalike.images import MAX_PIXELS
 from lookalike.service.keys import Keys
+from lookalike.urls import without_password
 
 MEGA = 1 << 20
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -50,8 +55,10 @@ class Settings:
     keys: Keys = field(default_factory=Keys)
     open_to_all: bool = False
     """Whether a service that others can reach needs no key."""
+    pictures: Path | None = None
+    """Folder that takes pictures which clients add; by default `pictures` in the collection's own folder."""
     cache: Path | None = None
-    """Folder of thumbnails; by default one in the user's cache."""
+    """Folder of thumbnails, uploads and jobs; by default one in the user's cache."""
     cache_bytes: int = 1024 * MEGA
     limits: Limits = field(default_factory=Limits)
 
@@ -73,6 +80,34 @@ class Settings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where thumbnails, uploads and jobs are kept."""
+        name = hashlib.sha256(self.place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return self.cache or user_cache() / "lookalike" / "service" / name
+
+    @property
+    def pictures_folder(self) -> Path:
+        """Where pictures that clients add are kept.
+
+        Raises:
+            OptionError: the collection is on a server, and nobody said.
+        """
+        if self.pictures is not None:
+            return self.pictures
+        if is_url(self.collection):
+            raise OptionError(
+                "the collection is on a server; say with --pictures where pictures shall be kept"
+            )
+        return Path(self.place) / "pictures"
+
+    @property
+    def place(self) -> str:
+        """Where the collection is: its folder from the root, or its URL without a password."""
+        if is_url(self.collection):
+            return without_password(self.collection)
+        return os.path.abspath(self.collection)
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

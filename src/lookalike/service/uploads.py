@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
+import io
+import zipfile
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from lookalike.arrays import Rows
 from lookalike.collection.query import VectorQuery
+from lookalike.service.bounded_folder import BoundedFolder
 from lookalike.service.problems import ProblemError
-
-MOST = 1_000
-MOST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,45 +23,49 @@ class Upload:
     id: str
     thumbnail: bytes
     """JPEG."""
-    query: VectorQuery
+    vectors: dict[str, Rows]
 
     @property
-    def size(self) -> int:
-        """Bytes that it takes, about."""
-        vectors = self.query.vectors
-        return len(self.thumbnail) + sum(vectors[name].nbytes for name in vectors)
+    def query(self) -> VectorQuery:
+        """The search for what looks like it."""
+        return VectorQuery(self.vectors)
 
 
 class Uploads:
-    """The latest uploads, in memory; safe for threads. The pictures themselves are not kept."""
+    """The latest uploads, on disk for all processes. The pictures themselves are not kept."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Upload] = OrderedDict()
-        self._bytes = 0
+    def __init__(self, folder: BoundedFolder) -> None:
+        """Keep them in `folder`."""
+        self._folder = folder
 
     def put(self, upload: Upload) -> None:
-        """Keep an upload; the oldest go where there are too many."""
-        with self._lock:
-            before = self._kept.pop(upload.id, None)
-            self._bytes += upload.size - (before.size if before else 0)
-            self._kept[upload.id] = upload
-            while len(self._kept) > MOST or (self._bytes > MOST_BYTES and len(self._kept) > 1):
-                self._bytes -= self._kept.popitem(last=False)[1].size
+        """Keep an upload. Raises ProblemError where the disk takes none."""
+        written = io.BytesIO()
+        arrays: dict[str, Any] = {f"of-{name}": vector for name, vector in upload.vectors.items()}
+        arrays["thumbnail"] = np.frombuffer(upload.thumbnail, dtype=np.uint8)
+        np.savez(written, **arrays)
+        if not self._folder.put(_name(upload.id), written.getvalue()):
+            raise ProblemError(507, "the service has no room to keep the picture; tell whoever runs it")
 
     def get(self, id_: str) -> Upload:
         """Return an upload. Raises ProblemError where it is not kept, or no longer."""
-        with self._lock:
-            found = self._kept.get(id_)
-            if found is None:
-                raise ProblemError(
-                    404, "there is no such upload any more; send the picture again", field="query.upload"
-                )
-            self._kept.move_to_end(id_)
-            return found
+        data = self._folder.get(_name(id_))
+        try:
+            if data is not None:
+                with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+                    vectors = {name[3:]: kept[name] for name in kept.files if name.startswith("of-")}
+                    return Upload(id_, kept["thumbnail"].tobytes(), vectors)
+        except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+            pass  # the disk was full, or the file is damaged
+        raise ProblemError(
+            404, "there is no such upload any more; send the picture again", field="query.upload"
+        )
 
 
 def upload_id(picture: bytes) -> str:
     """Return the id of a picture: that of its bytes, so that the same one is kept once."""
     return hashlib.sha256(picture).hexdigest()[:32]
+
+
+def _name(id_: str) -> str:
+    return f"upload-{id_}"

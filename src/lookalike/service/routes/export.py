@@ -39,14 +39,18 @@ def export(
     if format == "csv":
         return _file(_csv(sources), "text/csv; charset=utf-8", "lookalike.csv")
     if format == "json":
-        return _file(json.dumps([_json(one) for one in sources], indent=2), "application/json", "lookalike.json")
+        return _file(
+            json.dumps([_json(one) for one in sources], indent=2), "application/json", "lookalike.json"
+        )
     if format == "paths":
         paths = "".join(f"{one.places[0].path}\n" for one in sources if one.places)
         return _file(paths, "text/plain; charset=utf-8", "lookalike.txt")
     files = [(one, _path(one)) for one in sources]
     size = sum(os.path.getsize(path) for _, path in files if path is not None)
     if size > MOST_ZIP_BYTES:
-        raise ProblemError(422, f"the pictures have {size:,} bytes; take fewer than {MOST_ZIP_BYTES:,} at a time")
+        raise ProblemError(
+            422, f"the pictures have {size:,} bytes; take fewer than {MOST_ZIP_BYTES:,} at a time"
+        )
     return StreamingResponse(
         _zip([(one, path) for one, path in files if path is not None], sources),
         media_type="application/zip",
@@ -56,7 +60,13 @@ def export(
 
 def as_cell(value: Any) -> str:
     """Return a value as a cell of CSV that no spreadsheet takes for a formula."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else "" if value is None else str(value)
+    text = (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list | dict)
+        else ""
+        if value is None
+        else str(value)
+    )
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return f"'{text}" if text.startswith(FORMULA) and not is_number else text
 
@@ -68,7 +78,9 @@ def _csv(sources: list[Source]) -> str:
     table.writerow(["id", "path", *map(as_cell, fields)])
     for one in sources:
         path = one.places[0].path if one.places else ""
-        table.writerow([as_cell(one.id), as_cell(path), *(as_cell(one.metadata.get(name)) for name in fields)])
+        table.writerow(
+            [as_cell(one.id), as_cell(path), *(as_cell(one.metadata.get(name)) for name in fields)]
+        )
     return written.getvalue()
 
 

@@ -32,7 +32,9 @@ Shown = Annotated[View, Depends(view_of)]
 
 
 @router.get("/", response_class=HTMLResponse)
-def page(view: Shown, home: Kept, settings: Told, sent: Sent, right: Annotated[Right, Depends(right_of)]) -> Response:
+def page(
+    view: Shown, home: Kept, settings: Told, sent: Sent, right: Annotated[Right, Depends(right_of)]
+) -> Response:
     """Show the collection, or what a search finds."""
     if right < Right.READ:
         return _page("sign_in.html", status=401, wrong=False)
@@ -143,7 +145,9 @@ def _things(view: View, collection: Any) -> list[dict[str, Any]]:
 
 def _page(name: str, *, status: int = 200, **shown: Any) -> Response:
     # Pages hold what the key lets one read, and are made anew.
-    return HTMLResponse(_templates().get_template(name).render(**shown), status, {"cache-control": "no-store"})
+    return HTMLResponse(
+        _templates().get_template(name).render(**shown), status, {"cache-control": "no-store"}
+    )
 
 
 @cache

@@ -61,9 +61,11 @@ async def upload(
 @router.get("/uploads/{id_}/thumbnail", response_class=Response)
 def uploaded(id_: str, sent: Sent) -> Response:
     """Return a small JPEG of a picture that was sent."""
-    return Response(sent.get(id_).thumbnail, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+    return Response(
+        sent.get(id_).thumbnail, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"}
+    )
 
 
 def _described(picture: bytes, home: Home) -> Upload:
-    query = home.described(picture)  # in a process of its own, which may crash or hang
-    return Upload(upload_id(picture), thumbnail(picture, SIDE), query)
+    vectors = home.described(picture)  # in a process of its own, which may crash or hang
+    return Upload(upload_id(picture), thumbnail(picture, SIDE), vectors)

@@ -43,13 +43,13 @@ def browse(
     found, total = collection.browse(
         order=order, seed=seed, text=text, where=as_filters(filters_json(where)), start=start, limit=limit
     )
-    return Sources(sources=[_message(source) for source in found], total=total)
+    return Sources(sources=[message_of(source) for source in found], total=total)
 
 
 @router.get("/{id_}", dependencies=READS)
 def one(id_: Id, collection: Served) -> SourceMessage:
     """Tell what is known of a source."""
-    return _message(collection.source(id_))
+    return message_of(collection.source(id_))
 
 
 @router.delete("/{id_}", dependencies=WRITES, status_code=204)
@@ -103,7 +103,8 @@ def _file(source: Source) -> Path:
     return Path(there)
 
 
-def _message(source: Source) -> SourceMessage:
+def message_of(source: Source) -> SourceMessage:
+    """Return a source as clients get it: without the places of this machine's disk."""
     return SourceMessage(
         id=source.id,
         title=title_of(source.metadata),
