@@ -34,6 +34,7 @@
     ├── EngineError             a search engine refuses, or gives what it should not
     │   ├── EngineWriteError        it refuses some of the documents
     │   └── EngineUnavailableError  it cannot be reached, or is too busy; try again later
+    ├── ServiceError            the service cannot be started
     ├── VectorReadError         the database that vectors are fetched from cannot be read
     └── MissingDependencyError  an extra that is not installed
 
@@ -197,6 +198,10 @@ class EngineWriteError(EngineError):
 
 class EngineUnavailableError(EngineError):
     """A search engine cannot be reached, or is too busy; try again later."""
+
+
+class ServiceError(LookalikeError):
+    """The service cannot be started."""
 
 
 class VectorReadError(LookalikeError):

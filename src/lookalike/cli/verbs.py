@@ -33,6 +33,7 @@ class Verbs(click.Group):
         "verify",
         "rebuild",
         "serve",
+        "config",
         "completion",
     )
     """In the order of a first session with the tool."""

@@ -38,7 +38,7 @@ def mixed(
         middle: Float32 = _mean(wanted, name, feature)
         if any(name in one for one in unwanted):
             away: Float32 = middle - _mean(unwanted, name, feature)
-            middle = np.add(middle, AWAY * away, dtype=np.float32)
+            middle = (middle + np.float32(AWAY) * away).astype(np.float32)
         if feature.metric != "cosine" or np.linalg.norm(middle) > 0:
             found[name] = middle
     if not found:
@@ -55,5 +55,6 @@ def _mean(things: Sequence[Vectors], name: str, feature: FeatureRecord) -> Float
                 row = one[name].astype(np.float32)
                 yield row / np.linalg.norm(row) if feature.metric == "cosine" else row
 
-    mean: Float32 = np.mean(list(rows()), axis=0, dtype=np.float64).astype(np.float32)
+    stacked: Float32 = np.stack(list(rows()))
+    mean: Float32 = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean

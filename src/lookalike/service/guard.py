@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 from collections import OrderedDict
 
@@ -28,6 +29,7 @@ HEADERS = {
 }
 CLOSING = {"connection": "close"}
 """What is left of a request is not waited for."""
+SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_CLIENTS = 10_000
 """Of whom is known how often they asked lately."""
 
@@ -52,11 +54,7 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        self._working += 1
-        try:
-            await self._within_limits(scope, receive, send)
-        finally:
-            self._working -= 1
+        await self._within_limits(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         host = _host(headers.get("host", ""))
@@ -69,8 +67,12 @@ class Guard:
             return problem(400, "Content-Length is no number of bytes")
         if int(headers.get("content-length", "0")) > self._limits.request_bytes:
             return problem(413, _too_large(self._limits.request_bytes), headers=CLOSING)
+        if scope["method"] not in SAFE and not _is_own(headers):
+            return problem(
+                403, "another site's page may not change anything here; use this service's own page"
+            )
         client = (scope.get("client") or ("", 0))[0]
-        wait = self._rates.wait(client, time.monotonic())
+        wait = 0.0 if _is_loopback(client) else self._rates.wait(client, time.monotonic())
         if wait > 0:
             seconds = str(int(wait) + 1)
             return problem(
@@ -88,7 +90,8 @@ class Guard:
         FastAPI lets an HTTPException through that reading a body raises, and no other error.
         """
         deadline = time.monotonic() + self._limits.receive_seconds
-        count, whole = 0, False
+        count, whole = 0, not _has_body(Headers(scope=scope))
+        self._working += whole
 
         async def bounded() -> Message:
             nonlocal count, whole
@@ -102,12 +105,17 @@ class Guard:
                     408, f"the request was not there within {seconds} seconds; send it quicker", CLOSING
                 ) from None
             count += len(message.get("body", b""))
-            whole = message["type"] != "http.request" or not message.get("more_body", False)
             if count > self._limits.request_bytes:
                 raise HTTPException(413, _too_large(self._limits.request_bytes), CLOSING)
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                whole = True
+                self._working += 1  # whoever sends slowly is no work yet, and keeps nobody out
             return message
 
-        await self._app(scope, bounded, send)
+        try:
+            await self._app(scope, bounded, send)
+        finally:
+            self._working -= whole
 
 
 class Rates:
@@ -148,6 +156,26 @@ def _host(header: str) -> str:
 
 def _too_large(limit: int) -> str:
     return f"the request is larger than {limit:,} bytes; send less"
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or int(headers.get("content-length", "0")) > 0
+
+
+def _is_own(headers: Headers) -> bool:
+    """Whether a request is no browser's, or one of a page of this service: other sites' pages can send forms here."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
+
+
+def _is_loopback(client: str) -> bool:
+    try:
+        return ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_length(written: str | None) -> bool:

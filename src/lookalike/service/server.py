@@ -1,0 +1,121 @@
+"""The web server that runs the application."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
+
+from lookalike.errors import ServiceError
+from lookalike.service.app import make_app
+from lookalike.service.configure import settings_of
+from lookalike.service.settings import Settings
+
+HEADER_SECONDS = 10.0
+"""Within which a client that began to send a request has to have sent its headers."""
+BACKLOG = 1024
+GRACE_SECONDS = 20
+"""Within which requests are finished when the service is stopped."""
+
+
+class PromptH11(H11Protocol):
+    """HTTP/1.1 by h11, which cuts off clients that send their headers slowly: they would keep a connection for ever."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*arguments, **options)
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; what is no whole request yet has to go on in time."""
+        super().data_received(data)
+        is_waiting = self.cycle is None or self.cycle.response_complete
+        if not is_waiting:
+            self._stop_waiting()
+        elif self._late is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(HEADER_SECONDS, self._cut_off)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _cut_off(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def make_configured() -> FastAPI:
+    """Return the application that the environment and `lookalike.toml` describe: what each of several workers runs."""
+    return make_app(settings_of(os.environ["LOOKALIKE_COLLECTION"], {}))
+
+
+def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
+    """Serve until the process is told to stop; requests and the job at hand are finished then.
+
+    Args:
+        workers: processes that answer. With more than one, each takes its settings from the environment.
+        ready: is told the service's address once it can be reached.
+
+    Raises:
+        ServiceError: the address cannot be listened at.
+    """
+    try:
+        listening = _listen(settings.host, settings.port)
+    except OSError as error:
+        raise ServiceError(
+            f"cannot listen at {settings.host} port {settings.port} ({error.strerror or error}); choose another"
+        ) from None
+    config = uvicorn.Config(
+        make_app(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}",
+        factory=workers > 1,
+        http=PromptH11,
+        log_config=None,
+        access_log=False,
+        workers=workers,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    name = "localhost" if settings.is_local else settings.host
+    ready(f"http://{name}:{listening.getsockname()[1]}")
+    with listening:
+        if workers == 1:
+            uvicorn.Server(config).run([listening])
+        else:
+            Multiprocess(config, [listening]).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name != "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.set_inheritable(True)
+    return listening
