@@ -15,8 +15,8 @@ from lookalike.arguments import as_count, check_text
 from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source
 from lookalike.collection.backends import Backend, backend_at
-from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.browse import Order, browse
+from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits

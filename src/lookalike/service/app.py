@@ -22,6 +22,7 @@ from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.service.uploads import Uploads
 
+ROUTERS = tuple(room.router for room in (searching, sources, writing, telling, health, page, export))
 STATIC = Path(__file__).parent / "static"
 ABOUT = """
 Finds what looks alike in a collection. Errors are problem details (RFC 9457), which name the field that was wrong.
@@ -53,7 +54,7 @@ def make_app(settings: Settings) -> FastAPI:
     kept = BoundedFolder(settings.cache_folder / "pictures", settings.cache_bytes)
     app.state.uploads, app.state.thumbnails, app.state.jobs = Uploads(kept), Thumbnails(kept), jobs
     add_handlers(app)
-    for room in (searching, sources, writing, telling, health, page, export):
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

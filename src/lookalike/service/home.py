@@ -91,9 +91,10 @@ class Home:
 def as_vector(value: Any) -> VectorQuery:
     """Return a vector, or a mapping of features to vectors, that came as JSON. Raises OptionError."""
     try:
-        if isinstance(value, dict):
-            return VectorQuery({name: np.asarray(one, dtype=np.float32) for name, one in value.items()})
-        return VectorQuery(np.asarray(value, dtype=np.float32))
+        with np.errstate(over="ignore"):  # what is infinite then is refused by what takes it
+            if isinstance(value, dict):
+                return VectorQuery({name: np.asarray(one, dtype=np.float32) for name, one in value.items()})
+            return VectorQuery(np.asarray(value, dtype=np.float32))
     except (TypeError, ValueError, OverflowError):
         raise OptionError(
             "the vector is no list of numbers; give one, or one by each feature's name"

@@ -19,7 +19,7 @@ from lookalike.service.messages import Id
 from lookalike.service.problems import ProblemError
 
 router = APIRouter(include_in_schema=False)
-MOST = 1000
+MOST = 500
 MOST_ZIP_BYTES = 2 << 30
 BLOCK = 1 << 20
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -33,12 +33,14 @@ Shown = Annotated[View, Depends(view_of)]
 
 @router.get("/", response_class=HTMLResponse)
 def page(
-    view: Shown, home: Kept, settings: Told, sent: Sent, right: Annotated[Right, Depends(right_of)]
+    request: Request, home: Kept, settings: Told, sent: Sent, right: Annotated[Right, Depends(right_of)]
 ) -> Response:
     """Show the collection, or what a search finds."""
     if right < Right.READ:
         return _page("sign_in.html", status=401, wrong=False)
+    view = View()
     try:
+        view = view_of(request)
         collection = home.collection()
         cards = _cards(view, collection, sent, settings.limits.most_hits, None)
         things = _things(view, collection)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import FileResponse
 
 from lookalike.catalogue import Source
@@ -65,19 +65,20 @@ def thumbnail(
     collection: Served,
     settings: Told,
     views: Views,
+    request: Request,
     side: Annotated[int, Query(description=f"Pixels: one of {SIDES}.")] = SIDES[1],
 ) -> Response:
     """Return a small JPEG of a picture."""
     if side not in SIDES:
         raise ProblemError(422, f"side is {side}; choose one of {', '.join(map(str, SIDES))}", field="side")
     source = collection.source(id_)
+    tag = f'"{source.sha256}-{side}"'
+    headers = {"cache-control": SOME_DAYS, "etag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
     pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
     data = views.get(source.sha256, _file(source), side, pixels)
-    return Response(
-        data,
-        media_type="image/jpeg",
-        headers={"cache-control": SOME_DAYS, "etag": f'"{source.sha256}-{side}"'},
-    )
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{id_}/original", dependencies=READS, response_class=FileResponse)

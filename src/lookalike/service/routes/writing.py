@@ -72,7 +72,8 @@ def add_vectors(body: VectorsBody, collection: Served) -> VectorsMessage:
     import numpy as np
 
     try:
-        rows = np.asarray(body.vectors, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            rows = np.asarray(body.vectors, dtype=np.float32)
     except (ValueError, OverflowError):
         raise ProblemError(422, "vectors are not all of one length", field="vectors") from None
     report = collection.add_vectors(

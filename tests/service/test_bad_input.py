@@ -1,0 +1,225 @@
+"""Bad input is told by name, and is never the server's fault."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+from tests.service.conftest import Serve, make_shop
+from tests.service.shop import picture
+
+from lookalike.service.settings import Limits
+
+SEARCHES: list[tuple[dict[str, Any], int, str]] = [
+    ({"limit": 0}, 422, "limit"),
+    ({"limit": 10**9}, 422, "limit"),
+    ({"limit": "5"}, 422, "limit"),
+    ({"limit": None}, 422, "limit"),
+    ({"query": {"id": ""}}, 422, "query.id"),
+    ({"query": {"id": "x" * 5000}}, 422, "query.id"),
+    ({"query": {"id": 5}}, 422, "query.id"),
+    ({"query": {"id": "nobody"}}, 404, ""),
+    ({"query": {"id": "/etc/passwd"}}, 404, ""),
+    ({"query": {"upload": "x" * 32}}, 404, "query.upload"),
+    ({"query": {"upload": "../../x"}}, 404, "query.upload"),
+    ({"query": {"id": "a", "upload": "b"}}, 422, "query"),
+    ({"query": {"vector": {"values": []}}}, 422, "query.vector.values"),
+    ({"query": {"vector": {"values": ["a"]}}}, 422, "query.vector.values.0"),
+    ({"query": {"vector": {"values": [1, 2]}}}, 422, ""),
+    ({"query": {"vector": {"values": [1e300] * 192}}}, 422, ""),
+    ({"query": {"vector": {"values": [1.0], "feature": "none"}}}, 422, ""),
+    ({"text": "x" * 3000}, 422, "text"),
+    ({"text": "!!"}, 422, ""),
+    ({}, 422, ""),
+    ({"text": "red", "where": {"nothing": 1}}, 422, ""),
+    ({"text": "red", "where": {"price": {"from": 1, "until": 2}}}, 422, ""),
+    ({"text": "red", "where": {"price": {"from": "a", "to": 2}}}, 422, ""),
+    ({"text": "red", "where": ["price"]}, 422, "where"),
+    ({"text": "red", "blend": True}, 422, ""),
+    ({"text": "red", "features": {"look": 1.0}}, 422, ""),
+    ({"text": "red", "cursor": "x"}, 422, ""),
+    ({"text": "red", "unknown": 1}, 422, "unknown"),
+    ({"unlike": [{"id": "nobody"}]}, 422, "query"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "field"), SEARCHES)
+def test_a_search_that_makes_no_sense_is_refused(
+    client: TestClient, body: dict[str, Any], status: int, field: str
+) -> None:
+    answer = client.post("/api/v1/search", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == status
+    assert told["detail"]
+    if field:
+        assert field in [one["field"] for one in told["errors"]]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"limit": NaN}', b"[" * 100_000]
+)
+def test_a_body_that_is_no_search_is_refused(client: TestClient, content: bytes) -> None:
+    answer = client.post("/api/v1/search", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("1e400")])
+def test_a_weight_that_is_none_is_refused(client: TestClient, weight: float) -> None:
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    body = json.dumps({"query": {"id": known}, "features": {"look": weight}})
+    answer = client.post("/api/v1/search", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=x",
+        "start=-1",
+        "order=worst",
+        "seed=-1",
+        "seed=" + "9" * 40,
+        "where=x",
+        "where=[]",
+        "text=%21",
+    ],
+)
+def test_browsing_that_makes_no_sense_is_refused(client: TestClient, query: str) -> None:
+    assert client.get(f"/api/v1/sources?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("side", ["0", "161", "-160", "1e3", "x"])
+def test_a_side_that_is_none_is_refused(client: TestClient, side: str) -> None:
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    assert client.get(f"/api/v1/sources/{known}/thumbnail?side={side}").status_code == 422
+
+
+def bomb() -> bytes:
+    """Return a small PNG of very many pixels."""
+    stream = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("upload", "status"),
+    [(b"", 422), (b"no picture", 415), (picture(1)[:300], 422), (b"<svg onload='x'/>", 415), (bomb(), 413)],
+)
+def test_an_upload_that_is_no_picture_is_refused(client: TestClient, upload: bytes, status: int) -> None:
+    answer = client.post("/api/v1/uploads", files={"picture": ("x.png", upload)})
+    assert answer.status_code == status, answer.text
+    assert client.post("/api/v1/uploads", files={"picture": ("x.png", picture(1))}).status_code == 201
+
+
+def test_damaged_pictures_are_refused_and_hurt_nobody(client: TestClient) -> None:
+    import numpy as np
+
+    random = np.random.default_rng(5)
+    whole = picture(3)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in random.integers(8, len(whole), 12):
+            damaged[place] = random.integers(256)
+        answer = client.post("/api/v1/uploads", files={"picture": ("x.png", bytes(damaged))})
+        assert answer.status_code in (201, 413, 415, 422), answer.text
+
+
+def test_an_upload_without_a_file_is_refused(client: TestClient) -> None:
+    for answer in (client.post("/api/v1/uploads"), client.post("/api/v1/uploads", data={"picture": "text"})):
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "picture"
+
+
+@pytest.mark.parametrize("told", ["x", "{}", "[]", "[1]", "[{}, {}]"])
+def test_metadata_that_do_not_fit_the_pictures_are_refused(client: TestClient, told: str) -> None:
+    answer = client.post("/api/v1/sources", files={"pictures": picture(1)}, data={"metadata": told})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "metadata")
+
+
+def test_more_hits_than_a_search_has_are_refused(shop: Path, serve: Serve) -> None:
+    client = serve(shop, limits=Limits(most_hits=10))
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    first = client.post("/api/v1/search", json={"query": {"id": known}, "limit": 8}).json()
+    body = {"query": {"id": known}, "limit": 8, "cursor": first["next"]}
+    second = client.post("/api/v1/search", json=body).json()
+    assert (len(second["hits"]), second["next"]) == (2, None)
+
+
+def test_a_collection_that_is_not_there_is_told_and_found_once_it_is(tmp_path: Path, serve: Serve) -> None:
+    client = serve(tmp_path / "shop")
+    assert client.get("/ready").status_code == 503
+    answer = client.get("/api/v1/features")
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert client.get("/").status_code == 503
+    make_shop(tmp_path / "shop", tmp_path / "files", count=3)
+    assert client.get("/ready").status_code == 200
+    assert client.get("/api/v1/sources").json()["total"] == 3
+
+
+def test_a_collection_that_goes_and_comes_back_is_served_again(own_shop: Path, serve: Serve) -> None:
+    client = serve(own_shop)
+    assert client.get("/api/v1/sources").json()["total"] == 12
+    away = own_shop.with_name("away")
+    shutil.copytree(own_shop, away)
+    (own_shop / "catalogue.sqlite").write_bytes(b"damaged" * 1000)
+    assert client.get("/ready").status_code == 503
+    assert client.get("/api/v1/sources").status_code == 503
+    shutil.rmtree(own_shop)
+    shutil.copytree(away, own_shop)
+    assert client.get("/ready").status_code == 200
+    assert client.get("/api/v1/sources").json()["total"] == 12
+
+
+def test_the_page_tells_what_is_wrong(client: TestClient) -> None:
+    for query, status in (
+        ("id=nobody", 404),
+        ("where=x", 422),
+        ("weight.look=x", 422),
+        ("upload=x", 404),
+        ("seed=x", 422),
+    ):
+        answer = client.get(f"/?{query}")
+        assert answer.status_code == status, query
+        assert "That did not work" in answer.text
+
+
+def test_metadata_are_shown_as_text(own_shop: Path, serve: Serve) -> None:
+    client = serve(own_shop)
+    script = "<script>alert(1)</script>\" onload='x' javascript:x"
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    told = dict.fromkeys(("title", "colour", "kind", script), script)
+    assert client.patch(f"/api/v1/sources/{known}", json={"metadata": told}).status_code == 200
+    for path in ("/?order=newest", f"/?id={known}", f"/panel/{known}", "/collection", f"/?text={script}"):
+        assert "<script>alert" not in client.get(path).text, path
+        assert '" onload' not in client.get(path).text, path
+
+
+def test_a_table_that_is_taken_away_starts_no_formula(own_shop: Path, serve: Serve) -> None:
+    import csv
+
+    client = serve(own_shop)
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    formulas = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"]
+    told = {f"f{number}": formula for number, formula in enumerate(formulas)} | {"=name": -5}
+    client.patch(f"/api/v1/sources/{known}", json={"metadata": told})
+    answer = client.post("/export", data={"format": "csv", "id": [known]})
+    header, row = csv.reader(io.StringIO(answer.text, newline=""))
+    cells = dict(zip(header, row, strict=True))
+    assert [cells[f"f{number}"] for number in range(6)] == [f"'{formula}" for formula in formulas]
+    assert cells["'=name"] == "-5"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/api/v1/sources/..%2f..%2fetc%2fpasswd/original"]
+)
+def test_no_path_of_a_request_opens_a_file(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404

@@ -1,0 +1,113 @@
+"""Every route asks for the key that it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+from tests.service.conftest import Serve
+
+from lookalike.errors import OptionError
+from lookalike.service.app import ROUTERS
+from lookalike.service.keys import Keys, Right
+from lookalike.service.settings import Settings
+
+READ, WRITE = "r" * 30, "w" * 30
+OPEN = {"/health", "/ready", "/sign-in", "/openapi.json", "/docs", "/"}
+"""Routes that tell nothing of the collection to whoever has no key."""
+
+
+def routes() -> list[tuple[str, str]]:
+    found = [route for router in ROUTERS for route in router.routes]
+    assert all(isinstance(route, APIRoute) for route in found)
+    return [
+        (method, route.path)
+        for route in found
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods)
+    ]
+
+
+def expected(method: str, path: str) -> Right:
+    if path in OPEN:
+        return Right.NOTHING
+    writes = (("POST", "/api/v1/sources"), ("POST", "/api/v1/vectors"))
+    return Right.WRITE if method in ("DELETE", "PATCH", "PUT") or (method, path) in writes else Right.READ
+
+
+@pytest.fixture
+def guarded(shop: Path, serve: Serve) -> TestClient:
+    return serve(shop, keys=Keys.of(read=READ, write=WRITE))
+
+
+@pytest.mark.parametrize(("method", "path"), routes())
+def test_a_route_wants_its_key(guarded: TestClient, method: str, path: str) -> None:
+    address = path.replace("{id_}", "nobody")
+    status = {
+        right: guarded.request(method, address, headers=headers).status_code
+        for right, headers in (
+            (Right.NOTHING, {}),
+            (Right.READ, {"x-api-key": READ}),
+            (Right.WRITE, {"x-api-key": WRITE}),
+        )
+    }
+    wrong = guarded.request(method, address, headers={"x-api-key": "x" * 30}).status_code
+    needed = expected(method, path)
+    if path == "/":
+        assert (status[Right.NOTHING], status[Right.READ]) == (401, 200)
+        return
+    for right in Right:
+        refused = status[right] in (401, 403)
+        assert refused == (right < needed), (right, status)
+    assert (wrong == 401) == (needed > Right.NOTHING)
+
+
+def test_a_cookie_reads_and_does_not_write(guarded: TestClient) -> None:
+    answer = guarded.post("/sign-in", data={"key": WRITE}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert "samesite=strict" in answer.headers["set-cookie"].lower()
+    assert guarded.get("/api/v1/features").status_code == 200
+    assert guarded.delete("/api/v1/sources/nobody").status_code == 403
+
+
+def test_a_wrong_key_does_not_sign_in(guarded: TestClient) -> None:
+    answer = guarded.post("/sign-in", data={"key": "x" * 30}, follow_redirects=False)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+
+
+def test_without_keys_everybody_may_do_everything() -> None:
+    assert Keys().right(None) == Right.WRITE
+
+
+def test_with_a_write_key_alone_everybody_may_read() -> None:
+    keys = Keys.of(read=None, write=WRITE)
+    assert (keys.right(None), keys.right("x" * 30), keys.right(WRITE)) == (
+        Right.READ,
+        Right.NOTHING,
+        Right.WRITE,
+    )
+
+
+def test_a_short_key_is_refused() -> None:
+    with pytest.raises(OptionError, match="at least 20"):
+        Keys.of(read="secret", write=None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "::"])
+def test_an_address_that_others_reach_needs_keys_or_so_many_words(host: str) -> None:
+    with pytest.raises(OptionError, match="open-to-all"):
+        Settings(host=host)
+    Settings(host=host, keys=Keys.of(read=READ, write=None))
+    Settings(host=host, open_to_all=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_loopback_needs_none(host: str) -> None:
+    assert Settings(host=host).is_local
+
+
+def test_no_settings_show_a_key() -> None:
+    assert READ not in repr(Settings(keys=Keys.of(read=READ, write=WRITE)))
