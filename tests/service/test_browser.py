@@ -1,0 +1,264 @@
+"""The page, used as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.service.browser import chromium, served
+from tests.service.conftest import make_shop
+from tests.service.shop import COUNT, picture
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 800}
+CARDS = "#grid .card"
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    chromium()
+    folder = tmp_path_factory.mktemp("browser")
+    make_shop(folder / "shop", folder / "files")
+    with served(folder / "shop", folder / "cache") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """Return a page on a desktop; a test fails where its console told an error, or it asked another origin."""
+    yield from opened(browser, address, DESKTOP)
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Page]:
+    yield from opened(browser, address, PHONE)
+
+
+def opened(browser: Browser, address: str, size: dict[str, int]) -> Iterator[Page]:
+    context = browser.new_context(viewport=size, base_url=address, accept_downloads=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    told: list[str] = []
+    page.on(
+        "console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: told.append(str(error)))
+    elsewhere: list[str] = []
+    page.on("request", lambda asked: elsewhere.append(asked.url) if not own(asked.url, address) else None)
+    page.goto("/")
+    yield page
+    context.close()
+    assert not told
+    assert not elsewhere
+
+
+def own(url: str, address: str) -> bool:
+    return url.startswith((address, "blob:", "data:"))
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator(f"{CARDS} .title").all_inner_texts()
+
+
+def test_it_opens_on_the_collection_and_shuffles(page: Page) -> None:
+    assert page.locator("h1").inner_text() == f"{COUNT} sources"
+    first = titles(page)
+    page.get_by_role("link", name="Shuffle").click()
+    page.wait_for_load_state()
+    assert sorted(titles(page)) != []
+    assert titles(page) != first
+    page.go_back()
+    assert titles(page) == first
+
+
+def test_more_are_loaded_on_scrolling(page: Page) -> None:
+    page.mouse.wheel(0, 20_000)
+    page.wait_for_function(f"document.querySelectorAll('{CARDS}').length === {COUNT}")
+    assert len(set(titles(page))) == COUNT
+    assert page.locator(".next").count() == 0
+
+
+def test_a_click_on_a_picture_finds_what_looks_like_it(page: Page) -> None:
+    page.goto("/?order=oldest")
+    page.locator(f"{CARDS} .picture").first.click()
+    page.wait_for_url("**/?id=*")
+    assert page.locator("h1").inner_text() == "What looks like this"
+    assert "Red shoe number 0" in page.locator(".things").inner_text()
+    distances = [float(one) for one in page.locator(".figures").all_inner_texts()]
+    assert distances == sorted(distances)
+    page.go_back()
+    assert "order=oldest" in page.url
+
+
+def test_a_dropped_picture_is_searched_by(page: Page) -> None:
+    data = page.evaluate_handle(
+        """(bytes) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "mine.png", { type: "image/png" }));
+            return data;
+        }""",
+        list(picture(4)),
+    )
+    page.dispatch_event("body", "dragover", {"dataTransfer": data})
+    assert page.locator("#drop").is_visible()
+    page.dispatch_event("body", "drop", {"dataTransfer": data})
+    page.wait_for_url("**/?upload=*")
+    assert titles(page)[0] == "Green hat number 4"
+    assert page.locator(".figures").first.inner_text() == "0.000"
+
+
+def test_a_chosen_picture_is_searched_by_and_what_is_none_is_told(page: Page, tmp_path: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Picture", exact=True).click()
+    chooser.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": picture(7)})
+    page.wait_for_url("**/?upload=*")
+    assert titles(page)[0] == "Green bag number 7"
+
+
+def test_words_narrow_and_the_address_is_the_search(page: Page, browser: Browser, address: str) -> None:
+    page.goto("/?order=oldest")
+    page.locator(f"{CARDS} .picture").first.click()
+    page.wait_for_url("**/?id=*")
+    page.get_by_role("searchbox").fill("hat")
+    page.get_by_role("searchbox").press("Enter")
+    page.wait_for_url("**text=hat*")
+    assert {"hat"} == {title.split()[1] for title in titles(page)}
+    shared = browser.new_page()
+    shared.goto(page.url)
+    assert titles(shared) == titles(page)
+    shared.close()
+    page.get_by_label("weigh in beside the looks").check()
+    page.wait_for_url("**blend=1*")
+    assert "shoe" in {title.split()[1] for title in titles(page)}
+
+
+def test_several_are_mixed_wanted_and_unwanted(page: Page) -> None:
+    page.goto("/?order=oldest")
+    page.locator(f"{CARDS} .picture").first.click()
+    page.wait_for_url("**/?id=*")
+    liked = titles(page)[0]
+    page.get_by_label(f"More like {liked}, too").click()
+    page.wait_for_load_state()
+    assert page.locator("h1").inner_text() == "What looks like these"
+    assert liked not in titles(page)
+    disliked = titles(page)[0]
+    page.get_by_label(f"Less like {disliked}").click()
+    page.wait_for_load_state()
+    assert page.locator(".things li").count() == 3
+    assert f"Not {disliked}" in page.locator(".unwanted").inner_text()
+    page.locator(".unwanted").get_by_role("link", name="Remove").click()
+    page.wait_for_load_state()
+    assert page.locator(".things li").count() == 2
+
+
+def test_a_region_is_searched_by(page: Page) -> None:
+    page.goto("/?order=oldest")
+    page.locator(f"{CARDS} .picture").first.click()
+    page.wait_for_url("**/?id=*")
+    page.get_by_role("button", name="Crop").click()
+    canvas = page.locator("#crop-canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    canvas.press("ArrowRight")
+    page.get_by_role("button", name="Search by this region").click()
+    page.wait_for_url("**/?upload=*")
+    assert page.locator(CARDS).count() > 10
+
+
+def test_the_panel_tells_of_a_picture_and_why_it_is_here(page: Page) -> None:
+    page.goto("/?order=oldest")
+    page.locator(f"{CARDS} .picture").first.click()
+    page.wait_for_url("**/?id=*")
+    page.locator(f"{CARDS} .title").nth(2).click()
+    panel = page.locator("#panel")
+    panel.get_by_text("It is hit 3").wait_for()
+    assert "colour" in panel.inner_text()
+    assert "look" in panel.locator("table").inner_text()
+    page.keyboard.press("Escape")
+    assert not panel.is_visible()
+
+
+@pytest.mark.parametrize("kind", ["CSV", "JSON", "Paths", "ZIP"])
+def test_what_is_selected_is_taken_away(page: Page, kind: str) -> None:
+    page.goto("/?order=oldest")
+    for number in (0, 2):
+        page.locator(f"{CARDS} input[type=checkbox]").nth(number).check()
+    assert page.locator("#taken-count").inner_text() == "2 selected"
+    with page.expect_download() as download:
+        page.locator("#taken").get_by_role("button", name=kind).click()
+    path = download.value.path()
+    if kind == "ZIP":
+        with zipfile.ZipFile(path) as archive:
+            assert archive.read("002.png") == picture(2)
+    elif kind == "JSON":
+        told = json.loads(Path(path).read_text())
+        assert [one["metadata"]["title"] for one in told] == ["Red shoe number 0", "Blue shoe number 2"]
+    else:
+        assert len(Path(path).read_text().splitlines()) == (3 if kind == "CSV" else 2)
+
+
+def test_it_is_used_by_keyboard_alone(page: Page) -> None:
+    page.goto("/?order=oldest")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the pictures"
+    page.keyboard.press("Enter")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "picture":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?id=*")
+
+
+def test_it_fits_a_phone(phone: Page) -> None:
+    phone.goto("/?order=oldest")
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    phone.locator(f"{CARDS} .picture").first.click()
+    phone.wait_for_url("**/?id=*")
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    phone.locator(f"{CARDS} .title").first.click()
+    phone.locator("#panel").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/?order=oldest", "/collection", "search", "panel"])
+def test_axe_finds_no_serious_fault(page: Page, scheme: str, path: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto("/?order=oldest" if path in ("search", "panel") else path)
+    if path in ("search", "panel"):
+        page.locator(f"{CARDS} .picture").first.click()
+        page.wait_for_url("**/?id=*")
+    if path == "panel":
+        page.locator(f"{CARDS} .title").first.click()
+        page.locator("#panel table").wait_for()
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], [node["target"] for node in one["nodes"]][:3])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not serious
