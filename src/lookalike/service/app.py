@@ -57,4 +57,5 @@ def make_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static-docs", StaticFiles(packages=[("fastapi_offline", "static")]))
     return app

@@ -78,6 +78,12 @@ def collection_page(collection: Served) -> Response:
     return _page("collection.html", view=View(), told=collection.info())
 
 
+@router.get("/docs", response_class=HTMLResponse)
+def docs() -> Response:
+    """Show the API, from the OpenAPI document, to read and to try."""
+    return _page("docs.html")
+
+
 @router.post("/sign-in")
 def sign_in(key: Annotated[str, Form(max_length=500)], settings: Told, request: Request) -> Response:
     """Let a browser keep a key, which scripts cannot read and other sites cannot use."""
