@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lookalike.errors import LookalikeError
 
 if TYPE_CHECKING:
+    from lookalike.client import Client
     from lookalike.collection import (
         Collection,
         Hit,
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BucketIndex",
+    "Client",
     "Collection",
     "EngineIndex",
     "Hit",
@@ -53,6 +55,7 @@ __all__ = [
 _ROOMS = {
     "BucketIndex": "lookalike.index",
     "Collection": "lookalike.collection",
+    "Client": "lookalike.client",
     "EngineIndex": "lookalike.engine",
     "Hit": "lookalike.collection",
     "Hits": "lookalike.collection",

@@ -34,7 +34,8 @@
     ├── EngineError             a search engine refuses, or gives what it should not
     │   ├── EngineWriteError        it refuses some of the documents
     │   └── EngineUnavailableError  it cannot be reached, or is too busy; try again later
-    ├── ServiceError            the service cannot be started
+    ├── ServiceError            the service cannot be started, or refuses
+    │   └── ServiceUnavailableError  it cannot be reached, or is too busy; try again later
     ├── VectorReadError         the database that vectors are fetched from cannot be read
     └── MissingDependencyError  an extra that is not installed
 
@@ -201,7 +202,11 @@ class EngineUnavailableError(EngineError):
 
 
 class ServiceError(LookalikeError):
-    """The service cannot be started."""
+    """The service cannot be started, or refuses what is asked of it."""
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service cannot be reached, or is too busy; try again later."""
 
 
 class VectorReadError(LookalikeError):

@@ -30,6 +30,8 @@ VERBS = [
     "migrate",
     "verify",
     "rebuild",
+    "serve",
+    "config",
     "completion",
 ]
 

@@ -65,8 +65,8 @@ def test_an_upload_is_searched_by_until_it_is_sent_again(client: TestClient, ids
 def test_a_vector_is_searched_by(client: TestClient, shop: Path, ids: list[str]) -> None:
     with Collection.open(shop) as collection:
         vector = collection.vectors(ids[3])["look"].tolist()
-    assert found(client, query={"vector": {"values": vector}}, limit=1) == [ids[3]]
-    assert found(client, query={"vector": {"values": vector, "feature": "look"}}, limit=1) == [ids[3]]
+    assert found(client, query={"vector": vector}, limit=1) == [ids[3]]
+    assert found(client, query={"vector": {"look": vector}}, limit=1) == [ids[3]]
 
 
 def test_pages_together_are_one_search(client: TestClient, ids: list[str]) -> None:

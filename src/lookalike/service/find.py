@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lookalike.collection import Collection
+from lookalike.collection.filters import where_from_json
 from lookalike.collection.hits import Hits
 from lookalike.collection.mixing import mixed
 from lookalike.collection.query import Query as Asked
 from lookalike.collection.query import SourceQuery, VectorQuery
 from lookalike.collection.request import SearchRequest
 from lookalike.service.home import as_vector
-from lookalike.service.messages import Options, Page, Query, SearchBody, as_filters
+from lookalike.service.messages import Options, Page, Query, SearchBody
 from lookalike.service.paging import page_of
 from lookalike.service.problems import ProblemError
 from lookalike.service.uploads import Uploads
@@ -51,10 +52,7 @@ def asked(query: Query, uploads: Uploads) -> Asked | None:
         return SourceQuery(query.id)
     if query.upload is not None:
         return uploads.get(query.upload).query
-    if query.vector is None:
-        return None
-    vector = query.vector
-    return as_vector(vector.values if vector.feature is None else {vector.feature: vector.values})
+    return None if query.vector is None else as_vector(query.vector)
 
 
 def options_of(body: Options, k: int) -> SearchRequest:
@@ -62,7 +60,7 @@ def options_of(body: Options, k: int) -> SearchRequest:
     return SearchRequest.of(
         k=k,
         text=body.text,
-        where=as_filters(body.where),
+        where=where_from_json(body.where),
         features=body.features,
         blend=body.blend,
         max_distance=body.max_distance,

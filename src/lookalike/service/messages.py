@@ -21,13 +21,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Vector(Message):
-    """A vector that is compared."""
-
-    values: Annotated[list[float], Field(min_length=1, max_length=100_000)]
-    feature: Annotated[
-        str | None, Field(description="The feature it is of; by default the one of its length.")
-    ] = None
+Numbers = Annotated[list[float], Field(min_length=1, max_length=100_000)]
 
 
 class Query(Message):
@@ -42,7 +36,10 @@ class Query(Message):
             max_length=64, description="A picture that was sent to `/api/v1/uploads`, by the id it was given."
         ),
     ] = None
-    vector: Vector | None = None
+    vector: Annotated[
+        Numbers | Annotated[dict[str, Numbers], Field(min_length=1, max_length=100)] | None,
+        Field(description="A vector of the one feature of its length, or one by each feature's name."),
+    ] = None
 
 
 class Options(Message):
@@ -54,11 +51,14 @@ class Options(Message):
             max_length=LONGEST_TEXT, description="Words that a hit has all of, or that weigh in with `blend`."
         ),
     ] = None
-    where: dict[str, JsonValue] = Field(
-        default_factory=dict,
-        description='Filters by field: a value, a list of values, or `{"from": ..., "to": ...}` with either left out.',
-        examples=[{"baseColour": ["Red", "Pink"], "year": {"from": 2010}}],
-    )
+    where: Annotated[
+        dict[str, JsonValue] | Annotated[list[dict[str, JsonValue]], Field(max_length=100)],
+        Field(
+            description='Filters by field: a value, a list of values, `{"from": ..., "to": ...}` with either left out, '
+            'or `{"not": value or values}`. In a list of such objects, all must hold.',
+            examples=[{"baseColour": ["Red", "Pink"], "year": {"from": 2010}}],
+        ),
+    ] = {}
     features: Annotated[
         dict[str, float] | None,
         Field(description="The weight of each feature that is compared; by default all, equally."),
@@ -135,28 +135,14 @@ class Sources(BaseModel):
     total: int = Field(description="Of all that the filters and words select.")
 
 
-def as_filters(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Return filters as a collection takes them. What is no filter is left for it to refuse."""
-    return {name: _range(value) for name, value in where.items()}
-
-
-def filters_json(written: str | None) -> dict[str, Any]:
-    """Return filters that came as JSON in an address. Raises OptionError."""
+def json_of(written: str | None) -> Any:
+    """Return what came as JSON in an address, an empty object for nothing. Raises OptionError."""
     if written is None:
         return {}
     try:
-        told = json.loads(written)
+        return json.loads(written)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise OptionError('where is no JSON object; give fields and values, such as {"year": 2012}')
-    return told
-
-
-def _range(value: Any) -> Any:
-    if isinstance(value, Mapping) and value and value.keys() <= {"from", "to"}:
-        return (value.get("from"), value.get("to"))
-    return value
+        raise OptionError('where is no JSON; give fields and values, such as {"year": 2012}') from None
 
 
 def title_of(metadata: Mapping[str, Any], fields: Sequence[str] = ("title", "name")) -> str | None:

@@ -16,6 +16,8 @@ from lookalike import errors
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 """After which whoever is told 503 may ask again."""
+KINDS = "tag:lookalike,2026:"
+"""Before the name of an error of `lookalike.errors`, which a client can raise again."""
 STATUSES: tuple[tuple[type[errors.LookalikeError], int], ...] = (
     (errors.UnknownIdError, 404),
     (errors.DuplicateIdError, 409),
@@ -50,16 +52,18 @@ def problem(
     status: int,
     detail: str,
     *,
+    kind: str = "about:blank",
     fields: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem document.
 
     Args:
+        kind: a URI that names the kind of problem.
         fields: each `{"field": ..., "message": ...}`.
     """
     told: dict[str, Any] = {
-        "type": "about:blank",
+        "type": kind,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -87,11 +91,12 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(errors.LookalikeError)
     def failed(_: Request, error: errors.LookalikeError) -> Response:
-        return problem(status_of(error), str(error))
+        return problem(status_of(error), str(error), kind=f"{KINDS}{type(error).__name__}")
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:
-        fields = [{"field": _field(one["loc"]), "message": one["msg"]} for one in error.errors()]
+        told = {(_field(one["loc"]), str(one["msg"])): None for one in error.errors()}
+        fields = [{"field": field, "message": message} for field, message in told]
         first = fields[0]
         return problem(422, f"{first['field']}: {first['message']}", fields=fields)
 
@@ -107,4 +112,7 @@ def add_handlers(app: FastAPI) -> None:
 def _field(location: Sequence[str | int]) -> str:
     """Return where a value was: of the body its path, of the address the parameter's name."""
     parts = [str(part) for part in location]
-    return ".".join(parts[1:] if len(parts) > 1 else parts) or "body"
+    named = [
+        part for part in parts[1:] if "[" not in part
+    ]  # where several kinds may be given, the kinds are named too
+    return ".".join(named or parts[:1]) or "body"

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
 from lookalike.errors import OptionError
-from lookalike.service.messages import Query, SearchBody, filters_json
+from lookalike.service.messages import Query, SearchBody, json_of
 
 MOST_THINGS = 20
 """Sources and uploads of a mix."""
@@ -66,7 +66,7 @@ class View:
             not_uploads=_unique(several.get("not-upload", [])),
             text=one.get("text", "").strip(),
             blend=one.get("blend") == "1",
-            where=filters_json(one.get("where")),
+            where=_filters(one.get("where")),
             weights={
                 name[len(prefix) :]: _number(value, name)
                 for name, value in one.items()
@@ -170,3 +170,10 @@ def _seed(written: str) -> int:
     if not (written.isascii() and written.isdigit() and len(written) < 19):
         raise OptionError(f"seed is {written!r}; give a whole number")
     return int(written)
+
+
+def _filters(written: str | None) -> dict[str, Any]:
+    told = json_of(written)
+    if not isinstance(told, dict):
+        raise OptionError('where is no JSON object; give fields and values, such as {"year": 2012}')
+    return told

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from lookalike.collection.filters import where_from_json
 from lookalike.errors import LookalikeError
 from lookalike.service.access import COOKIE, Kept, Sent, Served, Told, may_read, right_of
 from lookalike.service.find import find
 from lookalike.service.keys import Right
-from lookalike.service.messages import Id, as_filters, title_of
+from lookalike.service.messages import Id, title_of
 from lookalike.service.problems import ProblemError, status_of
 from lookalike.service.view import View
 
@@ -109,7 +110,7 @@ def _cards(view: View, collection: Any, sent: Any, most: int, cursor: str | None
         return {"cards": found.hits, "next": following, "notes": found.notes, "total": None}
     start = int(cursor) if cursor is not None and cursor.isdigit() else 0
     sources, total = collection.browse(
-        order=view.order, seed=view.seed, where=as_filters(view.where), start=start, limit=CARDS
+        order=view.order, seed=view.seed, where=where_from_json(view.where), start=start, limit=CARDS
     )
     cards = [
         {

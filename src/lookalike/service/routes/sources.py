@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import FileResponse
 
 from lookalike.catalogue import Source
+from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, WRITES, Served, Told, Views
-from lookalike.service.messages import Id, SourceMessage, Sources, as_filters, filters_json, title_of
+from lookalike.service.messages import Id, SourceMessage, Sources, json_of, title_of
 from lookalike.service.problems import ProblemError
 from lookalike.service.thumbnails import SIDES
 
@@ -41,7 +42,12 @@ def browse(
 ) -> Sources:
     """Look through the sources: the newest, the oldest, or at random."""
     found, total = collection.browse(
-        order=order, seed=seed, text=text, where=as_filters(filters_json(where)), start=start, limit=limit
+        order=order,
+        seed=seed,
+        text=text,
+        where=where_from_json(json_of(where)),
+        start=start,
+        limit=limit,
     )
     return Sources(sources=[message_of(source) for source in found], total=total)
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, Sent, Served
 from lookalike.service.find import asked
-from lookalike.service.messages import ExplainBody, FeatureMessage, as_filters
+from lookalike.service.messages import ExplainBody, FeatureMessage
 from lookalike.service.problems import ProblemError
 
 router = APIRouter(prefix="/api/v1", tags=["collection"], dependencies=READS)
@@ -42,7 +43,7 @@ def explain(body: ExplainBody, collection: Served, sent: Sent) -> dict[str, Any]
         collection.source(body.id).id,
         k=body.limit,
         text=body.text,
-        where=as_filters(body.where),
+        where=where_from_json(body.where),
         features=body.features,
         blend=body.blend,
         max_distance=body.max_distance,

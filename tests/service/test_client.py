@@ -1,0 +1,213 @@
+"""`Client` gives what `Collection` gives: one suite on both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from tests.service.conftest import Serve
+from tests.service.shop import fields, picture
+
+from lookalike import Client, Collection
+from lookalike.catalogue import Where
+from lookalike.errors import (
+    DuplicateIdError,
+    InputError,
+    MetadataError,
+    OptionError,
+    PictureFormatError,
+    PictureTruncatedError,
+    ServiceError,
+    ServiceUnavailableError,
+    UnknownFeatureError,
+    UnknownIdError,
+    VectorError,
+)
+from lookalike.service.keys import Keys
+
+Both = Any
+"""A `Collection` or a `Client`."""
+
+
+@pytest.fixture(params=["collection", "client"])
+def shown(request: pytest.FixtureRequest, own_shop: Path, serve: Serve) -> Iterator[Both]:
+    """Return a shop of the test's own, opened here or behind a service."""
+    if request.param == "collection":
+        with Collection.open(own_shop) as collection:
+            yield collection
+    else:
+        with Client("http://localhost", http=serve(own_shop)) as client:
+            yield client
+
+
+@pytest.fixture
+def ids(own_shop: Path) -> list[str]:
+    with Collection.open(own_shop) as collection:
+        return [source.id for source in collection.list()]
+
+
+def test_a_search_by_id(shown: Both, own_shop: Path, ids: list[str]) -> None:
+    with Collection.open(own_shop) as collection:
+        expected = collection.search(ids[0], k=5)
+    found = shown.search(ids[0], k=5)
+    assert [(hit.id, hit.distance, hit.features) for hit in found] == [
+        (hit.id, hit.distance, hit.features) for hit in expected
+    ]
+    assert found[0].metadata == expected[0].metadata
+
+
+@pytest.mark.parametrize("as_path", [True, False])
+def test_a_search_by_a_picture(shown: Both, ids: list[str], tmp_path: Path, as_path: bool) -> None:
+    (tmp_path / "query.png").write_bytes(picture(4))
+    query = tmp_path / "query.png" if as_path else picture(4)
+    first = shown.search(query, k=1)[0]
+    assert (first.id, first.distance) == (ids[4], 0)
+
+
+def test_a_search_by_vectors(shown: Both, own_shop: Path, ids: list[str]) -> None:
+    with Collection.open(own_shop) as collection:
+        vectors = collection.vectors(ids[3])
+    assert shown.search(vectors["look"], k=1)[0].id == ids[3]
+    assert shown.search(vectors, k=1)[0].id == ids[3]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"colour": "red"},
+        {"colour": ["red", "blue"], "price": (12, None)},
+        ["colour!=red", "price<=18"],
+        Where.parse(["price>=11", "price<=20", "kind!=hat|bag"]),
+        {"tags": "shoe"},
+    ],
+)
+def test_filters_mean_the_same(shown: Both, own_shop: Path, ids: list[str], where: Any) -> None:
+    with Collection.open(own_shop) as collection:
+        expected = [hit.id for hit in collection.search(ids[0], k=12, where=where)]
+        listed = [source.id for source in collection.list(where=where)]
+    assert [hit.id for hit in shown.search(ids[0], k=12, where=where)] == expected
+    assert [_id(source) for source in shown.list(where=where)] == listed
+
+
+def test_words_narrow_or_weigh_in_or_rank_alone(shown: Both, own_shop: Path, ids: list[str]) -> None:
+    for query, options in (
+        (ids[0], {"text": "hat"}),
+        (ids[0], {"text": "hat", "blend": True}),
+        (None, {"text": "red"}),
+    ):
+        with Collection.open(own_shop) as collection:
+            expected = collection.search(query, k=9, **options)
+        found = shown.search(query, k=9, **options)
+        assert [(hit.id, hit.text_score) for hit in found] == [(hit.id, hit.text_score) for hit in expected]
+    assert all(math.isnan(hit.distance) for hit in shown.search(text="red"))
+
+
+def test_a_limit_of_distance_holds(shown: Both, ids: list[str]) -> None:
+    third = shown.search(ids[0], k=3)[2].distance
+    assert len(shown.search(ids[0], k=12, max_distance=third)) == 3
+
+
+def test_several_queries_at_once(shown: Both, ids: list[str]) -> None:
+    from lookalike.collection import SourceQuery
+
+    together = shown.search_many([SourceQuery(one) for one in ids[:3]], k=4)
+    assert [[hit.id for hit in hits] for hits in together] == [
+        [hit.id for hit in shown.search(one, k=4)] for one in ids[:3]
+    ]
+
+
+def test_sources_are_listed_and_counted(shown: Both, ids: list[str]) -> None:
+    assert [_id(source) for source in shown.list()] == ids
+    assert [_id(source) for source in shown.list(limit=5)] == ids[:5]
+    assert len(shown) == 12
+    assert shown.info()["sources"] == 12
+
+
+def test_pictures_are_added_with_metadata(shown: Both, tmp_path: Path) -> None:
+    path = tmp_path / "new.png"
+    path.write_bytes(picture(200))
+    shown.add([path], metadata={str(path): fields(200)})
+    assert len(shown) == 13
+    assert shown.search(picture(200), k=1)[0].metadata == fields(200)
+
+
+def test_vectors_are_added_and_removed(shown: Both) -> None:
+    rows = np.random.default_rng(1).random((30, 8), dtype=np.float32)
+    names = [f"v{number}" for number in range(30)]
+    shown.add_vectors(rows, ids=names, feature="embedding", metadata=[{"n": number} for number in range(30)])
+    assert shown.search(rows[7], k=1)[0].id == "v7"
+    with pytest.raises(DuplicateIdError):
+        shown.add_vectors(rows[:1], ids=["v0"], feature="embedding")
+    shown.remove(["v7", "v8"])
+    assert shown.search(rows[7], k=1)[0].id != "v7"
+    assert len(shown) == 40
+
+
+def test_metadata_are_changed(shown: Both, ids: list[str]) -> None:
+    shown.update_metadata(ids[0], {"colour": "pink", "price": None})
+    assert [hit.id for hit in shown.search(text="pink")] == [ids[0]]
+    assert [_id(source) for source in shown.list(where={"price": (None, 10)})] == []
+
+
+def test_errors_are_the_same(shown: Both, ids: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UnknownIdError):
+        shown.remove("nobody")
+    with pytest.raises(MetadataError):
+        shown.search(ids[0], where={"nothing": 1})
+    with pytest.raises(UnknownFeatureError):
+        shown.search(ids[0], features={"nothing": 1})
+    with pytest.raises(InputError):
+        shown.search(ids[0], k=0)
+    with pytest.raises(OptionError):
+        shown.search(text="!!")
+    with pytest.raises(PictureFormatError):
+        shown.search(b"no picture")
+    with pytest.raises(PictureTruncatedError):
+        shown.search(picture(1)[:200])
+    with pytest.raises((VectorError, InputError)):
+        shown.search({"look": np.array([1.0, np.inf])})
+    with pytest.raises(UnknownIdError):
+        shown.update_metadata("nobody", {})
+
+
+def _id(source: Any) -> str:
+    return str(source["id"] if isinstance(source, dict) else source.id)
+
+
+def test_hits_beyond_a_page_are_fetched(tmp_path: Path, serve: Serve) -> None:
+    rows = np.random.default_rng(1).random((500, 4), dtype=np.float32)
+    with Collection.create(tmp_path / "rows") as collection:
+        collection.add_vectors(rows, ids=[str(number) for number in range(500)])
+        expected = [hit.id for hit in collection.search("3", k=450)]
+    with Client("http://localhost", http=serve(tmp_path / "rows")) as client:
+        assert [hit.id for hit in client.search("3", k=450)] == expected
+        assert len(list(client.list())) == 500
+
+
+def test_a_key_is_sent(shop: Path, serve: Serve) -> None:
+    served: TestClient = serve(shop, keys=Keys.of(read="r" * 30, write="w" * 30))
+    with Client("http://localhost", key="r" * 30, http=served) as client:
+        assert len(client) > 0
+        with pytest.raises(ServiceError, match="write key"):
+            client.remove("nobody")
+    with Client("http://localhost", http=served) as client, pytest.raises(ServiceError, match="X-API-Key"):
+        len(client)
+
+
+def test_a_service_that_is_not_there_is_told() -> None:
+    with (
+        Client("http://127.0.0.1:9") as client,
+        pytest.raises(ServiceUnavailableError, match=r"127\.0\.0\.1:9"),
+    ):
+        len(client)
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "", 5, "ftp://x"])
+def test_an_address_that_is_none_is_refused(url: Any) -> None:
+    with pytest.raises(OptionError, match="http"):
+        Client(url)
