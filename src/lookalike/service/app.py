@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -15,14 +16,21 @@ from lookalike.service.bounded_folder import BoundedFolder
 from lookalike.service.guard import Guard
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
+from lookalike.service.messages import Problem
 from lookalike.service.metrics import Metrics
-from lookalike.service.problems import add_handlers
+from lookalike.service.problems import MEDIA_TYPE, add_handlers
 from lookalike.service.routes import export, health, page, searching, sources, telling, writing
 from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.service.uploads import Uploads
 
 ROUTERS = tuple(room.router for room in (searching, sources, writing, telling, health, page, export))
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem: what was wrong, with which field, and what to do.",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
 STATIC = Path(__file__).parent / "static"
 ABOUT = """
 Finds what looks alike in a collection. Errors are problem details (RFC 9457), which name the field that was wrong.
@@ -55,7 +63,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.uploads, app.state.thumbnails, app.state.jobs = Uploads(kept), Thumbnails(kept), jobs
     add_handlers(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=PROBLEMS)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/static-docs", StaticFiles(packages=[("fastapi_offline", "static")]))
     return app

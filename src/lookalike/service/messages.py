@@ -203,3 +203,20 @@ class FeatureMessage(BaseModel):
     extractor: str
     dimension: int
     metric: str
+
+
+class FieldProblem(BaseModel):
+    """What was wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request failed (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []

@@ -51,7 +51,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     hosts: tuple[str, ...] = ()
-    """Names by which clients may address the service, beside `host` itself and, on loopback, localhost."""
+    """Names by which clients may address the service, beside `host` itself and localhost."""
     keys: Keys = field(default_factory=Keys)
     open_to_all: bool = False
     """Whether a service that others can reach needs no key."""
@@ -115,5 +115,4 @@ class Settings:
 
         A page of another origin whose name is made to lead here (DNS rebinding) names another.
         """
-        own = LOOPBACK if self.is_local else (self.host,)
-        return frozenset(name.lower() for name in (*own, *self.hosts))
+        return frozenset(name.lower() for name in (*LOOPBACK, self.host, *self.hosts))
