@@ -16,7 +16,7 @@ from tests.service.conftest import make_shop
 from lookalike.service.app import make_app
 from lookalike.service.settings import Settings
 
-CASES = int(os.environ.get("LOOKALIKE_CASES", "20"))
+CASES = int(os.environ.get("LOOKALIKE_CASES", "6"))
 """Of each route."""
 ABOUT_MEANING = (positive_data_acceptance, negative_data_rejection)
 """What a document allows may still make no sense together, such as a field that no source has."""

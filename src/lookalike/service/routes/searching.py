@@ -11,7 +11,7 @@ from lookalike.images.thumbnail import thumbnail
 from lookalike.service.access import READS, Kept, Sent, Served, Told
 from lookalike.service.find import asked, find, options_of
 from lookalike.service.home import Home
-from lookalike.service.messages import BatchBody, Page, SearchBody, UploadMessage
+from lookalike.service.messages import BatchBody, Id, Page, SearchBody, UploadMessage
 from lookalike.service.paging import hit_message
 from lookalike.service.problems import ProblemError
 from lookalike.service.uploads import Upload, upload_id
@@ -59,7 +59,7 @@ async def upload(
 
 
 @router.get("/uploads/{id_}/thumbnail", response_class=Response)
-def uploaded(id_: str, sent: Sent) -> Response:
+def uploaded(id_: Id, sent: Sent) -> Response:
     """Return a small JPEG of a picture that was sent."""
     return Response(
         sent.get(id_).thumbnail, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"}
