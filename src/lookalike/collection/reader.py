@@ -14,8 +14,10 @@ import numpy.typing as npt
 from lookalike.arguments import as_count, check_text
 from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source
+from lookalike.catalogue.facets import Facet
+from lookalike.catalogue.records import FieldSummary
 from lookalike.collection.backends import Backend, backend_at
-from lookalike.collection.browse import Order, browse
+from lookalike.collection.browse import Order, browse, facets
 from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
@@ -288,6 +290,28 @@ class Reader:
         return browse(
             self._open_catalogue, as_where(where), text, order=order, seed=seed, start=start, limit=limit
         )
+
+    def facets(
+        self, fields: Sequence[str], *, text: str | None = None, where: Filters = None
+    ) -> dict[str, Facet]:
+        """Return the ten most frequent values of each field with their counts, among what `where` and `text` select.
+
+        Where a field is filtered itself, its values are counted as if it were not: what else could be chosen.
+
+        Raises:
+            OptionError, MetadataError.
+        """
+        check_text(text)
+        return facets(self._open_catalogue, fields, as_where(where), text)
+
+    def fields(self) -> dict[str, FieldSummary]:
+        """Return the metadata fields of all sources, in alphabetical order: how many have each, and of which types."""
+        return self._open_catalogue.metadata_fields()
+
+    @property
+    def stamp(self) -> int:
+        """A random number of the state that the collection is in: another one after every write."""
+        return self._open_catalogue.stamp()
 
     def source(self, id_: str) -> Source:
         """Return one source. Raises UnknownIdError."""

@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader
 
 from lookalike.collection import Collection
+from lookalike.service.facets import Facets
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
 from lookalike.service.keys import Right
@@ -88,6 +89,13 @@ def jobs_of(request: Request) -> Jobs:
     return jobs
 
 
+def facets_of(request: Request) -> Facets:
+    """Return what knows the fields that are worth offering."""
+    facets: Facets = request.app.state.facets
+    return facets
+
+
+Offered = Annotated[Facets, Depends(facets_of)]
 Queued = Annotated[Jobs, Depends(jobs_of)]
 Sent = Annotated[Uploads, Depends(sent_to)]
 READS = [Depends(may_read)]

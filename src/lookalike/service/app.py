@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from lookalike import __version__
 from lookalike.service.bounded_folder import BoundedFolder
+from lookalike.service.facets import Facets
 from lookalike.service.guard import Guard
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
@@ -61,6 +62,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.home, app.state.metrics = settings, home, metrics
     kept = BoundedFolder(settings.cache_folder / "pictures", settings.cache_bytes)
     app.state.uploads, app.state.thumbnails, app.state.jobs = Uploads(kept), Thumbnails(kept), jobs
+    app.state.facets = Facets()
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, responses=PROBLEMS)

@@ -15,6 +15,9 @@ LONGEST_ID = 4_096
 Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 
 
+Name = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class Message(BaseModel):
     """One that a client sends: with no fields but those that are known."""
 
@@ -188,6 +191,13 @@ class JobMessage(BaseModel):
     ids: list[str]
     skipped: list[dict[str, str]]
     error: str | None
+
+
+class ValueCount(BaseModel):
+    """A value of metadata, and how many sources have it."""
+
+    value: str | int | float | bool
+    count: int
 
 
 class UploadMessage(BaseModel):

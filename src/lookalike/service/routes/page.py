@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from lookalike.collection.filters import where_from_json
 from lookalike.errors import LookalikeError
-from lookalike.service.access import COOKIE, Kept, Sent, Served, Told, may_read, right_of
+from lookalike.service.access import COOKIE, Kept, Offered, Sent, Served, Told, may_read, right_of
 from lookalike.service.find import find
 from lookalike.service.keys import Right
 from lookalike.service.messages import Id, title_of
@@ -34,7 +34,12 @@ Shown = Annotated[View, Depends(view_of)]
 
 @router.get("/", response_class=HTMLResponse)
 def page(
-    request: Request, home: Kept, settings: Told, sent: Sent, right: Annotated[Right, Depends(right_of)]
+    request: Request,
+    home: Kept,
+    settings: Told,
+    sent: Sent,
+    offered: Offered,
+    right: Annotated[Right, Depends(right_of)],
 ) -> Response:
     """Show the collection, or what a search finds."""
     if right < Right.READ:
@@ -46,10 +51,11 @@ def page(
         cards = _cards(view, collection, sent, settings.limits.most_hits, None)
         things = _things(view, collection)
         features = list(collection.features())
+        facets = offered.of(view, collection)
     except (LookalikeError, ProblemError) as error:
         status = error.status if isinstance(error, ProblemError) else status_of(error)
         return _page("trouble.html", status=status, view=view, told=str(error))
-    return _page("search.html", view=view, things=things, features=features, facets=[], **cards)
+    return _page("search.html", view=view, things=things, features=features, facets=facets, **cards)
 
 
 @router.get("/more", response_class=HTMLResponse, dependencies=[Depends(may_read)])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, Sent, Served
 from lookalike.service.find import asked
-from lookalike.service.messages import ExplainBody, FeatureMessage
+from lookalike.service.messages import LONGEST_TEXT, ExplainBody, FeatureMessage, Name, ValueCount, json_of
 from lookalike.service.problems import ProblemError
 
 router = APIRouter(prefix="/api/v1", tags=["collection"], dependencies=READS)
@@ -30,6 +30,24 @@ def features(collection: Served) -> list[FeatureMessage]:
         FeatureMessage(name=one.name, extractor=one.extractor, dimension=one.dimension, metric=one.metric)
         for one in collection.features().values()
     ]
+
+
+@router.get("/facets")
+def facets(
+    collection: Served,
+    field: Annotated[list[Name], Query(min_length=1, max_length=50, description="Metadata fields.")],
+    text: Annotated[str | None, Query(max_length=LONGEST_TEXT)] = None,
+    where: Annotated[str | None, Query(max_length=20_000, description="Filters, as JSON.")] = None,
+) -> dict[str, list[ValueCount]]:
+    """Count the ten most frequent values of metadata fields, among what filters and words select.
+
+    Where a field is filtered itself, its values are counted as if it were not: what else could be chosen.
+    """
+    found = collection.facets(field, text=text, where=where_from_json(json_of(where)))
+    return {
+        name: [ValueCount(value=value, count=count) for value, count in values]
+        for name, values in found.items()
+    }
 
 
 @router.post("/explain")
