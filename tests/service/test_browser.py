@@ -262,3 +262,20 @@ def test_axe_finds_no_serious_fault(page: Page, scheme: str, path: str) -> None:
         if one["impact"] in ("serious", "critical")
     ]
     assert not serious
+
+
+def test_values_of_fields_narrow_with_their_counts(page: Page) -> None:
+    colours = page.get_by_role("complementary").locator("section", has_text="colour")
+    assert "21" in colours.inner_text()
+    colours.get_by_role("link", name="red").click()
+    page.wait_for_url("**where=*")
+    assert page.locator("h1").inner_text() == "21 sources"
+    assert {title.split()[0] for title in titles(page)} == {"Red"}
+    colours = page.get_by_role("complementary").locator("section", has_text="colour")
+    assert colours.locator("a[aria-current]").inner_text().split() == ["red", "21"]
+    colours.get_by_role("link", name="blue").click()
+    page.wait_for_load_state()
+    assert page.locator("h1").inner_text() == "42 sources"
+    page.get_by_role("link", name="Any colour").click()
+    page.wait_for_load_state()
+    assert page.locator("h1").inner_text() == f"{COUNT} sources"

@@ -137,3 +137,10 @@ def test_a_thumbnail_that_is_known_is_not_sent_again(client: TestClient, ids: li
     tag = client.get(address).headers["etag"]
     answer = client.get(address, headers={"if-none-match": tag})
     assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_values_are_counted_as_if_their_own_field_were_not_filtered(client: TestClient) -> None:
+    where = json.dumps({"colour": "red", "kind": "hat"})
+    told = client.get("/api/v1/facets", params={"field": ["colour", "kind"], "where": where}).json()
+    assert told["colour"] == [{"value": value, "count": 7} for value in ("blue", "green", "red")]
+    assert told["kind"] == [{"value": value, "count": 7} for value in ("bag", "hat", "shoe")]
