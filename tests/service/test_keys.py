@@ -26,7 +26,7 @@ def routes() -> list[tuple[str, str]]:
         (method, route.path)
         for route in found
         if isinstance(route, APIRoute)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
     ]
 
 
