@@ -72,7 +72,10 @@ def test_a_query_that_shares_too_few_tokens_is_compared_with_all(narrow: EngineI
 
 @pytest.mark.parametrize("narrow", [60], indirect=True)
 @pytest.mark.usefixtures("never_all")
-def test_a_query_that_shares_too_few_tokens_with_too_many_documents_says_so(narrow: EngineIndex) -> None:
+def test_a_query_that_shares_too_few_tokens_with_too_many_documents_says_so(
+    narrow: EngineIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.engine.search.CANDIDATES_K", COUNT)  # else more is probed for more hits
     hits = narrow.search(vectors()[0], COUNT)
     assert len(hits) < COUNT
     assert hits.notes == (

@@ -11,9 +11,10 @@ from tests.engine.museum import COUNT, DIMENSION, FIELDS, IDS, documents, make_m
 from tests.services.engines import EngineServer
 from tests.services.faulty import faulty_proxy
 
-from lookalike.engine import EngineIndex
+from lookalike.engine import EngineIndex, rebuilding
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
+from lookalike.engine.layout import block_writes
 from lookalike.engine.mapping import loses_shards
 from lookalike.errors import (
     DuplicateIdError,
@@ -90,13 +91,12 @@ def test_answers_that_are_lost_double_nothing(engine_server: EngineServer, index
     with faulty_proxy(engine_server.nodes[0].port) as proxy:
         engine = Engine.open(f"{engine_server.release.engine}://127.0.0.1:{proxy.port}")
         through = EngineIndex.open(engine, index.name)
-        proxy.lose = 2
+        proxy.lose_firsts = True
         through.add(IDS, vectors(), documents())
-        proxy.lose = 1
         through.add(IDS[:5], vectors()[:5])
         assert [path.partition("?")[0].rpartition("/")[2] for path in proxy.lost] == [
             "_bulk",
-            "_bulk",
+            "_refresh",
             "_mget",
         ]
         engine.close()
@@ -228,3 +228,38 @@ def test_an_index_that_would_lose_fields_is_not_attached(
 def test_vectors_have_to_fit(index: EngineIndex) -> None:
     with pytest.raises(InputError, match=f"needs? {DIMENSION}|dimension"):
         index.add(["a"], np.zeros((1, 3)))
+
+
+def test_a_feature_that_somebody_else_attached_meanwhile_is_kept(engine: Engine, index_name: str) -> None:
+    first = make_museum(engine, index_name)
+    if loses_shards(engine):
+        pytest.skip("a second feature is refused by this release")
+    before = EngineIndex.open(engine, index_name)
+    EngineIndex.attach(engine, index_name, scheme=scheme("cosine"), feature="other").add(
+        IDS[:3], vectors()[50:53]
+    )
+    before.add(IDS[:3], vectors()[:3], documents()[:3])
+    first.add(["new"], vectors()[:1], documents()[:1])
+    other = EngineIndex.open(engine, index_name, feature="other")
+    assert len(other) == 3
+    assert other.search(vectors()[51], 1)[0].id == IDS[1]
+
+
+def test_a_rebuild_that_was_written_meanwhile_loses_nothing(
+    engine: Engine, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_museum(engine, index_name)
+    copy = rebuilding._copy
+
+    def interrupted(*arguments: Any) -> None:
+        copy(*arguments)
+        block_writes(engine, arguments[0].index, False)  # as another rebuild does that fails
+        index.add(["late"], vectors()[:1], documents()[:1])
+
+    monkeypatch.setattr(rebuilding, "_copy", interrupted)
+    with pytest.raises(EngineError, match="written meanwhile"):
+        index.rebuild(scheme=scheme())
+    monkeypatch.undo()
+    assert "late" in index.search(vectors()[0], 2).ids
+    index.rebuild(scheme=scheme())
+    assert "late" in index.search(vectors()[0], 2).ids

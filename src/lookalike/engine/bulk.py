@@ -26,12 +26,14 @@ SHOWN = 3
 class Action:
     """What becomes of one document: `source` is written in place of what is there; None: it is deleted.
 
-    With `seen`, its sequence number and primary term, only if the document is still the one that was read.
+    With `seen`, its sequence number and primary term, only if the document is still the one that was read; with `new`,
+    only if there is none.
     """
 
     id: str
     source: Mapping[str, Any] | None
     seen: tuple[int, int] | None = None
+    new: bool = False
 
     def lines(self) -> bytes:
         """Return the lines of `_bulk`. Raises MetadataError for what no JSON holds."""
@@ -44,7 +46,8 @@ class Action:
         try:
             if self.source is None:
                 return orjson.dumps({"delete": about}, option=option)
-            return orjson.dumps({"index": about}, option=option) + orjson.dumps(self.source, option=option)
+            how = "create" if self.new else "index"
+            return orjson.dumps({how: about}, option=option) + orjson.dumps(self.source, option=option)
         except TypeError as error:
             raise MetadataError(f"document {self.id!r} cannot be written as JSON: {error}") from error
 

@@ -83,22 +83,23 @@ def write_actions(
     added: Sequence[Mapping[str, Any]],
     feature: str,
     documents: Sequence[Mapping[str, Any]] | None,
-    there: Mapping[str, Mapping[str, Any]],
+    there: Mapping[str, Mapping[str, Any]] | None,
 ) -> Iterator[Action]:
     """Yield what writes each document.
 
     Args:
         added: what Lookalike adds for the feature.
         documents: the user's fields; None: those that are there stay.
-        there: what `read_documents` gave.
+        there: what `read_documents` gave, which nobody else may have changed since; None where that does not matter.
     """
     for i, one in enumerate(ids):
-        known = there.get(one)
+        known = None if there is None else there.get(one)
         kept = {} if known is None else dict(known["_source"])
         others = kept.pop(OBJECT, None) or {}
         user = kept if documents is None else documents[i]
         seen = None if known is None else (known["_seq_no"], known["_primary_term"])
-        yield Action(one, {**user, OBJECT: {**others, feature: added[i]}}, seen)
+        new = there is not None and known is None
+        yield Action(one, {**user, OBJECT: {**others, feature: added[i]}}, seen, new)
 
 
 def stripped_actions(feature: str, there: Mapping[str, Mapping[str, Any]]) -> Iterator[Action]:

@@ -29,6 +29,7 @@ from lookalike.engine.layout import (
     forget_families,
     publish_index,
     put_header,
+    refresh_index,
     writing_alias,
 )
 from lookalike.engine.mapping import OBJECT, VectorType
@@ -160,7 +161,7 @@ def build_followed(
         for some, rows in blocks:
             actions = _written(some, prepared(rows, metric), reader, scheme, made.vector)
             write(engine, writing_alias(index), actions, require_alias=True)
-        engine.call("POST", path_of(index, "_refresh"))
+        refresh_index(engine, index)
         publish_index(engine, name, index, None if old is None else old.index)
     except BaseException:
         delete_index(engine, index)
@@ -195,7 +196,7 @@ def change_followed(
     gone = (Action(id_of(number), None) for number in np.setdiff1d(removed, ids).tolist())
     written = _written(ids, rows, reader, target.scheme, target.header.vector)
     write(engine, writing_alias(target.index), chain(gone, written), require_alias=True)
-    engine.call("POST", path_of(target.index, "_refresh"))
+    refresh_index(engine, target.index)
     changed = Following(stamp, None, follows.rows)
     _put(target, now, changed)
     return Followed(target, changed)

@@ -11,7 +11,7 @@ from lookalike.arrays import Float32, Metric, Rows
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Standing, Trial
 from lookalike.hashing import Clusterings, Clusters
-from lookalike.index.lsh.neighbours import Pairs
+from lookalike.index.lsh.neighbours import Pairs, drawn_rows
 
 Form = Literal["clusterings", "sections"]
 FORMS: tuple[Form, ...] = ("clusterings", "sections")
@@ -27,6 +27,8 @@ PROBES = (1, 2, 4, 8, 16, 32, 64)
 
 SECTIONS = (1, 4, 16, 64, 256)
 SECTION_CLUSTERS = (4, 16, 32, 64, 128, 256, 512)
+SPREAD_ROWS = 4_096
+"""Rows that tell how far documents lie from the middles of their cells."""
 SECTION_ROWS = 8_192
 """Rows that the centroids of sections are learned from, which have few dimensions."""
 
@@ -67,7 +69,7 @@ def _clusterings(
     most = min(limits.tokens, TABLES[-1])
     for clusters, residuals in _shapes(len(learned), pairs.rows):
         family = Clusterings(tables=most, clusters=clusters, residuals=residuals, seed=seed).fit(learned)
-        whole = TokenScheme(family, metric).spread_out(learned)
+        whole = TokenScheme(family, metric).spread_out(drawn_rows(learned, SPREAD_ROWS))
         trial = Trial(whole, pairs.others, pairs.rows)
         for probes in PROBES:
             tables = tuple(count for count in TABLES if count <= most and count * probes <= limits.terms)

@@ -10,7 +10,7 @@ from lookalike.arguments import as_count
 from lookalike.arrays import Float32, Given, Metric
 from lookalike.catalogue.where import Where
 from lookalike.engine.asked import Asked, SearchOptions
-from lookalike.engine.client import TIMEOUT, Engine, path_of
+from lookalike.engine.client import TIMEOUT, Engine
 from lookalike.engine.defaults import RECALL
 from lookalike.engine.documents import (
     check_documents,
@@ -21,7 +21,7 @@ from lookalike.engine.explain import alike_documents, explain_document, read_vec
 from lookalike.engine.families import save_arrays
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.hits import EngineExplanation, EngineHits
-from lookalike.engine.layout import create_index, delete_index, publish_index, put_header
+from lookalike.engine.layout import create_index, delete_index, publish_index, put_header, refresh_index
 from lookalike.engine.mapping import check_feature_name, check_index_name, user_properties
 from lookalike.engine.multi_search import search_request
 from lookalike.engine.rebuilding import drop_index, rebuild_index
@@ -240,7 +240,7 @@ class EngineIndex:
 
     def refresh(self) -> None:
         """Let searches see all that was written."""
-        self._engine.call("POST", path_of(self.name, "_refresh"))
+        refresh_index(self._engine, self.name)
 
     def vectors(self, ids: Sequence[str]) -> Float32:
         """Return the vectors of documents (n, dimension), of length one under cosine. Raises UnknownIdError."""

@@ -15,7 +15,7 @@ from lookalike.engine.client import Engine, path_of
 from lookalike.engine.families import chunks_of, drop_chunks
 from lookalike.engine.header import FeatureHeader, Found, Header, find_index
 from lookalike.engine.mapping import OBJECT, feature_properties
-from lookalike.errors import EngineError
+from lookalike.errors import EngineError, EngineUnavailableError
 
 PAGE = 500
 """Documents that are read at a time."""
@@ -77,6 +77,16 @@ def publish_index(engine: Engine, name: str, index: str, replaced: str | None = 
         # A try whose answer was lost has taken the other one away.
         if find_index(engine, name).index != index:
             raise
+
+
+def refresh_index(engine: Engine, index: str) -> None:
+    """Let searches see all that was written. Raises EngineUnavailableError where a shard does not."""
+    answer = engine.call("POST", path_of(index, "_refresh"))
+    if answer["_shards"]["failed"]:
+        raise EngineUnavailableError(
+            f"{engine.shown}, index {index!r}: some of its shards do not show yet what was written; "
+            "see that all its nodes run, then try again"
+        )
 
 
 def delete_index(engine: Engine, index: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lookalike.arrays import Float32, Given
@@ -19,6 +21,7 @@ from lookalike.engine.layout import (
     forget_families,
     publish_index,
     put_header,
+    refresh_index,
     writing_alias,
 )
 from lookalike.engine.mapping import OBJECT
@@ -44,18 +47,23 @@ def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | No
             f"{target.shown}: it is not Lookalike's to rebuild; attach another feature with new tokens to it, "
             "then drop this one"
         )
+    rows = _count(target)
+    learned = _sample(target, rows) if sample is None and scheme is None else sample
+    fitted, forecast = given_scheme(learned, scheme, before.metric, rows, RECALL)
+    if (fitted.metric, fitted.dimension) != (before.metric, before.dimension):
+        raise OptionError("the scheme is for another metric or dimension than the index's vectors")
     new_index: str | None = None
     block_writes(engine, target.index, True)
     try:
-        rows = _count(target)
-        learned = _sample(target, rows) if sample is None and scheme is None else sample
-        fitted, forecast = given_scheme(learned, scheme, before.metric, rows, RECALL)
-        if (fitted.metric, fitted.dimension) != (before.metric, before.dimension):
-            raise OptionError("the scheme is for another metric or dimension than the index's vectors")
+        refresh_index(engine, target.index)
+        written = _last_writes(target)
         header = feature_header(engine, fitted, owned=True, graph=before.graph, forecast=forecast)
         new_index = _new_index(target, target.whole.with_feature(target.feature, header))
         save_arrays(engine, fitted.arrays())
         _copy(target, new_index, fitted)
+        block_writes(engine, target.index, True)  # another rebuild that failed has lifted it
+        if _last_writes(target) != written:
+            raise EngineError(f"{target.shown}: it was written meanwhile; it stays as it was; try again")
         publish_index(engine, target.name, new_index, target.index)
     except BaseException:
         _abandon(target, new_index)
@@ -74,7 +82,7 @@ def drop_index(target: Target) -> None:
         return
     for ids in all_ids(engine, target.index):
         strip_documents(target, ids)
-    engine.call("POST", path_of(target.index, "_refresh"))
+    refresh_index(engine, target.index)
     found = find_index(engine, target.name)
     if found.header is not None:
         put_header(engine, found, found.header.without_feature(target.feature), {})
@@ -99,7 +107,7 @@ def _new_index(target: Target, header: Header) -> str:
 def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
     """Write all documents into another index with the tokens of `scheme`."""
     engine, feature = target.engine, target.feature
-    engine.call("POST", path_of(target.index, "_refresh"))
+    refresh_index(engine, target.index)
     for ids in all_ids(engine, target.index):
         actions = []
         there = read_documents(engine, target.index, ids)
@@ -112,12 +120,19 @@ def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
                 source[OBJECT] = {**source[OBJECT], feature: added[one]}
             actions.append(Action(one, source))
         write(engine, writing_alias(index), actions, require_alias=True)
-    engine.call("POST", path_of(index, "_refresh"))
+    refresh_index(engine, index)
     counts = [engine.call("GET", path_of(one, "_count"))["count"] for one in (target.index, index)]
     if counts[0] != counts[1]:
         raise EngineError(
             f"{target.shown}: {counts[1]} of its {counts[0]} documents were read; it stays as it was; try again"
         )
+
+
+def _last_writes(target: Target) -> dict[str, int]:
+    """Return the number of the last write of each shard."""
+    told = target.engine.call("GET", path_of(target.index, "_stats"), params={"level": "shards"})
+    shards: dict[str, list[Any]] = told["indices"][target.index]["shards"]
+    return {name: max(copy["seq_no"]["max_seq_no"] for copy in copies) for name, copies in shards.items()}
 
 
 def _count(target: Target) -> int:

@@ -137,13 +137,13 @@ class Search:
         family = scheme.family
         whole = self._target.scripts and scheme.candidates >= ALL_CANDIDATES
         way: Way = "union" if whole else "tokens"
-        probes = min(family.centroids, scheme.probes * share if whole else scheme.probes)
+        probes = min(family.centroids, scheme.probes * share)
         if not self._filters:
             return Plan(way, probes, window)
         matching, total = self._counted()
         if matching <= self._exact_rows(EXACT_NUMBERS):
             return Plan("exact", 0, MOST_HITS)
-        wanted = total * probes * family.tables // (2 * family.centroids) if whole else window
+        wanted = max(1, total * probes * family.tables // (2 * family.centroids)) if whole else window
         probes = min(family.centroids, math.ceil(probes * total / matching))
         terms = probes * family.tables * scheme.ranks
         if matching <= self._exact_rows(TERM_NUMBERS[way] * terms):
@@ -177,20 +177,16 @@ class Search:
             for (i, body), answer in zip(bodies.items(), answers, strict=True):
                 if "aggs" in body:
                     facets = facet_counts(answer, self._facets)
-                seen[i] = compared(
-                    target,
-                    queries[i],
-                    answer,
-                    self._k,
-                    scored=self._is_scored(plan) and not self._asked.to_the_bit,
-                )
+                mine = asked[i]
+                scored = self._is_scored(mine) and not self._asked.to_the_bit
+                seen[i] = compared(target, queries[i], answer, self._k, scored=scored)
                 size = body["size"]
-                if self._may_probe_more(asked[i], answer):
-                    asked[i] = replace(plan, probes=MORE_PROBES * asked[i].probes)
-                elif self._is_enough(seen[i], size, len(answer["hits"]["hits"]), plan):
+                if self._may_probe_more(mine, answer):
+                    asked[i] = self._with_more_probes(mine)
+                elif self._is_enough(seen[i], size, len(answer["hits"]["hits"]), mine):
                     continue
                 else:
-                    size = min(plan.window, 4 * size)
+                    size = min(mine.window, 4 * size)
                 (terms,) = self._terms(queries[i : i + 1], asked[i])
                 again[i] = self._body(queries[i], terms, plan, size, counted=False)
             bodies = again
@@ -210,6 +206,17 @@ class Search:
             return False
         return int(answer["hits"]["total"]["value"]) < min(plan.wanted, self._matching())
 
+    def _with_more_probes(self, plan: Plan) -> Plan:
+        """Return a plan of more probes, or to compare all documents that pass, where that is the lesser work."""
+        family, scheme = self._target.scheme.family, self._target.scheme
+        probes = min(family.centroids, MORE_PROBES * plan.probes)
+        terms = probes * family.tables * scheme.ranks
+        few = self._exact_rows(min(TERM_NUMBERS[plan.way] * terms, LARGEST_EXACT_NUMBERS))
+        too_many = terms > MOST_UNION_TERMS and self._may_lack(-1)
+        if self._target.scripts and (self._matching() <= few or too_many):
+            return Plan("exact", 0, MOST_HITS)
+        return replace(plan, probes=probes)
+
     def _is_scored(self, plan: Plan) -> bool:
         """Whether scores are by exact distance."""
         return self._target.scripts and plan.way != "knn"
@@ -228,8 +235,10 @@ class Search:
             return [[] for _ in queries]
         words = len(self._words) * sum(field.words for field in self._target.fields.values())
         room = max(FEWEST_TERMS, MOST_CLAUSES - sum(map(leaves, self._filters)) - words)
-        room = MOST_UNION_TERMS if plan.way == "union" else room
-        return [packed(terms, room) for terms in self._target.scheme.query_terms(queries, plan.probes)]
+        found = self._target.scheme.query_terms(queries, plan.probes)
+        if plan.way == "union":  # of one clause, in which each token counts
+            return [packed(terms[:MOST_UNION_TERMS], MOST_UNION_TERMS) for terms in found]
+        return [packed(terms, room) for terms in found]
 
     def _first_size(self, plan: Plan) -> int:
         if plan.way == "knn":

@@ -58,6 +58,7 @@ class Trial:
         self._weight = rows / len(sample)
         numbers, self._factors = scheme.document_numbers(sample)
         own = numbers.reshape(len(sample), scheme.family.tables, scheme.ranks)
+        self._near: tuple[Rows, Rows | None, Int64, Float32] | None = None
         self._lists = [_Lists(own[:, table]) for table in range(scheme.family.tables)]
 
     def standings(
@@ -75,10 +76,7 @@ class Trial:
             unmoved: the neighbours where they were, if they were moved: these have the factors. What is moved lies
                 between two rows, and nearer to the middle of all than rows do.
         """
-        numbers, factors = self._scheme.document_numbers(pairs.neighbours)
-        if unmoved is not None:
-            factors = self._scheme.document_numbers(unmoved)[1]
-        near = numbers.reshape(len(numbers), len(self._lists), -1)
+        near, factors = self._placed(pairs.neighbours, unmoved)
         numbers, weights = self._scheme.query_numbers(pairs.queries, probes)
         queries, owners = len(numbers), pairs.owners
         terms = numbers.reshape(queries, len(self._lists), -1)
@@ -97,12 +95,25 @@ class Trial:
                     weighed = self._standing(scores * self._factors, found * factors, pairs, postings)
                     yield table + 1, True, weighed
 
+    def _placed(self, neighbours: Rows, unmoved: Rows | None) -> tuple[Int64, Float32]:
+        """Return the numbers (m, tables, ranks) and factors (m,) of neighbours; made once for all probes."""
+        if self._near is None or self._near[0] is not neighbours or self._near[1] is not unmoved:
+            numbers, factors = self._scheme.document_numbers(neighbours)
+            if unmoved is not None and self._scheme.spread is not None:
+                factors = self._scheme.document_numbers(unmoved)[1]
+            self._near = neighbours, unmoved, numbers.reshape(len(numbers), len(self._lists), -1), factors
+        return self._near[2], self._near[3]
+
     def _standing(self, scores: Float32, found: Float32, pairs: Pairs, postings: float) -> Standing:
         before, level = np.empty(found.shape), np.empty(found.shape)
-        for others, start, end in zip(scores, pairs.firsts[:-1], pairs.firsts[1:], strict=True):
-            neighbours = found[start:end, np.newaxis]
-            before[start:end] = self._weight * (others > neighbours).sum(axis=1)
-            level[start:end] = np.maximum(1, self._weight * (others == neighbours).sum(axis=1))
+        for others, start, end in zip(
+            np.sort(scores, axis=1), pairs.firsts[:-1], pairs.firsts[1:], strict=True
+        ):
+            neighbours = found[start:end]
+            behind = np.searchsorted(others, neighbours, side="right")
+            before[start:end] = self._weight * (len(others) - behind)
+            equal = behind - np.searchsorted(others, neighbours, side="left")
+            level[start:end] = np.maximum(1, self._weight * equal)
         before[found == 0] = np.inf
         sharing = self._weight * np.count_nonzero(scores) / len(scores)
         return Standing(before, level, pairs.owners, pairs.wanted, postings, sharing)

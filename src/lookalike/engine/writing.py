@@ -10,6 +10,7 @@ from typing import Any
 from lookalike.arrays import Float32
 from lookalike.engine.bulk import Action, Written, write
 from lookalike.engine.documents import read_documents, stripped_actions, vector_json, write_actions
+from lookalike.engine.header import find_index
 from lookalike.engine.layout import writing_alias
 from lookalike.engine.mapping import VectorType
 from lookalike.engine.target import Target
@@ -40,11 +41,11 @@ def add_documents(
     """Write documents whole, those parts of them that were not given as they are. Errors: `EngineIndex.add`."""
     added = dict(zip(ids, added_objects(target.scheme, vectors, target.header.vector), strict=True))
     given = None if documents is None else dict(zip(ids, documents, strict=True))
-    merged = given is None or len(target.whole.features) > 1
+    merged = given is None or _has_other_features(target)
     left = list(ids)
     for _ in _attempts():
-        there = read_documents(target.engine, target.index, left) if merged else {}
-        if given is None and not target.whole.owned:
+        there = read_documents(target.engine, target.index, left) if merged else None
+        if there is not None and given is None and not target.whole.owned:
             _check_there(target, left, there)
         actions = write_actions(
             left,
@@ -75,6 +76,14 @@ def strip_documents(target: Target, ids: Sequence[str]) -> int:
         if not left:
             return count
     raise _contended(target, left)
+
+
+def _has_other_features(target: Target) -> bool:
+    """Whether documents have what another feature added, which somebody else may have done since this was opened."""
+    if len(target.whole.features) > 1:
+        return True
+    found = find_index(target.engine, target.name)
+    return found.index == target.index and found.header is not None and len(found.header.features) > 1
 
 
 def _attempts() -> Iterator[int]:
