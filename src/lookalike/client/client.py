@@ -17,7 +17,7 @@ from lookalike.client.transport import Transport
 from lookalike.collection.filters import Filters, as_where, where_to_json
 from lookalike.collection.hits import Hit, Hits
 from lookalike.collection.query import PictureQuery, SourceQuery, VectorQuery, as_query
-from lookalike.errors import OptionError, ServiceError, VectorError
+from lookalike.errors import OptionError, PictureMissingError, ServiceError, VectorError
 
 if TYPE_CHECKING:
     import httpx
@@ -167,14 +167,15 @@ class Client:
             metadata: the fields of each picture by its path, as it is in `paths`.
 
         Raises:
+            PictureMissingError: a file cannot be read.
             PictureFormatError: a file is no picture, which none of its batch is added with.
             ServiceError: the service could not add them.
         """
         files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         outcomes: dict[str, int] = {}
-        for batch in _batches([Path(file) for file in files]):
-            told = json.dumps([dict((metadata or {}).get(str(path), {})) for path, _ in batch])
-            sent = [("pictures", (path.name, data)) for path, data in batch]
+        for batch in _batches([os.fspath(file) for file in files]):
+            told = json.dumps([dict((metadata or {}).get(path, {})) for path, _ in batch])
+            sent = [("pictures", (os.path.basename(path), data)) for path, data in batch]
             job = self._transport.send("POST", "/api/v1/sources", files=sent, data={"metadata": told})
             for outcome, count in self._finished(job)["outcomes"].items():
                 outcomes[outcome] = outcomes.get(outcome, 0) + count
@@ -224,7 +225,7 @@ class Client:
         if isinstance(asked, SourceQuery):
             return {"id": asked.id}
         if isinstance(asked, PictureQuery):
-            data = asked.picture if isinstance(asked.picture, bytes) else asked.picture.read_bytes()
+            data = asked.picture if isinstance(asked.picture, bytes) else _read(asked.picture)
             sent = self._transport.send("POST", "/api/v1/uploads", again=True, files={"picture": data})
             return {"upload": sent["id"]}
         if isinstance(asked, VectorQuery):
@@ -296,11 +297,18 @@ def _hit(told: Mapping[str, Any]) -> Hit:
     )
 
 
-def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[Path, bytes]]]:
-    batch: list[tuple[Path, bytes]] = []
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise PictureMissingError(str(path), error.strerror or str(error)) from None
+
+
+def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
+    batch: list[tuple[str, bytes]] = []
     size = 0
     for path in paths:
-        data = path.read_bytes()
+        data = _read(path)
         if batch and (size + len(data) > SENT_BYTES or len(batch) == 200):
             yield batch
             batch, size = [], 0

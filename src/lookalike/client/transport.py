@@ -55,6 +55,7 @@ class Transport:
         import httpx
 
         repeatable = again or method in REPEATABLE
+        lost = False
         for attempt in range(1, TRIES + 1):
             try:
                 answer = self._http.request(method, self._url + path, headers=self._headers, **content)
@@ -63,8 +64,11 @@ class Transport:
                     raise errors.ServiceUnavailableError(
                         f"{self._url}: no answer ({error or type(error).__name__}); see that it runs and can be reached"
                     ) from error
+                lost = True
                 time.sleep(0.1 * attempt)
                 continue
+            if lost and method == "DELETE" and answer.status_code == 404:
+                return None  # the answer that it is gone was lost
             if answer.status_code in BUSY and attempt < TRIES:
                 time.sleep(min(LONGEST_WAIT, _seconds(answer.headers)))
                 continue

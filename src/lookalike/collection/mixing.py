@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike.arrays import Float32, Rows
 from lookalike.catalogue import FeatureRecord
-from lookalike.errors import OptionError
+from lookalike.errors import OptionError, VectorError
 
 AWAY = 0.5
 """How far a mix lies beyond the wanted, away from the unwanted: as a share of the way from the one to the other."""
@@ -28,6 +28,7 @@ def mixed(
 
     Raises:
         OptionError: nothing is wanted, or the wanted have no feature of vectors in common.
+        VectorError: a vector has another dimension, or is none.
     """
     if not wanted:
         raise OptionError("nothing is wanted; name at least one thing that hits are to look like")
@@ -52,8 +53,15 @@ def _mean(things: Sequence[Vectors], name: str, feature: FeatureRecord) -> Float
     def rows() -> Iterator[Any]:
         for one in things:
             if name in one:
-                row = one[name].astype(np.float32)
-                yield row / np.linalg.norm(row) if feature.metric == "cosine" else row
+                row = np.asarray(one[name], dtype=np.float32)
+                if row.shape != (feature.dimension,):
+                    raise VectorError(
+                        f"{name!r} has {feature.dimension} numbers, and a vector of the mix {row.size}"
+                    )
+                norm = float(np.linalg.norm(row)) if feature.metric == "cosine" else 1.0
+                if not 0 < norm < np.inf or not np.isfinite(row).all():
+                    raise VectorError(f"a vector of the mix for {name!r} is zero or not finite; give another")
+                yield row / np.float32(norm)
 
     stacked: Float32 = np.stack(list(rows()))
     mean: Float32 = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -49,6 +49,10 @@ def can_start_workers() -> bool:
     return bool(spawn.get_executable()) and not getattr(sys, "frozen", False)
 
 
+def _closed() -> FeatureError:
+    return FeatureError("the pool of workers is closed")
+
+
 class _WorkerDiedError(Exception):
     """The process ended amid its work; says how."""
 
@@ -98,16 +102,27 @@ class WorkerPool:
         self._jobs = jobs
         self._attendants: list[_Attendant] = []
         self._ended = threading.Event()
+        self._submitting = threading.Lock()
+        self._is_watched = False
 
     def submit(self, pictures: Pictures, wanted: Sequence[Collection[str]]) -> Batch:
         """Queue a batch."""
         batch = Batch(pictures, wanted)
-        self.batches.put(batch)
-        if self.time_limit is not None and not self._attendants:
-            threading.Thread(target=self._watch, args=(self.time_limit,), daemon=True).start()
-        if len(self._attendants) < self._jobs:
-            self._attendants.append(_Attendant(self))
-            self._attendants[-1].start()
+        with self._submitting:
+            if self.closed:
+                raise _closed()
+            self.batches.put(batch)
+            if self.time_limit is not None and not self._is_watched:
+                self._is_watched = True
+                threading.Thread(target=self._watch, args=(self.time_limit,), daemon=True).start()
+            with self.lock:
+                self._attendants = [one for one in self._attendants if one.is_alive()]
+                idle = len(self._attendants) < self._jobs
+            if idle:
+                attendant = _Attendant(self)
+                with self.lock:
+                    self._attendants.append(attendant)
+                attendant.start()
         return batch
 
     def _watch(self, limit: float) -> None:
@@ -123,7 +138,7 @@ class WorkerPool:
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
-        with self.lock:
+        with self._submitting, self.lock:
             self.closed = True
             for attendant in self._attendants:
                 if attendant.process is not None:
@@ -132,6 +147,13 @@ class WorkerPool:
             self.batches.put(None)
         for attendant in self._attendants:
             attendant.join()
+        while True:  # what nobody took
+            try:
+                batch = self.batches.get(block=False)
+            except queue.Empty:
+                return
+            if batch is not None:
+                batch.results.set_exception(_closed())
 
 
 class _Attendant(threading.Thread):
@@ -176,7 +198,10 @@ class _Attendant(threading.Thread):
                     batch = self._pool.batches.get(block=not self._given)
                 except queue.Empty:
                     break
-            if batch is None or self._pool.closed:
+            if batch is None:
+                return False
+            if self._pool.closed:
+                batch.results.set_exception(_closed())
                 return False
             self._given.append(batch)
             with contextlib.suppress(_WorkerDiedError):  # `receive` finds it dead, too
@@ -213,7 +238,7 @@ class _Attendant(threading.Thread):
         if self.process is None:
             with self._pool.lock:  # so that none starts unseen while the pool is being closed
                 if self._pool.closed:
-                    raise FeatureError("the pool of workers is closed")
+                    raise _closed()
                 self.process = _Process(self._pool.time_limit)
             self.process.set_up(self._pool.setup)
         return self.process

@@ -43,7 +43,7 @@ def right_of(
     keys = settings_of(request).keys
     if header is not None or not keys:
         return keys.right(header)
-    return min(Right.READ, keys.right(cookie))
+    return min(Right.READ, max(keys.right(cookie), keys.right(None)))
 
 
 def may_read(right: Annotated[Right, Depends(right_of)]) -> None:

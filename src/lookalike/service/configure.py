@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from lookalike.arguments import shown
 from lookalike.collection.configuration import FILE, configured, table
@@ -39,7 +39,8 @@ Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=2**62)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Names = Annotated[
-    tuple[Text, ...], BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given)
+    tuple[Annotated[Text, StringConstraints(strip_whitespace=True)], ...],
+    BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
 ]
 
 OPTIONS = (

@@ -33,8 +33,11 @@ class Cursor:
         if self.id in ids:
             return ids.index(self.id) + 1
         if keys is None or self.key is None:
-            return min(self.rank, len(ids))
-        return next((place for place, key in enumerate(keys) if key > self.key), len(ids))
+            return min(self.rank - 1, len(ids))
+        # It is gone: of those that are as far, those that came before it are one fewer than its rank.
+        first = next((place for place, key in enumerate(keys) if key >= self.key), len(ids))
+        behind = next((place for place, key in enumerate(keys) if key > self.key), len(ids))
+        return min(max(self.rank - 1, first), behind)
 
     def written(self, search: Any) -> str:
         """Return it as text, for a search (JSON) that it belongs to."""
@@ -49,7 +52,7 @@ class Cursor:
             digest, id_, rank, key = told
             sound = isinstance(id_, str) and isinstance(rank, int) and rank > 0
             sound = sound and (key is None or math.isfinite(key))
-        except (ValueError, TypeError, binascii.Error, UnicodeError):
+        except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, UnicodeError):
             sound, digest = False, ""
         if not sound:
             raise OptionError("the cursor is none that this service gave; leave it out to begin anew")

@@ -69,6 +69,10 @@ def options_of(body: Options, k: int) -> SearchRequest:
 
 def _mix(body: SearchBody, collection: Collection, uploads: Uploads) -> tuple[VectorQuery, set[str]]:
     """Return several queries as one, and the sources among them, which are no hits."""
+    if asked(body.query, uploads) is None:
+        raise ProblemError(
+            422, "there is nothing that hits are to look like; give a query too", field="query"
+        )
     wanted = [_vectors(query, collection, uploads) for query in (body.query, *body.also)]
     unwanted = [_vectors(query, collection, uploads) for query in body.unlike]
     features = collection.features()

@@ -12,21 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike.service.problems import problem
+from lookalike.service.problems import HEADERS, problem
 from lookalike.service.settings import Limits, Settings
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
-)
-"""Nothing of another origin, and no script or style within a page."""
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-}
+BUSY = "too much to do at the moment; try again"
 CLOSING = {"connection": "close"}
 """What is left of a request is not waited for."""
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -81,7 +70,7 @@ class Guard:
                 headers={"retry-after": seconds},
             )
         if self._working >= self._limits.concurrency:
-            return problem(503, "too much to do at the moment; try again", headers={"retry-after": "1"})
+            return problem(503, BUSY, headers={"retry-after": "1"})
         return None
 
     async def _within_limits(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,6 +97,8 @@ class Guard:
             if count > self._limits.request_bytes:
                 raise HTTPException(413, _too_large(self._limits.request_bytes), CLOSING)
             if message["type"] != "http.request" or not message.get("more_body", False):
+                if self._working >= self._limits.concurrency:
+                    raise HTTPException(503, BUSY, {"retry-after": "1"})
                 whole = True
                 self._working += 1  # whoever sends slowly is no work yet, and keeps nobody out
             return message

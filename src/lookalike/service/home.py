@@ -39,11 +39,12 @@ class Home:
             return self._collection
 
     def doubt(self) -> None:
-        """Have the collection opened anew by the next request, since this one could not use it."""
+        """Have the collection opened anew by the next request, since this one could not use it.
+
+        Other requests may still use the one that is open, so it is not closed, but let go.
+        """
         with self._lock:
-            opened, self._collection = self._collection, None
-        if opened is not None:
-            opened.close()
+            self._collection = None
 
     def described(self, picture: bytes) -> dict[str, Rows]:
         """Return the vectors of a picture that a client sent, made in a process of its own.

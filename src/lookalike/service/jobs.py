@@ -8,13 +8,14 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lookalike.collection.report import Event, Listener
-from lookalike.errors import CollectionLockedError, LookalikeError, UnknownIdError
+from lookalike.errors import CollectionLockedError, LookalikeError, OutputError, UnknownIdError
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 MOST_WAITING = 100
@@ -94,7 +95,12 @@ class Jobs:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="lookalike-jobs", daemon=True)
                 self._thread.start()
-        self._write(job)
+        try:
+            self._write(job)
+        except OSError as error:
+            raise OutputError(
+                f"the job cannot be noted ({error.strerror}); see that the disk has room"
+            ) from None
         try:
             self._queue.put_nowait((job, run))
         except queue.Full:
@@ -127,7 +133,7 @@ class Jobs:
         for item in waiting:
             if item is not None:
                 item[0].state, item[0].error = "stopped", "the service was stopped before; send it again"
-                self._write(item[0])
+                self._tell(item[0])
         thread.join(seconds)
 
     def _work(self) -> None:
@@ -135,9 +141,9 @@ class Jobs:
         while (item := self._queue.get()) is not None:
             job, run = item
             job.state = "running"
-            self._write(job)
+            self._tell(job)
             try:
-                self._run(Progress(job, self._write), run)
+                self._run(Progress(job, self._tell), run)
                 job.state = "done"
             except LookalikeError as error:
                 job.state, job.error = "failed", str(error)
@@ -147,7 +153,7 @@ class Jobs:
                     "failed",
                     "something went wrong that nobody foresaw; the server's log says what",
                 )
-            self._write(job)
+            self._tell(job)
 
     @staticmethod
     def _run(progress: Progress, run: Callable[[Progress], None]) -> None:
@@ -160,6 +166,13 @@ class Jobs:
                     raise
             time.sleep(0.2)
 
+    def _tell(self, job: Job) -> None:
+        """Write what is known of a job, where the disk takes it: the job itself goes on."""
+        try:
+            self._write(job)
+        except OSError:
+            log.exception("the state of job %s cannot be written", job.id)
+
     def _write(self, job: Job) -> None:
         place = self._place(job.id)
         part = place.with_suffix(".part")
@@ -171,6 +184,10 @@ class Jobs:
         return self._folder / f"{id_}.json"
 
     def _forget_old(self) -> None:
-        files: Sequence[Any] = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-        for path in files[:-MOST_KEPT]:
-            path.unlink(missing_ok=True)
+        times: list[tuple[float, Path]] = []
+        for path in self._folder.glob("*.json"):
+            with suppress(OSError):  # another process tidies, too
+                times.append((path.stat().st_mtime, path))
+        for _, path in sorted(times)[:-MOST_KEPT]:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

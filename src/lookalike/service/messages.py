@@ -94,7 +94,7 @@ class ExplainBody(Options):
 class BatchBody(Options):
     """Several searches that ask for the same."""
 
-    queries: Annotated[list[Query], Field(min_length=1, max_length=100)]
+    queries: Annotated[list[Query], Field(min_length=1, max_length=10_000)]
     limit: int = Field(20, ge=1, le=200)
 
 
@@ -144,7 +144,7 @@ def json_of(written: str | None) -> Any:
         return {}
     try:
         return json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise OptionError('where is no JSON; give fields and values, such as {"year": 2012}') from None
 
 

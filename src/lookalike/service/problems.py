@@ -16,6 +16,18 @@ from lookalike import errors
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 """After which whoever is told 503 may ask again."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+"""Nothing of another origin, and no script or style within a page."""
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
 KINDS = "tag:lookalike,2026:"
 """Before the name of an error of `lookalike.errors`, which a client can raise again."""
 STATUSES: tuple[tuple[type[errors.LookalikeError], int], ...] = (
@@ -90,7 +102,9 @@ def add_handlers(app: FastAPI) -> None:
         return problem(error.status, error.detail, fields=fields, headers=error.headers)
 
     @app.exception_handler(errors.LookalikeError)
-    def failed(_: Request, error: errors.LookalikeError) -> Response:
+    def failed(request: Request, error: errors.LookalikeError) -> Response:
+        if isinstance(error, errors.CollectionError) and not isinstance(error, errors.CollectionLockedError):
+            request.app.state.home.doubt()
         return problem(status_of(error), str(error), kind=f"{KINDS}{type(error).__name__}")
 
     @app.exception_handler(RequestValidationError)
@@ -106,7 +120,10 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unexpected(_: Request, __: Exception) -> Response:
-        return problem(500, "something went wrong that nobody foresaw; the server's log says what")
+        # Told by what stands before all else, the guard's headers included.
+        return problem(
+            500, "something went wrong that nobody foresaw; the server's log says what", headers=HEADERS
+        )
 
 
 def _field(location: Sequence[str | int]) -> str:

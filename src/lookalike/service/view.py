@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 from urllib.parse import urlencode
+
+from pydantic import ValidationError
 
 from lookalike.errors import OptionError
 from lookalike.service.messages import Query, SearchBody, json_of
@@ -46,6 +49,11 @@ class View:
         return len(self.ids) + len(self.uploads) + len(self.not_ids) + len(self.not_uploads)
 
     @property
+    def may_grow(self) -> bool:
+        """Whether one thing more may be mixed in."""
+        return self.things < MOST_THINGS
+
+    @property
     def is_search(self) -> bool:
         """Whether anything is searched; else the collection is looked through."""
         return bool(self.ids or self.uploads or self.text)
@@ -74,7 +82,7 @@ class View:
             },
             within=None if "within" not in one else _number(one["within"], "within"),
             order=one.get("order", "random"),
-            seed=_seed(one.get("seed", "0")),
+            seed=_seed(one["seed"]) if "seed" in one else secrets.randbelow(10**6),
         )
 
     def parameters(self) -> list[tuple[str, str]]:
@@ -87,9 +95,9 @@ class View:
                 found.append(("blend", "1"))
         if self.where:
             found.append(("where", json.dumps(self.where, separators=(",", ":"), ensure_ascii=False)))
-        found += [(f"weight.{name}", f"{weight:g}") for name, weight in self.weights.items()]
+        found += [(f"weight.{name}", f"{weight!r}") for name, weight in self.weights.items()]
         if self.within is not None:
-            found.append(("within", f"{self.within:g}"))
+            found.append(("within", f"{self.within!r}"))
         if not self.is_search:
             found += [("order", self.order)] + ([("seed", str(self.seed))] if self.order == "random" else [])
         return found
@@ -100,7 +108,14 @@ class View:
         return f"{path}?{written}" if written else path
 
     def body(self, limit: int, cursor: str | None = None) -> SearchBody:
-        """Return the search that the view shows, as the API takes it."""
+        """Return the search that the view shows, as the API takes it. Raises OptionError."""
+        try:
+            return self._body(limit, cursor)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise OptionError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+    def _body(self, limit: int, cursor: str | None) -> SearchBody:
         wanted = [Query(id=one) for one in self.ids] + [Query(upload=one) for one in self.uploads]
         return SearchBody(
             query=wanted[0] if wanted else Query(),
@@ -109,7 +124,7 @@ class View:
             text=self.text or None,
             blend=self.blend and bool(wanted),
             where=dict(self.where),
-            features=dict(self.weights) or None,
+            features={name: weight for name, weight in self.weights.items() if weight != 0} or None,
             max_distance=self.within,
             limit=limit,
             cursor=cursor,

@@ -46,7 +46,7 @@ def export(
         paths = "".join(f"{one.places[0].path}\n" for one in sources if one.places)
         return _file(paths, "text/plain; charset=utf-8", "lookalike.txt")
     files = [(one, _path(one)) for one in sources]
-    size = sum(os.path.getsize(path) for _, path in files if path is not None)
+    size = sum(_size(path) for _, path in files if path is not None)
     if size > MOST_ZIP_BYTES:
         raise ProblemError(
             422, f"the pictures have {size:,} bytes; take fewer than {MOST_ZIP_BYTES:,} at a time"
@@ -112,12 +112,16 @@ def _zip(files: list[tuple[Source, str]], sources: list[Source]) -> Iterator[byt
     sink = Sink()
     used: set[str] = set()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures do not get smaller
-        archive.writestr("lookalike.csv", _csv(sources))
+        archive.writestr("lookalike.csv", _csv(sources).encode("utf-8", "surrogateescape"))
         for number, (_, path) in enumerate(files, 1):
-            name = os.path.basename(path)
+            name = os.path.basename(path).encode("utf-8", "replace").decode()
             name = f"{number}-{name}" if name.lower() in used else name
             used.add(name.lower())
-            with open(path, "rb") as picture, archive.open(name, "w", force_zip64=True) as entry:
+            try:
+                picture = open(path, "rb")  # noqa: SIM115 - closed below
+            except OSError:
+                continue  # it went meanwhile
+            with picture, archive.open(name, "w", force_zip64=True) as entry:
                 while block := picture.read(BLOCK):
                     entry.write(block)
                     yield sink.taken()
@@ -128,6 +132,13 @@ def _path(source: Source) -> str | None:
     if source.kind != "picture":
         return None
     return next((place.path for place in source.places if os.path.isfile(place.path)), None)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def _file(text: str, kind: str, name: str) -> Response:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -70,7 +71,7 @@ def more(
     return _page("cards.html", view=view, **_cards(view, collection, sent, settings.limits.most_hits, cursor))
 
 
-@router.get("/panel/{id_}", response_class=HTMLResponse, dependencies=[Depends(may_read)])
+@router.get("/panel/{id_:path}", response_class=HTMLResponse, dependencies=[Depends(may_read)])
 def panel(id_: Id, view: Shown, collection: Served) -> Response:
     """Return what is known of a source, for the page to show beside the hits."""
     source = collection.source(id_)
@@ -114,7 +115,7 @@ def _cards(view: View, collection: Any, sent: Any, most: int, cursor: str | None
         found = find(view.body(CARDS, cursor), collection, sent, most)
         following = found.next and view.address("/more", cursor=found.next)
         return {"cards": found.hits, "next": following, "notes": found.notes, "total": None}
-    start = int(cursor) if cursor is not None and cursor.isdigit() else 0
+    start = int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else 0
     sources, total = collection.browse(
         order=view.order, seed=view.seed, where=where_from_json(view.where), start=start, limit=CARDS
     )
@@ -145,8 +146,12 @@ def _things(view: View, collection: Any) -> list[dict[str, Any]]:
                     "kind": kind,
                     "id": id_,
                     "title": title_of(source.metadata) or id_,
-                    "picture": f"/api/v1/sources/{id_}/thumbnail" if source.kind == "picture" else None,
-                    "original": f"/api/v1/sources/{id_}/original" if source.kind == "picture" else None,
+                    "picture": f"/api/v1/sources/{quote(id_, safe='')}/thumbnail"
+                    if source.kind == "picture"
+                    else None,
+                    "original": f"/api/v1/sources/{quote(id_, safe='')}/original"
+                    if source.kind == "picture"
+                    else None,
                 }
             )
     for kind, ids in (("uploads", view.uploads), ("not_uploads", view.not_uploads)):
@@ -175,6 +180,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = _shown
+    environment.filters["quoted"] = partial(quote, safe="")
     return environment
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, File, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
@@ -17,6 +19,8 @@ from lookalike.service.problems import ProblemError
 from lookalike.service.uploads import Upload, upload_id
 
 router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=READS)
+UPLOADS = 8
+"""Pictures that are described, or wait for it, in threads of their own."""
 SIDE = 320
 """Of the thumbnail of a picture that was sent."""
 
@@ -49,12 +53,17 @@ def search_batch(body: BatchBody, collection: Served, settings: Told, sent: Sent
 
 @router.post("/uploads", status_code=201)
 async def upload(
-    picture: Annotated[UploadFile, File(description="A picture.")], home: Kept, sent: Sent
+    picture: Annotated[UploadFile, File(description="A picture.")],
+    home: Kept,
+    settings: Told,
+    sent: Sent,
 ) -> UploadMessage:
     """Take a picture to search by, for a while: it is not added to the collection."""
     data = await picture.read()
-    described = await run_in_threadpool(_described, data, home)
-    sent.put(described)
+    described = await to_thread.run_sync(
+        _described, data, home, settings.limits.max_pixels, limiter=_uploading()
+    )
+    await run_in_threadpool(sent.put, described)
     return UploadMessage(id=described.id)
 
 
@@ -66,6 +75,12 @@ def uploaded(id_: Id, sent: Sent) -> Response:
     )
 
 
-def _described(picture: bytes, home: Home) -> Upload:
+@cache
+def _uploading() -> CapacityLimiter:
+    """Return what holds down how many threads wait for workers, so that searches have theirs."""
+    return CapacityLimiter(UPLOADS)
+
+
+def _described(picture: bytes, home: Home, most_pixels: int) -> Upload:
     vectors = home.described(picture)  # in a process of its own, which may crash or hang
-    return Upload(upload_id(picture), thumbnail(picture, SIDE), vectors)
+    return Upload(upload_id(picture), thumbnail(picture, SIDE, max_pixels=most_pixels), vectors)

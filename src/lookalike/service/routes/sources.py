@@ -52,20 +52,7 @@ def browse(
     return Sources(sources=[message_of(source) for source in found], total=total)
 
 
-@router.get("/{id_}", dependencies=READS)
-def one(id_: Id, collection: Served) -> SourceMessage:
-    """Tell what is known of a source."""
-    return message_of(collection.source(id_))
-
-
-@router.delete("/{id_}", dependencies=WRITES, status_code=204)
-def remove(id_: Id, collection: Served) -> Response:
-    """Remove a source from the collection. Its file stays."""
-    collection.remove([collection.source(id_).id])
-    return Response(status_code=204)
-
-
-@router.get("/{id_}/thumbnail", dependencies=READS, response_class=Response)
+@router.get("/{id_:path}/thumbnail", dependencies=READS, response_class=Response)
 def thumbnail(
     id_: Id,
     collection: Served,
@@ -87,7 +74,7 @@ def thumbnail(
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{id_}/original", dependencies=READS, response_class=FileResponse)
+@router.get("/{id_:path}/original", dependencies=READS, response_class=FileResponse)
 def original(id_: Id, collection: Served) -> Response:
     """Return a picture's file as it is, or a range of its bytes."""
     file = _file(collection.source(id_))
@@ -100,11 +87,25 @@ def original(id_: Id, collection: Served) -> Response:
     )
 
 
+@router.get("/{id_:path}", dependencies=READS)
+def one(id_: Id, collection: Served) -> SourceMessage:
+    """Tell what is known of a source."""
+    return message_of(collection.source(id_))
+
+
+@router.delete("/{id_:path}", dependencies=WRITES, status_code=204)
+def remove(id_: Id, collection: Served) -> Response:
+    """Remove a source from the collection. Its file stays."""
+    collection.remove([collection.source(id_).id])
+    return Response(status_code=204)
+
+
 def _file(source: Source) -> Path:
     """Return the file of a picture: one that the catalogue names, and never one that a request does."""
     if source.kind != "picture":
         raise ProblemError(404, f"{source.id!r} is a vector without a picture")
-    there = next((place.path for place in source.places if os.path.isfile(place.path)), None)
+    places = (place.path for place in source.places)
+    there = next((path for path in places if os.path.isfile(path) and os.access(path, os.R_OK)), None)
     if there is None:
         raise ProblemError(404, f"the file of {source.id!r} is not there; its disk or share may be away")
     return Path(there)

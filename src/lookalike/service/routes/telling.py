@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from lookalike.collection.filters import where_from_json
-from lookalike.service.access import READS, Sent, Served
+from lookalike.service.access import READS, Sent, Served, Told
 from lookalike.service.find import asked
 from lookalike.service.messages import LONGEST_TEXT, ExplainBody, FeatureMessage, Name, ValueCount, json_of
 from lookalike.service.problems import ProblemError
@@ -51,7 +51,7 @@ def facets(
 
 
 @router.post("/explain")
-def explain(body: ExplainBody, collection: Served, sent: Sent) -> dict[str, Any]:
+def explain(body: ExplainBody, collection: Served, settings: Told, sent: Sent) -> dict[str, Any]:
     """Tell why a source is among the hits of a search, or is not."""
     query = asked(body.query, sent)
     if query is None:
@@ -59,7 +59,7 @@ def explain(body: ExplainBody, collection: Served, sent: Sent) -> dict[str, Any]
     told = collection.explain(
         query,
         collection.source(body.id).id,
-        k=body.limit,
+        k=min(body.limit, settings.limits.most_hits),
         text=body.text,
         where=where_from_json(body.where),
         features=body.features,

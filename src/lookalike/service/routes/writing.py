@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -63,7 +64,7 @@ async def add(
     if job is None:
         raise ProblemError(503, "too many jobs wait already; send the pictures again later")
     response.headers["location"] = f"/api/v1/jobs/{job.id}"
-    return JobMessage(**asdict(job))
+    return JobMessage(**asdict(jobs.get(job.id)))
 
 
 @router.post("/vectors", dependencies=WRITES, status_code=201)
@@ -87,7 +88,7 @@ def add_vectors(body: VectorsBody, collection: Served) -> VectorsMessage:
     return VectorsMessage(added=report.added, refreshed=report.refreshed, duplicate=report.duplicate)
 
 
-@router.patch("/sources/{id_}", dependencies=WRITES)
+@router.patch("/sources/{id_:path}", dependencies=WRITES)
 def change(id_: Id, body: ChangeBody, collection: Served) -> SourceMessage:
     """Change metadata of a source: new values of fields, null for those that are taken out; others stay."""
     collection.update_metadata(id_, body.metadata)
@@ -127,7 +128,7 @@ def _fields(written: str | None, count: int) -> list[Mapping[str, Any]]:
         return [{}] * count
     try:
         told = json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
         raise ProblemError(
@@ -151,12 +152,13 @@ def _keep(folder: Path, upload: UploadFile) -> Path:
     digest = hashlib.sha256(data).hexdigest()
     path = folder / digest[:2] / f"{digest}.{kind.lower().replace('jpeg', 'jpg')}"
     if not path.exists():
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f".{secrets.token_hex(8)}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(data)
             part.replace(path)
         except OSError as error:
+            part.unlink(missing_ok=True)
             raise ProblemError(
                 507, f"the picture cannot be kept ({error.strerror}); tell whoever runs it"
             ) from None

@@ -22,12 +22,15 @@ async function reason(answer) {
   }
 }
 
+/** Fetch, or an answer that says that there was none. @param {string} address @param {RequestInit} [options] */
+const ask = (address, options) => fetch(address, options).catch(() => new Response(JSON.stringify({ detail: "The service does not answer." }), { status: 503 }));
+
 /** Send a picture, and go to what looks like it, as narrowed as this page. @param {Blob} picture */
 async function searchBy(picture) {
   tell("Looking at the picture…", 60);
   const form = new FormData();
   form.append("picture", picture, "picture");
-  const answer = await fetch("/api/v1/uploads", { method: "POST", body: form });
+  const answer = await ask("/api/v1/uploads", { method: "POST", body: form });
   if (!answer.ok) return tell(await reason(answer));
   const { id } = await answer.json();
   const address = new URL(location.href);
@@ -69,26 +72,29 @@ function takePictures() {
 /** Load what follows when its link comes near the window. */
 function loadMore() {
   const grid = element("grid");
-  const watcher = new IntersectionObserver(
-    async (entries) => {
-      const item = entries.find((entry) => entry.isIntersecting)?.target;
-      const link = item?.querySelector("a[data-next]");
-      if (!item || !(link instanceof HTMLAnchorElement)) return;
-      watcher.unobserve(item);
-      const answer = await fetch(link.href);
-      if (!answer.ok) return tell(await reason(answer));
-      item.insertAdjacentHTML("beforebegin", await answer.text());
-      item.remove();
-      watch();
-    },
-    { rootMargin: "900px" },
-  );
+  /** @param {Element | null | undefined} item */
+  const load = async (item) => {
+    const link = item?.querySelector("a[data-next]");
+    if (!item || !(link instanceof HTMLAnchorElement) || item.classList.contains("loading")) return;
+    item.classList.add("loading");
+    watcher.unobserve(item);
+    const answer = await ask(link.href);
+    item.classList.remove("loading");
+    if (!answer.ok) return tell(await reason(answer)); // a click tries again
+    item.insertAdjacentHTML("beforebegin", await answer.text());
+    item.remove();
+    watch();
+  };
+  const watcher = new IntersectionObserver((entries) => load(entries.find((entry) => entry.isIntersecting)?.target), { rootMargin: "900px" });
   const watch = () => {
     const next = grid.querySelector(".next");
     if (next) watcher.observe(next);
   };
   grid.addEventListener("click", (event) => {
-    if (event.target instanceof HTMLElement && event.target.closest("a[data-next]")) event.preventDefault();
+    const link = event.target instanceof HTMLElement && event.target.closest("a[data-next]");
+    if (!link) return;
+    event.preventDefault();
+    load(link.closest(".next"));
   });
   watch();
 }
@@ -118,7 +124,7 @@ function shownSearch() {
 async function tellWhy(place, id) {
   const { query, text, blend, where, features, max_distance } = shownSearch();
   const body = JSON.stringify({ query, text, blend, where, features, max_distance, id, limit: 100 });
-  const answer = await fetch("/api/v1/explain", { method: "POST", body, headers: { "content-type": "application/json" } });
+  const answer = await ask("/api/v1/explain", { method: "POST", body, headers: { "content-type": "application/json" } });
   const told = place.querySelector("p");
   if (!told) return;
   if (!answer.ok) {
@@ -149,7 +155,7 @@ function openPanels() {
     const link = event.target instanceof HTMLElement && event.target.closest("a[data-panel]");
     if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const answer = await fetch(link.href);
+    const answer = await ask(link.href);
     if (!answer.ok) return tell(await reason(answer));
     panel.innerHTML = await answer.text();
     panel.showModal();
@@ -194,7 +200,7 @@ function cropPictures() {
   document.addEventListener("click", async (event) => {
     const button = event.target instanceof HTMLElement && event.target.closest("[data-crop]");
     if (!(button instanceof HTMLElement)) return;
-    const answer = await fetch(button.dataset.crop ?? "");
+    const answer = await ask(button.dataset.crop ?? "");
     if (!answer.ok) return tell(await reason(answer));
     try {
       picture = await createImageBitmap(await answer.blob());
