@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -46,6 +50,8 @@ SEARCHES: list[tuple[dict[str, Any], int, str]] = [
     ({"text": "red", "cursor": "x"}, 422, ""),
     ({"text": "red", "unknown": 1}, 422, "unknown"),
     ({"unlike": [{"id": "nobody"}]}, 422, "query"),
+    ({"query": {"vector": {"look": [1.0, 2.0]}}, "also": [{"vector": {"look": [1.0] * 1396}}]}, 422, ""),
+    ({"query": {"vector": {"look": [0.0] * 1396}}, "also": [{"vector": {"look": [1.0] * 1396}}]}, 422, ""),
 ]
 
 
@@ -89,7 +95,7 @@ def test_a_weight_that_is_none_is_refused(client: TestClient, weight: float) -> 
         "seed=-1",
         "seed=" + "9" * 40,
         "where=x",
-        "where=[]",
+        "where=[1]",
         "text=%21",
     ],
 )
@@ -223,3 +229,46 @@ def test_a_table_that_is_taken_away_starts_no_formula(own_shop: Path, serve: Ser
 )
 def test_no_path_of_a_request_opens_a_file(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("cursor", ["%C2%B2", "-1", "x", "9" * 400])
+def test_a_place_to_go_on_from_that_is_none_is_no_fault(client: TestClient, cursor: str) -> None:
+    assert client.get(f"/more?order=oldest&cursor={cursor}").status_code in (200, 422)
+
+
+def test_a_feature_that_weighs_nothing_is_left_out(client: TestClient) -> None:
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    assert client.get(f"/?id={known}&weight.look=0").status_code == 200
+
+
+def test_a_search_within_a_long_number_has_its_next_page(client: TestClient) -> None:
+    known = client.get("/api/v1/sources?limit=1").json()["sources"][0]["id"]
+    page = client.get(f"/?id={known}&within=1.123456789").text
+    following = re.search(r'href="(/more[^"]*)"', page)
+    assert following is not None
+    assert client.get(html.unescape(following[1])).status_code == 200
+
+
+def test_sources_whose_ids_have_slashes_are_reached(own_shop: Path, serve: Serve) -> None:
+    client = serve(own_shop)
+    body = {"vectors": [[1.0, 2.0], [2.0, 3.0]], "ids": ["a/b?c#d%", "a/b"], "feature": "embedding"}
+    assert client.post("/api/v1/vectors", json=body).status_code == 201
+    address = f"/api/v1/sources/{quote('a/b?c#d%', safe='')}"
+    assert client.get(address).json()["id"] == "a/b?c#d%"
+    assert client.get(f"{address}/thumbnail").status_code == 404
+    assert client.patch(address, json={"metadata": {"n": 1}}).json()["metadata"] == {"n": 1}
+    assert client.get(f"/panel/{quote('a/b?c#d%', safe='')}").status_code == 200
+    assert client.delete(address).status_code == 204
+    assert client.get("/api/v1/sources/a/b").status_code == 200
+
+
+def test_a_picture_whose_file_went_is_left_out_of_what_is_taken_away(
+    own_shop: Path, serve: Serve, tmp_path: Path
+) -> None:
+    client = serve(own_shop)
+    ids = [one["id"] for one in client.get("/api/v1/sources?order=oldest&limit=3").json()["sources"]]
+    (tmp_path / "files" / "001.png").unlink()
+    assert client.get(f"/api/v1/sources/{ids[1]}/original").status_code == 404
+    answer = client.post("/export", data={"format": "zip", "id": ids})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["lookalike.csv", "000.png", "002.png"]

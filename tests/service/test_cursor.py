@@ -40,5 +40,9 @@ def test_where_the_last_hit_is_gone_the_page_begins_after_its_distance() -> None
     assert Cursor("c", 3, 0.3).start(["a", "d", "e"], [0.1, 0.4, 0.5]) == 1
 
 
+def test_where_the_last_hit_is_gone_none_that_is_as_far_is_left_out() -> None:
+    assert Cursor("b", 2, 0.1).start(["a", "c", "d"], [0.1, 0.1, 0.1]) == 1
+
+
 def test_without_an_order_by_distance_the_rank_tells() -> None:
-    assert Cursor("c", 2, None).start(["a", "b", "d"], None) == 2
+    assert Cursor("c", 3, None).start(["a", "b", "d"], None) == 2

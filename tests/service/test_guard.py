@@ -92,3 +92,9 @@ def test_every_answer_forbids_what_pages_do_not_need(client: TestClient) -> None
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "server" not in headers
+
+
+def test_a_form_that_names_no_origin_is_refused_and_pages_name_theirs(client: TestClient) -> None:
+    assert client.post("/sign-in", data={"key": "x"}, headers={"origin": "null"}).status_code == 403
+    # With `no-referrer` browsers name no origin in forms of this very page, where it is reached without TLS.
+    assert client.get("/").headers["referrer-policy"] == "same-origin"

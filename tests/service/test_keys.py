@@ -44,7 +44,7 @@ def guarded(shop: Path, serve: Serve) -> TestClient:
 
 @pytest.mark.parametrize(("method", "path"), routes())
 def test_a_route_wants_its_key(guarded: TestClient, method: str, path: str) -> None:
-    address = path.replace("{id_}", "nobody")
+    address = path.replace("{id_}", "nobody").replace("{id_:path}", "nobody")
     status = {
         right: guarded.request(method, address, headers=headers).status_code
         for right, headers in (
