@@ -164,9 +164,9 @@ def _things(view: View, collection: Any) -> list[dict[str, Any]]:
 
 
 def _page(name: str, *, status: int = 200, **shown: Any) -> Response:
-    # Pages hold what the key lets one read, and are made anew.
+    # Pages are made anew, but for the back button, which shows what was there.
     return HTMLResponse(
-        _templates().get_template(name).render(**shown), status, {"cache-control": "no-store"}
+        _templates().get_template(name).render(**shown), status, {"cache-control": "private, no-cache"}
     )
 
 
