@@ -17,6 +17,11 @@ def config(as_json: bool) -> None:
 
     A flag of a command counts before the environment (LOOKALIKE_...), and that before lookalike.toml in the working
     folder.
+
+    \b
+    Examples:
+      lookalike config
+      LOOKALIKE_PORT=9000 lookalike config --json
     """
     try:
         from lookalike.service.configure import described
