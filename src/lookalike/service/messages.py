@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from lookalike.collection.hits import TITLE_FIELDS, one_line
 from lookalike.errors import OptionError
 
 LONGEST_TEXT = 2_000
@@ -148,10 +149,10 @@ def json_of(written: str | None) -> Any:
         raise OptionError('where is no JSON; give fields and values, such as {"year": 2012}') from None
 
 
-def title_of(metadata: Mapping[str, Any], fields: Sequence[str] = ("title", "name")) -> str | None:
-    """Return the title that metadata have, if any."""
-    found = next((metadata[name] for name in fields if metadata.get(name) not in (None, "")), None)
-    return None if found is None else " / ".join(map(str, found)) if isinstance(found, list) else str(found)
+def title_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return the title that metadata have, if any, as hits show it."""
+    found = next((metadata[name] for name in TITLE_FIELDS if metadata.get(name) not in (None, "")), None)
+    return None if found is None else one_line(found)
 
 
 class ChangeBody(Message):
