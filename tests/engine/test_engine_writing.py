@@ -15,7 +15,6 @@ from lookalike.engine import EngineIndex, rebuilding
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.layout import block_writes
-from lookalike.engine.mapping import loses_shards
 from lookalike.errors import (
     DuplicateIdError,
     EngineError,
@@ -196,10 +195,6 @@ def test_what_others_change_meanwhile_is_not_lost(engine: Engine, own: str) -> N
 
 def test_two_features_lie_in_one_index(engine: Engine, index_name: str) -> None:
     first = make_museum(engine, index_name)
-    if loses_shards(engine):
-        with pytest.raises(EngineError, match=r"before 2\.19\.3 loses an index"):
-            EngineIndex.attach(engine, index_name, scheme=scheme("cosine"), feature="other")
-        return
     second = EngineIndex.attach(engine, index_name, scheme=scheme("cosine"), feature="other")
     second.add(IDS[:9], vectors()[50:59])
     again = EngineIndex.open(engine, index_name)
@@ -232,8 +227,6 @@ def test_vectors_have_to_fit(index: EngineIndex) -> None:
 
 def test_a_feature_that_somebody_else_attached_meanwhile_is_kept(engine: Engine, index_name: str) -> None:
     first = make_museum(engine, index_name)
-    if loses_shards(engine):
-        pytest.skip("a second feature is refused by this release")
     before = EngineIndex.open(engine, index_name)
     EngineIndex.attach(engine, index_name, scheme=scheme("cosine"), feature="other").add(
         IDS[:3], vectors()[50:53]

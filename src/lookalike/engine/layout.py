@@ -14,7 +14,7 @@ from typing import Any
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.families import chunks_of, drop_chunks
 from lookalike.engine.header import FeatureHeader, Found, Header, find_index
-from lookalike.engine.mapping import OBJECT, feature_properties
+from lookalike.engine.mapping import OBJECT, WITHOUT_GRAPHS, feature_properties, keeps_flat
 from lookalike.errors import EngineError, EngineUnavailableError
 
 PAGE = 500
@@ -39,14 +39,16 @@ def create_index(
     """
     index = f"{name}-{secrets.token_hex(4)}"
     settings: dict[str, Any] = {"number_of_shards": shards, "number_of_replicas": replicas}
-    if engine.name == "opensearch" and any(feature.graph for feature in header.features.values()):
-        settings["knn"] = True
-        if engine.version >= (3,):
-            settings["knn.derived_source.enabled"] = False  # 3.5 loses its way to vectors that merges moved
+    if engine.name == "opensearch":
+        kept = {feature.vector for feature in header.features.values()}
+        if any(keeps_flat(engine, None, vector) for vector in kept):
+            settings |= WITHOUT_GRAPHS
+        elif any(feature.graph for feature in header.features.values()):
+            settings["knn"] = True
     mappings = {
         "dynamic": False,
         "_meta": {OBJECT: header.to_json()},
-        "properties": {**properties, **_added(header.features)},
+        "properties": {**properties, **_added(engine, None, header.features)},
     }
     body = {"settings": {"index": settings}, "mappings": mappings, "aliases": {writing_alias(index): {}}}
     # A copy that is not there yet cannot take over from one whose node dies.
@@ -103,7 +105,7 @@ def put_header(engine: Engine, found: Found, header: Header, added: Mapping[str,
     meta = {**found.meta, OBJECT: header.to_json()}
     if not header.features:
         del meta[OBJECT]
-    body = {"_meta": meta, "properties": _added(added)}
+    body = {"_meta": meta, "properties": _added(engine, found.index, added)}
     engine.call("PUT", path_of(found.index, "_mapping"), body, timeout=TIMEOUT)
 
 
@@ -146,11 +148,17 @@ def forget_families(engine: Engine, families: set[str]) -> None:
             drop_chunks(engine, chunks[family])
 
 
-def _added(features: Mapping[str, FeatureHeader]) -> dict[str, Any]:
+def _added(engine: Engine, index: str | None, features: Mapping[str, FeatureHeader]) -> dict[str, Any]:
+    """Return the mapping of features that an index gains; None: one that is being made."""
     inner: dict[str, Any] = {}
     for name, feature in features.items():
         described = feature_properties(
-            name, feature.vector, feature.dimension, factors=feature.factors, graph=feature.graph
+            name,
+            feature.vector,
+            feature.dimension,
+            factors=feature.factors,
+            graph=feature.graph,
+            flat=keeps_flat(engine, index, feature.vector),
         )
         inner |= described[OBJECT]["properties"]
     return {OBJECT: {"dynamic": False, "properties": inner}}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lookalike.arguments import shown
-from lookalike.engine.client import Engine
+from lookalike.engine.client import Engine, path_of
 from lookalike.errors import MetadataError, OptionError
 
 OBJECT = "lookalike"
@@ -21,6 +21,11 @@ DEEPEST = 16_000
 ELASTICSEARCH_DEEPEST = 4096
 LONGEST = 2**31 - 1
 """Signs of a keyword, as `ignore_above` limits them where nothing is said."""
+
+WITHOUT_GRAPHS = {"knn": True, "knn.advanced.approximate_threshold": -1}
+"""Settings of an index by which OpenSearch keeps vectors in files of their own, and builds no graph upon them."""
+FLAT_SINCE = {"opensearch": (2, 18), "elasticsearch": (8, 13)}
+"""Releases that can do so; Elasticsearch by an option of the field."""
 
 Kind = Literal["text", "whole", "number", "date", "truth", "none"]
 VectorType = Literal["knn_vector", "dense_vector", "binary"]
@@ -65,23 +70,28 @@ def factor_field(feature: str) -> str:
 
 
 def feature_properties(
-    feature: str, vector: VectorType, dimension: int, *, factors: bool, graph: bool
+    feature: str, vector: VectorType, dimension: int, *, factors: bool, graph: bool, flat: bool
 ) -> dict[str, Any]:
     """Return the mapping of the fields of a feature.
 
     Args:
         factors: whether documents have factors of their scores.
         graph: whether the engine shall index vectors by its own HNSW, too.
+        flat: whether it can keep them in its files of vectors without one, where they are compared soonest and are
+            not kept once more within documents.
     """
     of_vector: dict[str, Any]
     if vector == "knn_vector":
         of_vector = {"type": vector, "dimension": dimension}
-        if graph:
-            of_vector["method"] = {"name": "hnsw", "engine": "lucene", "space_type": "l2"}
+        if graph or flat:
+            library = "lucene" if graph else "faiss"  # which alone heeds WITHOUT_GRAPHS
+            of_vector["method"] = {"name": "hnsw", "engine": library, "space_type": "l2"}
     elif vector == "dense_vector":
-        of_vector = {"type": vector, "dims": dimension, "index": graph}
-        if graph:
+        of_vector = {"type": vector, "dims": dimension, "index": graph or flat}
+        if graph or flat:
             of_vector["similarity"] = "l2_norm"  # cosine would change vectors in their last bits
+        if flat and not graph:
+            of_vector["index_options"] = {"type": "flat"}
     else:
         of_vector = {"type": vector}
     of_tokens = {"type": "keyword", "doc_values": False, "norms": False, "index_options": "docs"}
@@ -168,6 +178,22 @@ def has_knn(engine: Engine) -> bool:
         for node in (nodes or {}).get("nodes", {}).values()
     ]
     return bool(plugins) and all("KNNPlugin" in names for names in plugins)
+
+
+def keeps_flat(engine: Engine, index: str | None, vector: VectorType) -> bool:
+    """Whether an engine keeps a new field of vectors in files of their own, without a graph upon them.
+
+    Args:
+        index: that gains the field; None: one that is being made.
+    """
+    if vector == "binary" or engine.version < FLAT_SINCE[engine.name]:
+        return False
+    if engine.name == "elasticsearch" or index is None:
+        return True
+    settings = engine.call("GET", path_of(index, "_settings"), params={"flat_settings": "true"})[index][
+        "settings"
+    ]
+    return all(settings.get(f"index.{name}") == str(value).lower() for name, value in WITHOUT_GRAPHS.items())
 
 
 def loses_shards(engine: Engine) -> bool:
