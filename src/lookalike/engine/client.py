@@ -98,7 +98,7 @@ class Engine:
             EngineError: it refuses; `status` and `kind` say how.
             InputError: `body` holds what no JSON can.
         """
-        data = _as_bytes(body)
+        data = None if body is None else as_bytes(body)
         for pause in (*PAUSES, None):
             try:
                 answer = self._driver.send(
@@ -175,10 +175,11 @@ def path_of(*parts: str) -> str:
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def _as_bytes(body: Body | None) -> bytes | None:
+def as_bytes(body: Body) -> bytes:
+    """Return JSON as it is sent. Raises InputError for what no JSON holds."""
     import orjson
 
-    if body is None or isinstance(body, bytes):
+    if isinstance(body, bytes):
         return body
     try:
         if isinstance(body, Mapping):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.arrays import Float32
-from lookalike.engine.multi_search import Neighbours, returned, send_searches
+from lookalike.engine.multi_search import RETURNED, Neighbours, returned, send_searches
 from lookalike.engine.query import vectors_body
 from lookalike.engine.rescore import doubtful, exact_distances, scored_distances
 from lookalike.engine.target import Target
@@ -53,8 +53,10 @@ def resolved(target: Target, queries: Float32, found: Sequence[Compared]) -> lis
     """Return the neighbours of each query (q, d), those that were in doubt by their vectors, asked for together."""
     unclear = [i for i, one in enumerate(found) if one.doubtful]
     bodies = [vectors_body(target.feature, found[i].doubtful) for i in unclear]
+    costs = [float(RETURNED * target.header.dimension * len(found[i].doubtful)) for i in unclear]
     neighbours = [one.neighbours for one in found]
-    for i, answer in zip(unclear, send_searches(target.engine, target.index, bodies), strict=True):
+    answers = send_searches(target.engine, target.index, bodies, costs)
+    for i, answer in zip(unclear, answers, strict=True):
         ids, vectors, *_ = returned(answer, target.feature)
         exact: Mapping[str, float] = {}
         if ids:

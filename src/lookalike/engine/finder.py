@@ -30,8 +30,6 @@ from lookalike.index.reports import RecallMeasurement, TableExplanation
 MOST_NEIGHBOURS = MOST_HITS // 2
 SIFTED = 2
 """Where a filter leaves too many numbers to name them, so many times the neighbours are asked for that should do."""
-NUMBERS_TOGETHER = 1 << 20
-"""Numbers of a filter in one request, in which each query has its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,17 +173,17 @@ class TokenFinder:
     def _found(self, rows: FetchedRows, queries: Float32, k: int, allow: Int64 | None) -> Answer:
         """Return the nearest of the rows that are not hidden; numbers are named where a clause takes them all."""
         if self.clauses is not None:
-            return self._nearest(queries, k, self.clauses, 0)
+            return self._nearest(queries, k, self.clauses)
         hidden: list[Clause] = []
         if len(rows.hidden):
             hidden = [{"bool": {"must_not": having(rows.hidden)}}]
         if allow is None:
-            return self._nearest(queries, k, hidden, len(rows.hidden))
+            return self._nearest(queries, k, hidden)
         visible = allow[~np.isin(allow, rows.hidden)]
         if not len(visible):
             return _nothing(len(queries), k)
         if len(visible) <= MOST_TERMS:
-            return self._nearest(queries, k, having(visible), len(visible))
+            return self._nearest(queries, k, having(visible))
         return self._sifted(rows, queries, k, visible, hidden)
 
     def _sifted(
@@ -196,7 +194,7 @@ class TokenFinder:
         left = np.arange(len(queries))
         deep = math.ceil(SIFTED * k * max(1.0, self.rows / len(visible)))
         while len(left) and deep <= MOST_NEIGHBOURS:
-            ids, distances = self._nearest(queries[left], deep, hidden, len(rows.hidden))
+            ids, distances = self._nearest(queries[left], deep, hidden)
             seen = np.isin(ids, visible)
             done = (np.count_nonzero(seen, axis=1) >= k) | (ids[:, -1] < 0)
             for row in np.flatnonzero(done).tolist():
@@ -208,16 +206,13 @@ class TokenFinder:
             answer[0][left], answer[1][left] = rows.scanned(queries[left], k, visible)
         return answer
 
-    def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause], numbers: int) -> Answer:
-        """Return the nearest that meet the clauses, in which there are so many numbers."""
+    def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause]) -> Answer:
+        """Return the nearest that meet the clauses."""
         answer = _nothing(len(queries), k)
         asked = replace(Asked.of(k, documents=False, candidates=self.way), to_the_bit=True)
-        step = max(1, NUMBERS_TOGETHER // max(1, numbers))
-        for start in range(0, len(queries), step):
-            found = Search(self.followed.target, asked, clauses).run(queries[start : start + step])
-            for row, hits in enumerate(found, start):
-                answer[0][row, : len(hits)] = [int(one) for one in hits.ids]
-                answer[1][row, : len(hits)] = hits.distances
+        for row, hits in enumerate(Search(self.followed.target, asked, clauses).run(queries)):
+            answer[0][row, : len(hits)] = [int(one) for one in hits.ids]
+            answer[1][row, : len(hits)] = hits.distances
         return answer
 
 

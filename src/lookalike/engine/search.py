@@ -15,7 +15,7 @@ from lookalike.engine.compare import Compared, compared, resolved
 from lookalike.engine.filters import Clause, filter_clauses, leaves, word_clauses
 from lookalike.engine.hits import EngineHits
 from lookalike.engine.mapping import filtered_field, vector_field
-from lookalike.engine.multi_search import Neighbours, returned, send_searches
+from lookalike.engine.multi_search import RETURNED, Neighbours, returned, send_searches
 from lookalike.engine.query import (
     MOST_HITS,
     Body,
@@ -56,6 +56,8 @@ MARGIN = 2
 """Hits that are fetched beyond k, to see that none of them is as near as the k-th."""
 GRAPH_FACTOR = 4
 """An engine's HNSW is asked for so many times k neighbours."""
+QUERIES_TOGETHER = 256
+"""Queries whose terms and hits are kept at a time."""
 CANDIDATES_K = 10
 """The k that a scheme's candidates are for."""
 BLEND_DEPTH = 100
@@ -106,7 +108,11 @@ class Search:
     def run(self, queries: Float32) -> list[EngineHits]:
         """Return what each of `queries` (q, d) finds, prepared as the index keeps vectors."""
         plan = self.plan()
-        found, facets = self._nearest(queries, plan)
+        found: list[Neighbours] = []
+        facets: tuple[dict[str, Any], list[str]] = ({}, [])
+        for start in range(0, len(queries), QUERIES_TOGETHER):
+            near, counted = self._nearest(queries[start : start + QUERIES_TOGETHER], plan, counted=not start)
+            found, facets = found + near, facets if start else counted
         notes = [self._notes(neighbours, plan) for neighbours in found]
         if self._blended:
             words = self._by_words()
@@ -154,25 +160,28 @@ class Search:
         """Return how many documents have a vector and meet the filters."""
         return self._matching()
 
-    def bodies(self, queries: Float32, plan: Plan) -> list[Body]:
-        """Return the first search for each query."""
+    def bodies(self, queries: Float32, plan: Plan, *, counted: bool = True) -> list[Body]:
+        """Return the first search for each query; that of the first counts the facets, too, if they are `counted`."""
         size = self._first_size(plan)
         return [
-            self._body(query, terms, plan, size, counted=i == 0)
+            self._body(query, terms, plan, size, counted=counted and i == 0)
             for i, (query, terms) in enumerate(zip(queries, self._terms(queries, plan), strict=True))
         ]
 
     def _nearest(
-        self, queries: Float32, plan: Plan
+        self, queries: Float32, plan: Plan, *, counted: bool
     ) -> tuple[list[Neighbours], tuple[dict[str, Any], list[str]]]:
-        """Return all that was compared for each query, nearest first, and the facets."""
+        """Return all that was compared for each query, nearest first, and the facets if they are to be counted."""
         target = self._target
         asked = dict.fromkeys(range(len(queries)), plan)
-        bodies = dict(enumerate(self.bodies(queries, plan)))
+        bodies = dict(enumerate(self.bodies(queries, plan, counted=counted)))
         seen: dict[int, Compared] = {}
         facets: tuple[dict[str, Any], list[str]] = ({}, [])
         while bodies:
-            answers = send_searches(target.engine, target.index, list(bodies.values()))
+            costs = (
+                [self._cost(asked[i], body["size"]) for i, body in bodies.items()] if len(bodies) > 1 else ()
+            )
+            answers = send_searches(target.engine, target.index, list(bodies.values()), costs)
             again: dict[int, Body] = {}
             for (i, body), answer in zip(bodies.items(), answers, strict=True):
                 if "aggs" in body:
@@ -193,9 +202,19 @@ class Search:
         found = dict(enumerate(resolved(target, queries, [seen[i] for i in range(len(queries))])))
         few = [i for i in found if len(found[i].ids) < self._k]
         if plan.by_tokens and few and self._may_lack(min(len(found[i].ids) for i in few)):
-            exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS))
+            exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS), counted=False)
             found.update(zip(few, exact, strict=True))
         return [found[i] for i in range(len(queries))], facets
+
+    def _cost(self, plan: Plan, size: int) -> float:
+        """Return about how many numbers an engine compares for one search of `size` hits: see `send_searches`."""
+        family, dimension = self._target.scheme.family, self._target.header.dimension
+        rows = float(plan.window)
+        if plan.way in ("exact", "union"):
+            share = 1.0 if plan.way == "exact" else plan.probes * family.tables / family.centroids
+            rows = self._matching() * min(1.0, share)
+        fetched = 0 if self._is_scored(plan) and not self._asked.to_the_bit else size
+        return dimension * (rows + RETURNED * fetched)
 
     def _may_probe_more(self, plan: Plan, answer: Mapping[str, Any]) -> bool:
         """Whether a filter left fewer candidates than are to be compared, and other clusters may have more.
