@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -13,9 +14,10 @@ from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats
 from lookalike.catalogue.facets import Facet
 from lookalike.engine.asked import Asked
+from lookalike.engine.client import Engine
 from lookalike.engine.filters import MOST_TERMS, Clause
 from lookalike.engine.followed import GONE, NUMBER, Followed, StateReader, follows_now, having
-from lookalike.engine.multi_search import send_searches
+from lookalike.engine.multi_search import search_words, send_searches
 from lookalike.engine.query import MOST_HITS
 from lookalike.engine.records import facet_aggregations, facet_counts
 from lookalike.engine.search import Search
@@ -141,7 +143,7 @@ class TokenFinder:
             "query": {"bool": {"must": list(words), "filter": among}},
             "sort": [{"_score": "desc"}, {NUMBER: "asc"}],
         }
-        hits = self._answer(seen, body)["hits"]["hits"]
+        hits = self._answer(seen, partial(search_words, body=body))["hits"]["hits"]
         found = [int(hit["_id"]) for hit in hits]
         return np.array(found, np.int64), np.array([hit["sort"][0] for hit in hits], np.float32)
 
@@ -157,12 +159,14 @@ class TokenFinder:
             "query": {"bool": {"filter": list(self.clauses or ())}},
             "aggs": facet_aggregations(fields),
         }
-        return facet_counts(self._answer(seen, body), fields)
+        (answer,) = self._answer(seen, partial(send_searches, bodies=[body]))
+        return facet_counts(answer, fields)
 
-    def _answer(self, seen: int, body: dict[str, Any]) -> Any:
+    def _answer(self, seen: int, ask: Callable[[Engine, str], Any]) -> Any:
+        """Return what the index answers in the state `seen`. Raises StaleBucketsError."""
         target = self.followed.target
         try:
-            (answer,) = send_searches(target.engine, target.index, [body])
+            answer = ask(target.engine, target.index)
             now = follows_now(target)
         except EngineError as error:
             raise StaleBucketsError(self, None if error.kind in GONE else error) from error

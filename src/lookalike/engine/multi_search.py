@@ -22,6 +22,9 @@ SENT_BYTES = 16 << 20
 """Of one request's JSON; engines take 100 MB."""
 RETURNED = 100
 """To return a number costs an engine about as much as to compare so many."""
+WORDS = {"search_type": "dfs_query_then_fetch"}
+"""Parameters of a search whose scores are BM25's: by default each shard counts words by itself, so that the scores of
+the same text differ with the shard. Engines leave the count out where there is one shard."""
 WHOLE = {"allow_partial_search_results": "false"}
 """An answer that lacks a shard is none."""
 
@@ -78,14 +81,26 @@ def send_searches(
         answer = engine.call("POST", path, body, params=params, parts="" if len(some) == 1 else "responses")
         answers += [answer] if len(some) == 1 else answer["responses"]
     for answer in answers:
-        if "error" in answer:
-            raise engine.refusal(int(answer.get("status", 500)), answer, index)
-        if answer.get("timed_out") or answer["_shards"]["failed"]:
-            raise EngineUnavailableError(
-                f"{engine.shown}, index {index!r}: some of its shards did not answer; "
-                "see that all its nodes run and are not overloaded, then try again"
-            )
+        _check(engine, index, answer)
     return answers
+
+
+def search_words(engine: Engine, index: str, body: Mapping[str, Any]) -> Any:
+    """Return the answer to one search whose hits are scored by words. Errors: `send_searches`."""
+    answer = engine.call("POST", path_of(index, "_search"), body, params={**WHOLE, **WORDS})
+    _check(engine, index, answer)
+    return answer
+
+
+def _check(engine: Engine, index: str, answer: Mapping[str, Any]) -> None:
+    """Raise the error that an answer is."""
+    if "error" in answer:
+        raise engine.refusal(int(answer.get("status", 500)), answer, index)
+    if answer.get("timed_out") or answer["_shards"]["failed"]:
+        raise EngineUnavailableError(
+            f"{engine.shown}, index {index!r}: some of its shards did not answer; "
+            "see that all its nodes run and are not overloaded, then try again"
+        )
 
 
 def _together(

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from lookalike.arrays import Float32
 from lookalike.engine.asked import Asked
+from lookalike.engine.blending import BLEND_DEPTH, ByWords, by_words_within, fused, within
 from lookalike.engine.compare import Compared, compared, resolved
 from lookalike.engine.filters import Clause, filter_clauses, leaves, word_clauses
 from lookalike.engine.hits import EngineHits
 from lookalike.engine.mapping import filtered_field, vector_field
-from lookalike.engine.multi_search import RETURNED, Neighbours, returned, send_searches
+from lookalike.engine.multi_search import RETURNED, Neighbours, send_searches
 from lookalike.engine.query import (
     MOST_HITS,
     Body,
@@ -28,7 +27,7 @@ from lookalike.engine.query import (
     token_query,
     union_filter,
 )
-from lookalike.engine.rescore import exact_distances, is_settled, script_query
+from lookalike.engine.rescore import is_settled, script_query
 from lookalike.engine.target import Target
 from lookalike.engine.terms import Term, packed
 from lookalike.engine.tokens import ALL_CANDIDATES
@@ -60,10 +59,6 @@ QUERIES_TOGETHER = 256
 """Queries whose terms and hits are kept at a time."""
 CANDIDATES_K = 10
 """The k that a scheme's candidates are for."""
-BLEND_DEPTH = 100
-"""Blending looks at this many of the best by looks and by words, or at ten times k if that is more."""
-RANK_OFFSET = 60
-"""The constant of reciprocal-rank fusion; 60 is that of Cormack, Clarke and Buettcher (SIGIR 2009)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +109,18 @@ class Search:
             near, counted = self._nearest(queries[start : start + QUERIES_TOGETHER], plan, counted=not start)
             found, facets = found + near, facets if start else counted
         notes = [self._notes(neighbours, plan) for neighbours in found]
-        if self._blended:
-            words = self._by_words()
-            found = [self._fused(query, near, words) for query, near in zip(queries, found, strict=True)]
-        answers = []
         counts, inexact = facets
-        also = [
+        also = tuple(
             f"the counts of {name} are not exact: it has many values and the index several shards"
             for name in inexact
-        ]
+        )
+        if self._blended:
+            found, of_words = self._fused(queries, found)
+            also = (*of_words, *also)
+        answers = []
         for neighbours, told in zip(found, notes, strict=True):
-            kept = self._kept(neighbours)
+            kept = within(neighbours, self._asked.max_distance)
+            kept = kept.take(range(min(self._asked.k, len(kept.ids))))
             answers.append(EngineHits(kept.ids, kept.distances, kept.documents, counts, (*told, *also)))
         return answers
 
@@ -295,44 +291,18 @@ class Search:
             body["aggs"] = facet_aggregations(self._facets, self._filters)
         return body
 
-    def _by_words(self) -> tuple[list[str], Float32, list[Mapping[str, Any]]]:
-        """Return ids, vectors and documents of those that match the words best, best first."""
-        target = self._target
-        body = hits_body(
-            target.feature, self._k, documents=self._asked.documents, binary=target.header.vector == "binary"
-        )
-        body["query"] = {
-            "bool": {**count_body(self._filters, target.feature)["query"]["bool"], "must": self._words}
-        }
-        (answer,) = send_searches(target.engine, target.index, [body])
-        ids, vectors, documents, scores = returned(answer, target.feature)
-        order = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))
-        return [ids[i] for i in order], vectors[order], [documents[i] for i in order]
-
     def _fused(
-        self, query: Float32, near: Neighbours, words: tuple[list[str], Float32, list[Mapping[str, Any]]]
-    ) -> Neighbours:
-        """Return the best by reciprocal-rank fusion of the ranking by looks and the ranking by words."""
-        weight = self._asked.text_weight or 0.0
-        near = near.take(range(min(self._k, len(near.ids))))
-        scores = {one: (1 - weight) / (RANK_OFFSET + rank) for rank, one in enumerate(near.ids, 1)}
-        for rank, one in enumerate(words[0], 1):
-            scores[one] = scores.get(one, 0.0) + weight / (RANK_OFFSET + rank)
-        known = dict(zip(near.ids, zip(near.distances.tolist(), near.documents, strict=True), strict=True))
-        if words[0]:
-            distances = exact_distances(query, words[1], self._target.header.metric).tolist()
-            known |= dict(zip(words[0], zip(distances, words[2], strict=True), strict=True))
-        best = sorted(scores, key=lambda one: (-scores[one], known[one][0], one))
-        return Neighbours(
-            tuple(best),
-            np.array([known[one][0] for one in best], dtype=np.float32),
-            tuple(known[one][1] for one in best),
-        )
-
-    def _kept(self, neighbours: Neighbours) -> Neighbours:
-        limit = math.inf if self._asked.max_distance is None else self._asked.max_distance
-        near = [i for i, distance in enumerate(neighbours.distances.tolist()) if distance <= limit]
-        return neighbours.take(near[: self._asked.k])
+        self, queries: Float32, found: Sequence[Neighbours]
+    ) -> tuple[list[Neighbours], tuple[str, ...]]:
+        """Return what was found for each query fused with the ranking by words; and notes."""
+        asked = self._asked
+        words = ByWords(self._target, self._words, self._filters, documents=asked.documents)
+        by_words_within(words, queries, asked.k, self._k, asked.max_distance)
+        weight = asked.text_weight or 0.0
+        return [
+            fused(near.take(range(min(self._k, len(near.ids)))), words.found(query), weight)
+            for query, near in zip(queries, found, strict=True)
+        ], words.notes
 
     def _notes(self, neighbours: Neighbours, plan: Plan) -> list[str]:
         if not plan.by_tokens or len(neighbours.ids) >= self._k or self._counts is None:
