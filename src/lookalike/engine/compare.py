@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Float32, Float64, Int64, Metric
 from lookalike.engine.multi_search import RETURNED, Neighbours, returned, send_searches
 from lookalike.engine.query import vectors_body
-from lookalike.engine.rescore import doubtful, exact_distances, scored_distances
+from lookalike.engine.rescore import SLACK, doubtful, engine_scores, exact_distances, scored_distances
 from lookalike.engine.target import Target
 
 
@@ -27,10 +27,19 @@ class Compared:
     """Ids of those whose vectors are yet to be compared."""
 
 
-def compared(target: Target, query: Float32, answer: Mapping[str, Any], k: int, *, scored: bool) -> Compared:
+def compared(
+    target: Target,
+    query: Float32,
+    answer: Mapping[str, Any],
+    k: int,
+    *,
+    scored: bool,
+    limit: float | None = None,
+) -> Compared:
     """Return the hits of an answer.
 
     Args:
+        limit: a distance; who is about so far away is in doubt, as scores do not tell whether it is farther.
         scored: whether the answer has scores by distance and no vectors; otherwise it has vectors.
         k: how many of them are wanted.
     """
@@ -42,7 +51,10 @@ def compared(target: Target, query: Float32, answer: Mapping[str, Any], k: int, 
     if scored:
         wide = np.array(scores)
         distances = scored_distances(wide, metric)
-        unclear = tuple(ids[place] for place in doubtful(wide, k))
+        places = doubtful(wide, k)
+        if limit is not None:
+            places = np.union1d(places, _about(wide[:k], limit, metric))
+        unclear = tuple(ids[place] for place in places)
     else:
         distances = exact_distances(query, vectors, metric)
     found = Neighbours(tuple(ids), distances, tuple(documents)).by_distance()
@@ -66,3 +78,11 @@ def resolved(target: Target, queries: Float32, found: Sequence[Compared]) -> lis
         distances = [exact.get(one, distance) for one, distance in zip(kept.ids, kept.distances, strict=True)]
         neighbours[i] = replace(kept, distances=np.array(distances, dtype=np.float32)).by_distance()
     return neighbours
+
+
+def _about(scores: Float64, limit: float, metric: Metric) -> Int64:
+    """Return the places of scores that may be of distances on either side of `limit`."""
+    with np.errstate(over="ignore"):
+        score = engine_scores(np.array([max(limit, 0.0)], dtype=np.float32), metric)[0]
+    places: Int64 = np.flatnonzero(np.abs(scores - score) <= SLACK * score)
+    return places

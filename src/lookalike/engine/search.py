@@ -184,7 +184,8 @@ class Search:
                     facets = facet_counts(answer, self._facets)
                 mine = asked[i]
                 scored = self._is_scored(mine) and not self._asked.to_the_bit
-                seen[i] = compared(target, queries[i], answer, self._k, scored=scored)
+                limit = self._asked.max_distance
+                seen[i] = compared(target, queries[i], answer, self._k, scored=scored, limit=limit)
                 size = body["size"]
                 if self._may_probe_more(mine, answer):
                     asked[i] = self._with_more_probes(mine)
