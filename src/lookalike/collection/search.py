@@ -25,6 +25,9 @@ RANK_OFFSET = 60
 BLEND_DEPTH = 100
 """Blending looks at this many of the best by looks and by words, or at ten times k if that is more."""
 
+DEEPER = 4
+"""Where too few of these are near enough, so many times as many by words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Searched:
@@ -131,21 +134,39 @@ def _blended(
 ) -> Rankings:
     """Return the k best by reciprocal-rank fusion of the ranking by looks and the ranking by words.
 
-    A source scores 1 / (60 + rank) in each of the rankings that has it, counted from 1, times that one's share.
+    A source scores 1 / (60 + rank) in each of the rankings that has it, counted from 1, times that one's share. Those
+    that are farther than `max_distance` count in the ranking by words, and are left out then.
     """
     depth = max(BLEND_DEPTH, 10 * k)
-    by_words = records.by_words(depth)
+    weighings = [searched.weighing(queries, row) for row in range(len(queries))]
+    by_words = _by_words(weighings, k, records, depth, max_distance)
     by_looks = _nearest(searched, queries, depth, allow, max_distance)
     fused: list[Rankings] = []
-    for row in range(len(queries)):
+    for row, weighing in enumerate(weighings):
         near = by_looks.numbers[row]
         scores = _reciprocal_ranks([(near[near >= 0], 1 - share), (by_words, share)])
-        weighing = searched.weighing(queries, row)
         candidates = _by_distance(weighing, np.fromiter(scores, dtype=np.int64, count=len(scores)))
         score: Float64 = np.array([scores[number] for number in candidates.numbers[0].tolist()])
         best = np.lexsort((candidates.numbers[0], candidates.distances[0], -score))
         fused.append(candidates.take(best[np.newaxis]).first(k, max_distance))
     return Rankings.of(fused, k)
+
+
+def _by_words(
+    weighings: Sequence[Weighing], k: int, records: Records, depth: int, max_distance: float | None
+) -> Int64:
+    """Return the `depth` best by words, best first; or as many more as it takes to have k near enough for each query.
+
+    Else those who match best might all be far away, and the others never be looked at.
+    """
+    while True:
+        numbers = records.by_words(depth)
+        if max_distance is None or len(numbers) < depth:
+            return numbers
+        near = (np.count_nonzero(_by_distance(one, numbers).distances <= max_distance) for one in weighings)
+        if all(count >= k for count in near):
+            return numbers
+        depth *= DEEPER
 
 
 def _reciprocal_ranks(rankings: Sequence[tuple[Int64, float]]) -> dict[int, float]:
