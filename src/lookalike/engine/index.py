@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 from lookalike.arguments import as_count
@@ -29,11 +28,9 @@ from lookalike.engine.search import Search
 from lookalike.engine.stats import EngineStats, read_stats
 from lookalike.engine.target import Target, feature_header, given_scheme, read_target
 from lookalike.engine.tokens import TokenScheme
-from lookalike.engine.writing import add_documents, delete_documents, strip_documents
+from lookalike.engine.writing import add_documents, delete_documents, in_streams, strip_documents
 from lookalike.errors import EngineError, OptionError
 
-WRITTEN_TOGETHER = 500
-"""Documents whose tokens are made, and which are read and written, at a time."""
 GONE = frozenset({"index_not_found_exception", "alias_not_found_exception"})
 
 T = TypeVar("T")
@@ -215,11 +212,12 @@ class EngineIndex:
             raise OptionError(f"{len(names)} ids come with {len(rows)} vectors; give one vector for each id")
         if documents is not None:
             check_documents(names, documents, self._target.fields, strict=self._target.whole.owned)
-        for start in range(0, len(names), WRITTEN_TOGETHER):
-            part = slice(start, start + WRITTEN_TOGETHER)
+
+        def write_part(part: slice) -> None:
             some = None if documents is None else documents[part]
-            write = partial(add_documents, ids=names[part], vectors=rows[part], documents=some)
-            self._current(write)
+            self._current(lambda target: add_documents(target, names[part], rows[part], some))
+
+        in_streams(write_part, len(names))
         if refresh:
             self.refresh()
         return len(names)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lookalike.arrays import Float32
 from lookalike.engine.bulk import Action, Written, write
-from lookalike.engine.documents import read_documents, stripped_actions, vector_json, write_actions
+from lookalike.engine.documents import read_documents, stripped_actions, vectors_json, write_actions
 from lookalike.engine.header import find_index
 from lookalike.engine.layout import writing_alias
 from lookalike.engine.mapping import VectorType
@@ -17,6 +18,10 @@ from lookalike.engine.target import Target
 from lookalike.engine.tokens import TokenScheme
 from lookalike.errors import EngineError, UnknownIdError
 
+WRITTEN_TOGETHER = 500
+"""Documents whose tokens are made, and which are read and written, at a time."""
+STREAMS = 2
+"""Requests in which documents are written at once."""
 MOST_CONFLICTS = 50
 """Times that a document is read again, since somebody else changed it meanwhile."""
 PAUSE = 0.02
@@ -27,12 +32,28 @@ def added_objects(scheme: TokenScheme, vectors: Float32, kind: VectorType) -> li
     """Return what Lookalike adds to the document of each of `vectors` (n, d)."""
     tokens, factors = scheme.documents(vectors)
     added = [
-        {"tokens": mine, "vector": vector_json(vector, kind)}
-        for mine, vector in zip(tokens, vectors, strict=True)
+        {"tokens": mine, "vector": vector}
+        for mine, vector in zip(tokens, vectors_json(vectors, kind), strict=True)
     ]
     if scheme.spread is None:
         return added
     return [{**one, "factor": factor} for one, factor in zip(added, factors.tolist(), strict=True)]
+
+
+def in_streams(write_part: Callable[[slice], None], count: int) -> None:
+    """Have so many documents written in parts, `STREAMS` at once: an engine writes each request by one thread.
+
+    What one of them raises is raised when those that were begun have ended; no others are begun then.
+    """
+    with ThreadPoolExecutor(STREAMS) as pool:
+        parts = (slice(start, start + WRITTEN_TOGETHER) for start in range(0, count, WRITTEN_TOGETHER))
+        begun = [pool.submit(write_part, part) for part in parts]
+        try:
+            for one in begun:
+                one.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def add_documents(
