@@ -6,6 +6,7 @@ threshold is lower than the paper's, which finds about half as many again.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,13 @@ def photographs(folders: Sequence[Path]) -> list[Path]:
 def descriptors_of(paths: Sequence[Path]) -> npt.NDArray[np.uint8]:
     """Return the SIFT descriptors (n, 128) uint8 of pictures, in the order of the pictures."""
     try:
-        import cv2
+        cv2: Any = importlib.import_module("cv2")  # whose own types lack SIFT
     except ImportError:
         raise DatasetMissingError(
             "SIFT descriptors need OpenCV: pip install opencv-python-headless"
         ) from None
     cv2.setNumThreads(1)
-    sift: Any = cv2.SIFT_create(contrastThreshold=CONTRAST)
+    sift = cv2.SIFT_create(contrastThreshold=CONTRAST)
     found = [np.zeros((0, 128), dtype=np.uint8)]
     for path in paths:
         picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
