@@ -16,7 +16,7 @@ from lookalike.engine.client import Engine
 from lookalike.engine.dates import instant
 from lookalike.engine.filters import filter_clauses
 from lookalike.engine.multi_search import send_searches
-from lookalike.errors import EngineWriteError, InputError
+from lookalike.errors import EngineError, EngineWriteError, InputError
 
 Filled = tuple[EngineIndex, dict[str, dict[str, Any]]]
 COUNT = int(os.environ.get("LOOKALIKE_FUZZED", "400"))
@@ -198,6 +198,56 @@ def test_a_filter_of_many_conditions_is_answered_or_refused_in_words(filled: Fil
     where = Where(tuple(AnyOf("whole", (0, 1, 2010, i + 5000)) for i in range(300)))
     expected = {one for one, document in told.items() if where.matches(document)}
     assert set(index.search(vectors()[0], len(told), where=where).ids) == expected != set()
+
+
+def instants(count: int) -> list[str]:
+    return [
+        f"{1970 + i // 336}-{1 + i // 28 % 12:02}-{1 + i % 28:02}T12:00:00.{i % 1000:03}Z"
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [3, 300, 430])
+def test_a_filter_has_hundreds_of_dates(filled: Filled, count: int) -> None:
+    index, told = filled
+    for negated in (False, True):
+        where = Where(
+            (AnyOf("day", (*instants(count), *DAYS[:3]), negated=negated), AnyOf("whole", (0, 1, 2010)))
+        )
+        expected = {one for one, document in told.items() if where.matches(document)}
+        assert set(index.search(vectors()[0], len(told), where=where).ids) == expected != set()
+
+
+@pytest.mark.parametrize("count", [480, 600, 1_100, 3_000])
+def test_a_filter_of_more_dates_than_an_engine_takes_is_not_sent_to_it(
+    filled: Filled, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, told = filled
+    where = Where((AnyOf("day", (*instants(count), *DAYS[:3])),))
+    if index._engine.name == "elasticsearch":  # which takes more
+        expected = {one for one, document in told.items() if where.matches(document)}
+        assert set(index.search(vectors()[0], len(told), where=where).ids) == expected != set()
+        return
+    monkeypatch.setattr(Engine, "call", None)
+    for options in ({}, {"text": "dog", "text_weight": 0.5}):
+        with pytest.raises(
+            EngineError, match=r"clauses \(a date is two\), and OpenSearch takes no more than 936; ask with"
+        ):
+            index.search(vectors()[0], where=where, **options)
+
+
+@pytest.mark.parametrize("weight", [None, 0.5])
+def test_words_and_conditions_together_are_no_more_than_an_engine_takes(
+    filled: Filled, weight: float | None
+) -> None:
+    """There are documents within each range, so that no engine leaves it out."""
+    index, told = filled
+    where = Where(tuple(Within("number", -1 - i, 3000.0 + i) for i in range(200)))
+    expected = {one for one, document in told.items() if where.matches(document)}
+    hits = index.search(
+        vectors()[0], len(told), where=where, text="dog cat" if weight else None, text_weight=weight
+    )
+    assert set(hits.ids) == expected != set()
 
 
 @pytest.mark.parametrize(

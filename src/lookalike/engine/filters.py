@@ -32,10 +32,21 @@ def filter_clauses(where: Where | None, fields: Fields) -> list[Clause]:
 
 
 def leaves(clause: Clause) -> int:
-    """Return how many queries a clause is made of, of which engines take no more than a limit."""
-    if "bool" not in clause:
-        return 1
-    return sum(leaves(one) for part in clause["bool"].values() if isinstance(part, list) for one in part)
+    """Return how many queries a clause becomes, at most, of which engines take no more than a limit.
+
+    Numbers and dates are looked up in two ways, of which an engine takes the better one: ranges, and terms of numbers.
+    """
+    ((kind, within),) = clause.items()
+    if kind == "bool":
+        return sum(leaves(one) for part in within.values() if isinstance(part, list) for one in part)
+    if kind == "multi_match":
+        return len(within["fields"])
+    if kind == "range":
+        return 2
+    if kind == "terms":
+        (values,) = within.values()
+        return 2 if isinstance(values[0], int | float) and not isinstance(values[0], bool) else 1
+    return 1
 
 
 def word_clauses(text: str, fields: Fields) -> list[Clause]:

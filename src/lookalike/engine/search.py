@@ -31,7 +31,7 @@ from lookalike.engine.rescore import is_settled, script_query
 from lookalike.engine.target import Target
 from lookalike.engine.terms import Term, packed
 from lookalike.engine.tokens import ALL_CANDIDATES
-from lookalike.errors import MetadataError, OptionError
+from lookalike.errors import EngineError, MetadataError, OptionError
 
 Way = Literal["tokens", "union", "exact", "knn"]
 
@@ -97,6 +97,12 @@ class Search:
             self._facets = [filtered_field(target.fields, name) for name in asked.facets]
         except MetadataError as error:
             raise MetadataError(f"{target.shown}: {error}") from error
+        self._clauses = sum(map(leaves, [*self._filters, *(self._words if self._blended else ())]))
+        if self._clauses > MOST_CLAUSES - FEWEST_TERMS and target.engine.name == "opensearch":
+            raise EngineError(
+                f"{target.shown}: filters and words are {self._clauses} clauses (a date is two), and OpenSearch takes "
+                f"no more than {MOST_CLAUSES - FEWEST_TERMS}; ask with fewer words, conditions or dates"
+            )
         self._k = min(MOST_HITS // 2, max(BLEND_DEPTH, 10 * asked.k)) if self._blended else asked.k
         self._counts: tuple[int, int] | None = None
 
@@ -249,8 +255,7 @@ class Search:
         """Return the terms of each query, as many as the engine takes."""
         if not plan.by_tokens:
             return [[] for _ in queries]
-        words = len(self._words) * sum(field.words for field in self._target.fields.values())
-        room = max(FEWEST_TERMS, MOST_CLAUSES - sum(map(leaves, self._filters)) - words)
+        room = max(FEWEST_TERMS, MOST_CLAUSES - self._clauses)
         found = self._target.scheme.query_terms(queries, plan.probes)
         if plan.way == "union":  # of one clause, in which each token counts
             return [packed(terms[:MOST_UNION_TERMS], MOST_UNION_TERMS) for terms in found]
