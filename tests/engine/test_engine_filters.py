@@ -229,11 +229,11 @@ def test_a_filter_of_more_dates_than_an_engine_takes_is_not_sent_to_it(
         assert set(index.search(vectors()[0], len(told), where=where).ids) == expected != set()
         return
     monkeypatch.setattr(Engine, "call", None)
-    for options in ({}, {"text": "dog", "text_weight": 0.5}):
+    for weight in (None, 0.5):
         with pytest.raises(
             EngineError, match=r"clauses \(a date is two\), and OpenSearch takes no more than 936; ask with"
         ):
-            index.search(vectors()[0], where=where, **options)
+            index.search(vectors()[0], where=where, text="dog", text_weight=weight)
 
 
 @pytest.mark.parametrize("weight", [None, 0.5])

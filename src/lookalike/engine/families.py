@@ -40,7 +40,7 @@ def save_arrays(engine: Engine, arrays: Arrays) -> str:
     data = packed.getvalue()
     name = str(uuid.uuid5(NAMESPACE, hashlib.sha256(data).hexdigest()))
     chunks = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
-    _create(engine)
+    make_families_index(engine)
     for i, chunk in enumerate(chunks):
         described = {
             "family": name,
@@ -107,7 +107,8 @@ def drop_chunks(engine: Engine, chunks: Sequence[Action]) -> None:
     write(engine, INDEX, chunks)
 
 
-def _create(engine: Engine) -> None:
+def make_families_index(engine: Engine) -> None:
+    """Make the index, unless it is there."""
     properties = {
         "family": {"type": "keyword"},
         "chunk": {"type": "integer"},

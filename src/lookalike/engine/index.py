@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar, Unpack
 
 from lookalike.arguments import as_count
 from lookalike.arrays import Float32, Given, Metric
 from lookalike.catalogue.where import Where
 from lookalike.engine.asked import Asked, SearchOptions
+from lookalike.engine.attaching import attach_feature, drop_index
 from lookalike.engine.client import TIMEOUT, Engine
 from lookalike.engine.defaults import RECALL
-from lookalike.engine.documents import (
-    check_documents,
-    check_ids,
-    check_keeps_documents,
-)
+from lookalike.engine.documents import check_documents, check_ids
 from lookalike.engine.explain import alike_documents, explain_document, read_vectors
 from lookalike.engine.families import save_arrays
 from lookalike.engine.header import Header, find_index
 from lookalike.engine.hits import EngineExplanation, EngineHits
-from lookalike.engine.layout import create_index, delete_index, publish_index, put_header, refresh_index
+from lookalike.engine.layout import create_index, delete_index, publish_index, refresh_index
 from lookalike.engine.mapping import check_feature_name, check_index_name, user_properties
 from lookalike.engine.multi_search import search_request
-from lookalike.engine.rebuilding import drop_index, rebuild_index
+from lookalike.engine.rebuilding import rebuild_index
 from lookalike.engine.search import Search
 from lookalike.engine.stats import EngineStats, read_stats
 from lookalike.engine.target import Target, feature_header, given_scheme, read_target
@@ -94,25 +92,21 @@ class EngineIndex:
         check_feature_name(feature)
         properties = user_properties(fields or {})
         fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
-        opened = Engine.open(engine, timeout=timeout)
-        _check_absent(opened, index)
-        header = feature_header(opened, fitted, owned=True, graph=graph, forecast=forecast)
-        own = create_index(
-            opened,
-            index,
-            Header(True, {feature: header}),
-            properties,
-            shards=as_count(shards, "shards", least=1, most=1024),
-            replicas=as_count(replicas, "replicas", least=0, most=1024),
-        )
-        try:
-            save_arrays(opened, fitted.arrays())
-            publish_index(opened, index, own)
-        except BaseException:
-            delete_index(opened, own)
+        shards = as_count(shards, "shards", least=1, most=1024)
+        replicas = as_count(replicas, "replicas", least=0, most=1024)
+        with _opened(engine, timeout) as opened:
             _check_absent(opened, index)
-            raise
-        return cls(opened, index, feature, owns_engine=opened is not engine)
+            header = feature_header(opened, fitted, owned=True, graph=graph, forecast=forecast)
+            whole = Header(True, {feature: header})
+            own = create_index(opened, index, whole, properties, shards=shards, replicas=replicas)
+            try:
+                save_arrays(opened, fitted.arrays())
+                publish_index(opened, index, own)
+            except BaseException:
+                delete_index(opened, own)
+                _check_absent(opened, index)
+                raise
+            return cls(opened, index, feature, owns_engine=opened is not engine)
 
     @classmethod
     def attach(
@@ -136,18 +130,9 @@ class EngineIndex:
         check_index_name(index)
         check_feature_name(feature)
         fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
-        opened = Engine.open(engine, timeout=timeout)
-        found = find_index(opened, index)
-        before = found.header or Header(False, {})
-        if feature in before.features:
-            raise EngineError(
-                f"{opened.shown}, index {index!r}: it has a feature {feature!r}; open it, or name another"
-            )
-        check_keeps_documents(opened, found, index)
-        added = feature_header(opened, fitted, owned=before.owned, graph=False, forecast=forecast)
-        put_header(opened, found, before.with_feature(feature, added), {feature: added})
-        save_arrays(opened, fitted.arrays())
-        return cls(opened, index, feature, owns_engine=opened is not engine)
+        with _opened(engine, timeout) as opened:
+            attach_feature(opened, index, feature, fitted, forecast)
+            return cls(opened, index, feature, owns_engine=opened is not engine)
 
     @classmethod
     def open(cls, engine: Any, index: str, *, feature: str = "vector", timeout: float = TIMEOUT) -> Self:
@@ -159,8 +144,8 @@ class EngineIndex:
         """
         check_index_name(index)
         check_feature_name(feature)
-        opened = Engine.open(engine, timeout=timeout)
-        return cls(opened, index, feature, owns_engine=opened is not engine)
+        with _opened(engine, timeout) as opened:
+            return cls(opened, index, feature, owns_engine=opened is not engine)
 
     @property
     def dimension(self) -> int:
@@ -365,6 +350,18 @@ class EngineIndex:
                 raise
             self._target = read_target(self._engine, self.name, self.feature)
             return call(self._target)
+
+
+@contextmanager
+def _opened(target: Any, timeout: float) -> Iterator[Engine]:
+    """Give an engine, which is closed where the body raises, unless it is the caller's."""
+    engine = Engine.open(target, timeout=timeout)
+    try:
+        yield engine
+    except BaseException:
+        if engine is not target:
+            engine.close()
+        raise
 
 
 def _check_absent(engine: Engine, name: str) -> None:

@@ -100,13 +100,23 @@ def delete_index(engine: Engine, index: str) -> None:
             raise
 
 
-def put_header(engine: Engine, found: Found, header: Header, added: Mapping[str, FeatureHeader]) -> None:
-    """Write the header, and the fields of features that are new; what others keep in `_meta` stays."""
+def put_header(
+    engine: Engine,
+    found: Found,
+    header: Header,
+    added: Mapping[str, FeatureHeader],
+    *,
+    timeout: float = TIMEOUT,
+) -> None:
+    """Write the header, and the fields of features that are new; what others keep in `_meta` stays.
+
+    What somebody else has written since `found` was read is lost: `lookalike.engine.header_lock` keeps others away.
+    """
     meta = {**found.meta, OBJECT: header.to_json()}
     if not header.features:
         del meta[OBJECT]
     body = {"_meta": meta, "properties": _added(engine, found.index, added)}
-    engine.call("PUT", path_of(found.index, "_mapping"), body, timeout=TIMEOUT)
+    engine.call("PUT", path_of(found.index, "_mapping"), body, timeout=timeout)
 
 
 def block_writes(engine: Engine, index: str, blocked: bool) -> None:

@@ -1,4 +1,4 @@
-"""Giving an index new tokens while it is searched, and taking it or a feature away."""
+"""Giving an index new tokens while it is searched."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lookalike.engine.defaults import RECALL
 from lookalike.engine.documents import read_documents, vectors_of
 from lookalike.engine.families import save_arrays
 from lookalike.engine.header import Header, find_index
+from lookalike.engine.header_lock import locked_header
 from lookalike.engine.layout import (
     all_ids,
     block_writes,
@@ -20,7 +21,6 @@ from lookalike.engine.layout import (
     delete_index,
     forget_families,
     publish_index,
-    put_header,
     refresh_index,
     writing_alias,
 )
@@ -29,7 +29,7 @@ from lookalike.engine.multi_search import send_searches
 from lookalike.engine.query import count_body
 from lookalike.engine.target import Target, feature_header, given_scheme
 from lookalike.engine.tokens import TokenScheme
-from lookalike.engine.writing import added_objects, strip_documents
+from lookalike.engine.writing import added_objects
 from lookalike.errors import EngineError, OptionError
 
 SAMPLE = 20_000
@@ -58,35 +58,21 @@ def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | No
         refresh_index(engine, target.index)
         written = _last_writes(target)
         header = feature_header(engine, fitted, owned=True, graph=before.graph, forecast=forecast)
-        new_index = _new_index(target, target.whole.with_feature(target.feature, header))
+        known = find_index(engine, target.index).header or target.whole
+        new_index = _new_index(target, known.with_feature(target.feature, header))
         save_arrays(engine, fitted.arrays())
         _copy(target, new_index, fitted)
         block_writes(engine, target.index, True)  # another rebuild that failed has lifted it
-        if _last_writes(target) != written:
-            raise EngineError(f"{target.shown}: it was written meanwhile; it stays as it was; try again")
-        publish_index(engine, target.name, new_index, target.index)
+        with locked_header(engine, target.index) as check:
+            if _last_writes(target) != written or find_index(engine, target.index).header != known:
+                raise EngineError(f"{target.shown}: it was written meanwhile; it stays as it was; try again")
+            check()
+            publish_index(engine, target.name, new_index, target.index)
     except BaseException:
         _abandon(target, new_index)
         raise
     delete_index(engine, target.index)
     forget_families(engine, {before.family})
-
-
-def drop_index(target: Target) -> None:
-    """Delete an index of Lookalike's; take a feature out of one of the user's own."""
-    engine = target.engine
-    family = target.header.family
-    if target.whole.owned:
-        delete_index(engine, target.index)
-        forget_families(engine, {feature.family for feature in target.whole.features.values()})
-        return
-    for ids in all_ids(engine, target.index):
-        strip_documents(target, ids)
-    refresh_index(engine, target.index)
-    found = find_index(engine, target.name)
-    if found.header is not None:
-        put_header(engine, found, found.header.without_feature(target.feature), {})
-    forget_families(engine, {family})
 
 
 def _new_index(target: Target, header: Header) -> str:
