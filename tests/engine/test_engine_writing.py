@@ -74,6 +74,27 @@ def test_removed_documents_are_not_found(index: EngineIndex) -> None:
     assert set(index.search(vectors()[0], 10).ids) == set(IDS[4:10])
 
 
+@pytest.mark.parametrize("of_the_user", [False, True])
+def test_removed_documents_are_counted_though_answers_are_lost(
+    engine_server: EngineServer, engine: Engine, index_name: str, of_the_user: bool
+) -> None:
+    names = IDS[:3]
+    if of_the_user:
+        engine.call("PUT", path_of(index_name))
+        index = EngineIndex.attach(engine, index_name, scheme=scheme())
+    else:
+        index = EngineIndex.create(engine, index_name, scheme=scheme())
+    index.add(names, vectors()[:3], [{}] * 3)
+    with faulty_proxy(engine_server.nodes[0].port) as proxy:
+        lossy = Engine.open(f"{engine.name}://127.0.0.1:{proxy.port}")
+        through = EngineIndex.open(lossy, index_name)
+        proxy.lose_firsts = True
+        assert through.remove([*names, "nothing"]) == 3
+        assert any("_bulk" in path for path in proxy.lost)
+        assert through.remove([*names, "nothing"]) == 0
+        lossy.close()
+
+
 def test_one_bad_document_of_many_is_named_and_the_others_are_written(index: EngineIndex) -> None:
     name = index._target.index
     actions = [Action(one, {"year": "old" if i == 300 else i}) for i, one in enumerate(IDS)]

@@ -127,6 +127,16 @@ def read_documents(engine: Engine, index: str, ids: Sequence[str]) -> dict[str, 
     return {found["_id"]: found for found in answer["docs"] if found.get("found")}
 
 
+def existing(engine: Engine, index: str, ids: Sequence[str]) -> list[str]:
+    """Return those of `ids` whose documents are there, whether a search sees them already or not."""
+    params = {"_source": "false"}
+    answer = engine.call("POST", path_of(index, "_mget"), {"ids": list(ids)}, params=params, parts="docs")
+    for found in answer["docs"]:
+        if "error" in found:
+            raise engine.refusal(500, found, index)
+    return [found["_id"] for found in answer["docs"] if found.get("found")]
+
+
 def whole_source(engine: Engine) -> dict[str, str]:
     """Return the parameter by which an engine returns documents with their vectors."""
     if engine.name == "elasticsearch" and engine.version >= (9, 2):

@@ -10,7 +10,7 @@ from typing import Any
 
 from lookalike.arrays import Float32
 from lookalike.engine.bulk import Action, Written, write
-from lookalike.engine.documents import read_documents, stripped_actions, vectors_json, write_actions
+from lookalike.engine.documents import existing, read_documents, stripped_actions, vectors_json, write_actions
 from lookalike.engine.header import find_index
 from lookalike.engine.layout import writing_alias
 from lookalike.engine.mapping import VectorType
@@ -22,6 +22,8 @@ WRITTEN_TOGETHER = 500
 """Documents whose tokens are made, and which are read and written, at a time."""
 STREAMS = 2
 """Requests in which documents are written at once."""
+COUNTED_TOGETHER = 5_000
+"""Documents that are looked for by one request."""
 MOST_CONFLICTS = 50
 """Times that a document is read again, since somebody else changed it meanwhile."""
 PAUSE = 0.02
@@ -82,20 +84,30 @@ def add_documents(
 
 
 def delete_documents(target: Target, ids: Sequence[str]) -> int:
-    """Delete documents, and return how many were there."""
-    return _write(target, (Action(one, None) for one in ids)).count
+    """Delete documents, and return how many were there.
+
+    They are counted first: a request that is repeated, since its answer was lost, finds them gone.
+    """
+    count = 0
+    for start in range(0, len(ids), COUNTED_TOGETHER):
+        some = ids[start : start + COUNTED_TOGETHER]
+        count += len(existing(target.engine, target.index, some))
+        _write(target, (Action(one, None) for one in some))
+    return count
 
 
 def strip_documents(target: Target, ids: Sequence[str]) -> int:
     """Take the feature out of documents, and return how many had it."""
-    left, count = list(ids), 0
+    left, having = list(ids), set[str]()
     for _ in _attempts():
         there = read_documents(target.engine, target.index, left)
-        written = _write(target, stripped_actions(target.feature, there))
-        count += written.count
-        left = list(written.changed)
+        actions = list(stripped_actions(target.feature, there))
+        having |= {action.id for action in actions}
+        left = list(
+            _write(target, actions).changed
+        )  # those that a try changed whose answer was lost among them
         if not left:
-            return count
+            return len(having)
     raise _contended(target, left)
 
 
