@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.collection.test_engine_home import (
@@ -24,10 +25,15 @@ from tests.collection.test_engine_home import (
 from tests.services.engines import EngineServer
 
 from lookalike import Collection
+from lookalike.arrays import Rows
 from lookalike.collection import indexes
+from lookalike.engine import followed
 from lookalike.engine.followed import id_of
 from lookalike.engine.header import Following, find_index
 from lookalike.engine.layout import put_header
+from lookalike.engine.mapping import VectorType
+from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.writing import added_objects
 from lookalike.errors import EngineError, EngineUnavailableError, OptionError
 
 __all__ = ["collection", "other"]
@@ -52,6 +58,24 @@ if sys.argv[2] == "add":
 else:
     collection.rebuild()
 """
+
+
+def test_tokens_are_made_for_some_documents_at_a_time(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    real = added_objects
+
+    def counted(scheme: TokenScheme, rows: Rows, kind: VectorType) -> list[dict[str, Any]]:
+        made.append(len(rows))
+        return real(scheme, rows, kind)
+
+    monkeypatch.setattr(followed, "added_objects", counted)
+    monkeypatch.setattr(followed, "WRITTEN_TOGETHER", 4)
+    add(collection, FEW, FEW + 9)
+    assert made == [4, 4, 1]
+    assert len(numbers_there(collection)) == FEW + 9
+    assert list(collection.verify()) == []
 
 
 def killed_amid(what: str, folder: Path) -> None:

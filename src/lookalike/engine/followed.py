@@ -49,6 +49,8 @@ DIGITS = 19
 """Of a document's id, so that ids and numbers have one order."""
 SAMPLE = 20_000
 """Vectors that tokens are learned from."""
+WRITTEN_TOGETHER = 1_000
+"""Documents whose tokens are made at a time."""
 READ_TOGETHER = 200
 """Documents, with their vectors, at a time."""
 
@@ -258,10 +260,13 @@ def _put(target: Target, found: Found, follows: Following) -> None:
 def _written(
     ids: Int64, rows: Rows, reader: StateReader, scheme: TokenScheme, vector: VectorType
 ) -> Iterator[Action]:
-    added = added_objects(scheme, rows, vector) if len(ids) else []
-    for number, one, metadata in zip(ids.tolist(), added, reader.metadata(ids), strict=True):
-        document = {NUMBER: number, **record_fields(metadata), OBJECT: {FEATURE: one}}
-        yield Action(id_of(number), document)
+    """Yield what writes documents, whose tokens are made as they are asked for."""
+    for start in range(0, len(ids), WRITTEN_TOGETHER):
+        some = ids[start : start + WRITTEN_TOGETHER]
+        added = added_objects(scheme, rows[start : start + WRITTEN_TOGETHER], vector)
+        for number, one, metadata in zip(some.tolist(), added, reader.metadata(some), strict=True):
+            document = {NUMBER: number, **record_fields(metadata), OBJECT: {FEATURE: one}}
+            yield Action(id_of(number), document)
 
 
 def _size(engine: Engine, index: str) -> tuple[int, int]:
