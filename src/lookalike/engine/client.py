@@ -43,7 +43,11 @@ class Engine:
         self._driver, self._timeout = driver, timeout
         self.shown = shown
         """The URL without its password."""
-        self.name, self.version = self._identify()
+        try:
+            self.name, self.version = self._identify()
+        except BaseException:
+            driver.close()
+            raise
         """`opensearch` or `elasticsearch`, and its version, as (3, 5, 0)."""
 
     @classmethod

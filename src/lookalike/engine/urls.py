@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +25,7 @@ class EngineUrl:
     name: Name
     hosts: tuple[str, ...]
     """`http://host:port` of each."""
-    login: tuple[str, str] | None
+    login: tuple[str, str] | None = field(repr=False)
     """User and password."""
     shown: str
     """The URL without its password."""
