@@ -7,27 +7,36 @@ import threading
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.catalogue_rows import CatalogueRows
 from lookalike.collection.index_homes import Blocks
-from lookalike.collection.stored_index import EngineIndexed, with_password
+from lookalike.collection.stored_index import EngineIndexed, is_engine, with_password
 from lookalike.engine.client import Engine
 from lookalike.engine.followed import drop_followed
 from lookalike.engine.follower_index import FollowerIndex
 from lookalike.errors import EngineError, LookalikeError
+from lookalike.urls import without_password
 
 
 class EngineHome:
     """A `SharedHome` for features whose record names a search engine. The catalogue is the truth."""
 
     def __init__(self, catalogue: Catalogue, given: str | None) -> None:
-        """Read vectors from `catalogue`, and take the password from the URL `given` where it is the same engine's."""
+        """Read vectors from `catalogue`, and take the password from the URL `given` where it is the same engine's.
+
+        It is kept until that engine is opened.
+        """
         self._catalogue = catalogue
-        self._given = given
+        self._given = given if given is not None and is_engine(given) else None
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
 
     def check(self, feature: FeatureRecord, given: str | None) -> None:
         """See `SharedHome`. Raises EngineError, EngineUnavailableError; OptionError for an engine of the other kind."""
-        self._given = given or self._given
-        self._engine(_indexed(feature))
+        with self._lock:
+            before, self._given = self._given, given or self._given
+        try:
+            self._engine(_indexed(feature))
+        except BaseException:
+            self._given = before
+            raise
 
     def open(self, feature: FeatureRecord, *, verify: bool = False) -> FollowerIndex | None:
         """See `IndexHome`. There is no checksum to `verify`: the engine answers for what it holds.
@@ -92,10 +101,12 @@ class EngineHome:
                 self._engines.popitem()[1].close()
 
     def _engine(self, place: EngineIndexed) -> Engine:
-        """Return the one handle that this collection has on an engine."""
+        """Return the one handle that this collection has on an engine, which alone knows the password from then on."""
         with self._lock:
             if place.url not in self._engines:
                 self._engines[place.url] = Engine.open(with_password(place.url, self._given))
+            if self._given is not None and without_password(self._given) == place.url:
+                self._given = None
             return self._engines[place.url]
 
     def _rows(self, feature: FeatureRecord) -> CatalogueRows:

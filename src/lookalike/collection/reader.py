@@ -33,6 +33,7 @@ from lookalike.collection.stored_index import as_place
 from lookalike.collection.verify import verify_collection
 from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
 from lookalike.images import MAX_PIXELS
+from lookalike.urls import without_password
 
 
 class Reader:
@@ -41,7 +42,7 @@ class Reader:
     def __init__(self, backend: Backend, catalogue: Catalogue, place: str | None = None) -> None:
         self._backend = backend
         self._catalogue = catalogue
-        self._place = place
+        self._place = None if place is None else without_password(place)
         self._homes = FeatureHomes(backend.indexes, StoreHome(catalogue, place), EngineHome(catalogue, place))
         self._indexes = Indexes(backend, self._homes, catalogue)
         self._searcher = Searcher(catalogue, self._indexes)

@@ -11,7 +11,7 @@ from lookalike.buckets import BucketStore, open_bucket_store
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.catalogue_rows import CatalogueRows
 from lookalike.collection.index_homes import Blocks
-from lookalike.collection.stored_index import StoredIndex, with_password
+from lookalike.collection.stored_index import StoredIndex, is_engine, with_password
 from lookalike.errors import BucketStoreError, LookalikeError
 from lookalike.index.options import Options
 from lookalike.index.store_index import StoreIndex
@@ -25,7 +25,7 @@ class StoreHome:
     def __init__(self, catalogue: Catalogue, given: str | None) -> None:
         """Read vectors from `catalogue`, and take the password from the URL `given` where it is the same store's."""
         self._catalogue = catalogue
-        self._given = given
+        self._given = None if given is None or is_engine(given) else given
         self._stores: dict[tuple[str, str], BucketStore] = {}
         self._lock = threading.Lock()
 

@@ -151,7 +151,7 @@ def as_engine(url: Any) -> str | None:
         return None
     if not isinstance(url, str) or not is_engine(url):
         raise OptionError(
-            f"engine is {shown(url)}; give the URL of a search engine, such as opensearch://host:9200, or {EMBEDDED}"
+            f"engine is {_shown(url)}; give the URL of a search engine, such as opensearch://host:9200, or {EMBEDDED}"
         )
     return url
 
@@ -192,7 +192,7 @@ def as_buckets(url: Any) -> str | None:
         return None
     if not isinstance(url, str) or not re.match(r"[a-z][a-z0-9+.-]*:", url):
         raise OptionError(
-            f"buckets is {shown(url)}; give the URL of a store, such as redis://host, or {EMBEDDED}"
+            f"buckets is {_shown(url)}; give the URL of a store, such as redis://host, or {EMBEDDED}"
         )
     path = url.removeprefix(SQLITE)
     return f"{SQLITE}{os.path.abspath(path)}" if path and path != url else url
@@ -204,3 +204,11 @@ def with_password(url: str, given: str | None) -> str:
         if other is not None and without_password(other) == url:
             return other
     return url
+
+
+def _shown(url: Any) -> str:
+    """Return what may be a mistyped URL as messages show it, without its password."""
+    if not isinstance(url, str) or "@" not in url:
+        return shown(url)
+    scheme = "" if "://" in url else "url://"  # which was left out
+    return shown(without_password(scheme + url).removeprefix(scheme))
