@@ -10,8 +10,10 @@ def without_password(url: str) -> str:
 
     >>> without_password("redis://shop:s3cret@db:6379/0?timeout=3&password=s3cret")
     'redis://shop@db:6379/0?timeout=3'
+    >>> without_password("shop:s3cret@db:6379")  # what a URL is of is left out
+    'shop@db:6379'
     """
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     asked = re.search(r"\?([^@]*&)?password=", rest, re.IGNORECASE)  # whatever signs come after it
     split = len(rest) if asked is None else asked.start()
     login, at, place = rest[:split].rpartition("@")

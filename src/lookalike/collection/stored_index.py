@@ -208,7 +208,4 @@ def with_password(url: str, given: str | None) -> str:
 
 def _shown(url: Any) -> str:
     """Return what may be a mistyped URL as messages show it, without its password."""
-    if not isinstance(url, str) or "@" not in url:
-        return shown(url)
-    scheme = "" if "://" in url else "url://"  # which was left out
-    return shown(without_password(scheme + url).removeprefix(scheme))
+    return shown(without_password(url) if isinstance(url, str) else url)
