@@ -9,39 +9,30 @@ of them share no token with the query), the postings, and the recall among 400.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.datasets import load
+from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Standing, Trial
 from lookalike.hashing import Clusters
-from lookalike.index.lsh.lift import Lift
-from lookalike.index.lsh.neighbours import Pairs, near_pairs
 
 NAMES = ("fashion-mnist", "sift-300k")
 ROWS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000)
 SHAPES = ((16, 64), (16, 256), (64, 16), (64, 64), (64, 256), (128, 32), (128, 128), (256, 32), (256, 256))
 """Sections, and clusters of each."""
-LEARNED, SCANNED, TRIED, QUERIES = 8_192, 40_000, 5_000, 128
+LEARNED, SCANNED, TRIED = 8_192, 40_000, 5_000
 RECALL = 0.95
 
 
-def pairs_among(rows: int, sample: npt.NDArray[np.float32]) -> Pairs:
-    """Return rows of `sample` with their neighbours among so many rows."""
-    random = np.random.default_rng(0)
-    told = near_pairs(sample[:rows], Lift("euclidean", 0.0), rows, random, QUERIES)
-    return replace(told, others=told.others[:TRIED])
-
-
-def needed(standing: Standing, rows: int) -> str:
+def needed(told: Sample, standing: Standing, rows: int) -> str:
     """Return the fewest candidates, about, that reach the recall."""
     windows = np.unique(np.geomspace(10, rows, 200).astype(int)).tolist()
-    return next((f"{window:,}" for window in windows if standing.recall(window) >= RECALL), "-")
+    reached = (window for window in windows if told.recall(standing.found(window), rows)[0] >= RECALL)
+    return next((f"{window:,}" for window in reached), "-")
 
 
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +45,7 @@ def main(names: tuple[str, ...], data: Path) -> None:
         order = np.random.default_rng(0).permutation(len(base))
         learned = np.asarray(base[np.sort(order[:LEARNED])]).astype(np.float32)
         sample = np.asarray(base[order[LEARNED : LEARNED + SCANNED]]).astype(np.float32)
-        among = [(rows, pairs_among(rows, sample)) for rows in ROWS]
+        among = [(rows, Sample.of(sample[:rows], "euclidean", 0, 0)) for rows in ROWS]
         print(f"\n{name}\n\n| sections | " + " | ".join(f"{rows:,}" for rows in ROWS) + " |")
         print("|" + " --- |" * (1 + len(ROWS)))
         for sections, clusters in SHAPES:
@@ -62,10 +53,11 @@ def main(names: tuple[str, ...], data: Path) -> None:
                 family = Clusters(sections=sections, clusters=clusters).fit(learned)
                 scheme = TokenScheme(family, "euclidean", probes=1).weighed(learned)
                 cells = []
-                for rows, pairs in among:
-                    [(_, _, standing)] = Trial(scheme, pairs.others, rows).standings(pairs, 1, (sections,))
-                    told = f"{standing.postings:,.0f}; {standing.recall(400):.3f}"
-                    cells.append(f"{needed(standing, rows)}; {told}")
+                for rows, told in among:
+                    trial = Trial(scheme, told, rows, TRIED)
+                    [(_, union)], [(_, standing)] = trial.unions((1,)), trial.standings(1)
+                    recall = told.recall(standing.found(400), rows)[0]
+                    cells.append(f"{needed(told, standing, rows)}; {union.postings:,.0f}; {recall:.3f}")
                 print(f"| {sections} x {clusters} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -5,8 +5,9 @@
 Each form's tokens are counted as an engine counts them: a document's score is the sum of the boosts of the terms that
 it shares with the query, times its own factor. Recall is that of the ten nearest among the W documents of the largest
 scores, which exact distances then order. `terms` are a query's; `postings` are the documents in the lists of its
-terms, which an engine reads. Seconds are by the processor's clock: of training, and of the tokens of all rows. What
-`tune_tokens` chose is measured beside what it predicted.
+terms, which an engine reads, and `sharing` those in any of them, all of which are compared under "W = all". Seconds
+are by the processor's clock: of training, and of the tokens of all rows. What `tune_tokens` chose is measured beside
+what it predicted.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from typing import Any
 
 import click
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks import truth
 from benchmarks.datasets import Dataset, load
 from benchmarks.missing import DatasetMissingError
 from benchmarks.runner import machine
-from lookalike.arrays import Float32, Int64, as_metric
+from lookalike.arrays import as_metric
+from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Trial
 from lookalike.engine.tuning import tune_tokens
 from lookalike.hashing import Clusterings, Clusters
-from lookalike.index.lsh.neighbours import Pairs
+from lookalike.hashing.clustering_learner import ClusteringLearner
+from lookalike.hashing.clusterings import COMPONENTS
 from lookalike.index.row_forms import as_hashed
 
 NAMES = ("fashion-mnist", "products-views", "sift-300k")
 K = 10
-QUERIES, AT_A_TIME = 300, 50
+QUERIES = 300
 WINDOWS = (100, 200, 400, 1000)
 SAMPLE_ROWS = 100_000
 SECTION_ROWS = 10_000
@@ -46,6 +48,8 @@ HEADS = (
     "terms",
     "postings",
     *(f"W = {window}" for window in WINDOWS),
+    "sharing",
+    "W = all",
     "train, s",
     "tokens, s",
 )
@@ -61,49 +65,37 @@ class Table:
         nearest = truth.cached(data.base, queries, data.metric)[0][:, :K]
         self.metric = as_metric(data.metric)
         self.base = as_hashed(np.asarray(data.base), self.metric)
-        self.pairs = [
-            self._pairs(queries[part], nearest[part])
-            for part in (slice(first, first + AT_A_TIME) for first in range(0, len(queries), AT_A_TIME))
-        ]
+        self.truth = Sample(as_hashed(queries, self.metric), self.base, 0, nearest)
         random = np.random.default_rng(0)
         drawn = random.choice(len(self.base), min(SAMPLE_ROWS, len(self.base)), replace=False)
         self.sample = self.base[np.sort(drawn)]
 
-    def _pairs(self, queries: npt.NDArray[Any], nearest: Int64) -> Pairs:
-        firsts = np.arange(len(queries) + 1) * K
-        neighbours = self.base[nearest.reshape(-1)]
-        asked = as_hashed(queries, self.metric)
-        return Pairs(asked, neighbours, firsts, np.full(len(queries), K), self.base, len(self.base))
-
     def lines_of(
-        self,
-        name: str,
-        fit: Callable[[Float32], TokenScheme],
-        settings: Iterable[tuple[int, int]] = (),
+        self, name: str, fit: Callable[[int], TokenScheme], settings: Iterable[tuple[int, int]]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the figures of one form, by numbers of first tables and of probes; by default, its own."""
-        started = time.process_time()
-        scheme = fit(self.sample)
-        fitted = time.process_time()
-        trial = Trial(scheme, self.base, len(self.base))
-        indexed = time.process_time()
-        for tables, probes in settings or [(scheme.family.tables, scheme.probes)]:
-            by_part = [list(trial.standings(part, probes, (tables,))) for part in self.pairs]
-            for standings in zip(*by_part, strict=True):
-                factors = standings[0][1]
-                found = [
-                    np.mean([standing.recall(window) for *_, standing in standings]) for window in WINDOWS
-                ]
+        """Yield the figures of one form, by numbers of tables and of probes; `fit` makes one of so many tables."""
+        trained, fitted_tables = 0.0, 0
+        for tables, probes in settings:
+            if tables != fitted_tables:
+                started = time.process_time()
+                scheme, fitted_tables = fit(tables), tables
+                fitted = time.process_time()
+                trial = Trial(scheme, self.truth, len(self.base), len(self.base))
+                trained += fitted - started
+                indexed = time.process_time() - fitted
+            [(_, union)] = trial.unions((probes,))
+            for factors, standing in trial.standings(probes):
                 tokens = tables * scheme.ranks
-                form = f"{name}, {probes} probes" + (", factors" if factors else "")
                 figures = [
-                    form,
+                    f"{name}, {probes} probes" + (", factors" if factors else ""),
                     tokens,
                     tokens * min(probes, scheme.family.centroids),
-                    f"{np.mean([standing.postings for *_, standing in standings]):,.0f}",
-                    *(f"{share:.3f}" for share in found),
-                    f"{fitted - started:.1f}",
-                    f"{indexed - fitted:.1f}",
+                    f"{union.postings:,.0f}",
+                    *(f"{standing.found(window).mean():.3f}" for window in WINDOWS),
+                    f"{union.sharing:,.0f}",
+                    f"{union.found.mean():.3f}",
+                    f"{trained:.1f}",
+                    f"{indexed:.1f}",
                 ]
                 yield dict(zip(HEADS, figures, strict=True))
 
@@ -114,25 +106,28 @@ class Table:
         large, small = (2 ** round(np.log2(count / documents)) for documents in (64, 4))
         clusters = min(small, 1024)
 
-        def published(sample: Float32, centroids: int) -> TokenScheme:
-            few = sample[:: max(1, len(sample) // SECTION_ROWS)]
+        learner = ClusteringLearner(self.sample, COMPONENTS, 0)
+
+        def published(_: int, centroids: int) -> TokenScheme:
+            few = self.sample[:: max(1, len(self.sample) // SECTION_ROWS)]
             family = Clusters(sections=sections, clusters=centroids).fit(few)
             return TokenScheme(family, metric, probes=1).weighed(few)
 
-        def whole(sample: Float32, ranks: int) -> TokenScheme:
-            family = Clusterings(tables=8, clusters=large).fit(sample)
-            return TokenScheme(family, metric, probes=16, ranks=ranks)
+        def whole(tables: int, ranks: int) -> TokenScheme:
+            return TokenScheme(Clusterings(tables=tables, clusters=large).learn(learner), metric, ranks=ranks)
 
-        def cells(sample: Float32) -> TokenScheme:
-            family = Clusterings(tables=16, clusters=clusters, residuals=small // clusters).fit(sample)
-            return TokenScheme(family, metric).spread_out(sample)
+        def cells(tables: int) -> TokenScheme:
+            family = Clusterings(tables=tables, clusters=clusters, residuals=small // clusters)
+            return TokenScheme(family.learn(learner), metric).spread_out(self.sample)
 
         for each in (32, 256):
             yield from self.lines_of(
-                f"sections {sections} x {each}, rarity", partial(published, centroids=each)
+                f"sections {sections} x {each}, rarity", partial(published, centroids=each), ((sections, 1),)
             )
         yield from self.lines_of(
-            f"clusterings of {large}", partial(whole, ranks=1), ((4, 16), (8, 16), (8, 32))
+            f"clusterings of {large}",
+            partial(whole, ranks=1),
+            ((1, 8), (1, 12), (2, 4), (2, 6), (4, 2), (4, 3), (4, 16), (8, 16), (8, 32)),
         )
         yield from self.lines_of(
             f"clusterings of {large}, second nearest", partial(whole, ranks=2), ((8, 16),)
@@ -151,8 +146,9 @@ class Table:
         taken = time.process_time() - started
         print(f"tuned for {recall} among {most} in {taken:.0f} s: {choice.scheme.to_json()}")
         print(f"predicted: {choice.forecast}\nat more rows: {choice.grown}", flush=True)
-        name = f"tuned, {recall} among {choice.scheme.candidates} (predicted {choice.forecast.recall:.3f})"
-        yield from self.lines_of(name, lambda _: choice.scheme)
+        scheme = choice.scheme
+        name = f"tuned, {recall} among {choice.forecast.candidates} (predicted {choice.forecast.recall:.3f})"
+        yield from self.lines_of(name, lambda _: scheme, ((scheme.family.tables, scheme.probes),))
 
 
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from lookalike.errors import OptionError
 from lookalike.hashing import Clusterings, Clusters, family_from_parts
+from lookalike.hashing.clustering_learner import ClusteringLearner
 from lookalike.hashing.components import principal_components
-from lookalike.hashing.k_means import nearest_centroid, nearest_centroids
+from lookalike.hashing.k_means import many_means, nearest_centroid, nearest_centroids
 from lookalike.hashing.residuals import Cells, residual_means
 
 
@@ -134,7 +135,7 @@ def test_the_nearest_cells_are_the_nearest_sums_of_centroids(
 def test_residuals_leave_less_than_as_many_more_clusters_would_cost() -> None:
     rows = sample(4000)
     random = np.random.default_rng(0)
-    centroids, residuals = residual_means(rows, 64, 16, random)
+    centroids, residuals = residual_means(rows, many_means(rows, 64, random), 16, random)
     _, left = Cells(centroids[np.newaxis], residuals[np.newaxis]).nearest(rows, 1)
     plain = Clusterings(tables=1, clusters=80, components=12).fit(rows).nearest(rows, 1)[1]
     assert np.square(left).mean() < 0.8 * np.square(plain).mean()
@@ -156,11 +157,20 @@ def test_a_key_of_several_residuals_is_the_cell() -> None:
 
 
 @pytest.mark.parametrize("residuals", [1, 4])
-def test_the_first_tables_are_a_family_by_themselves(residuals: int) -> None:
-    family = Clusterings(tables=3, clusters=8, residuals=residuals).fit(sample())
-    first = family.first(2)
-    assert first.parameters() == {**family.parameters(), "tables": 2}
-    assert np.array_equal(first.keys(sample()), family.keys(sample())[:, :2])
+def test_a_learner_gives_what_families_fit_by_themselves_whatever_it_learned_before(residuals: int) -> None:
+    rows = sample()
+    learner = ClusteringLearner(rows, 5, 7)
+    for tables, clusters, cells in ((1, 8, 1), (3, 8, residuals), (2, 8, residuals)):
+        family, alone = (
+            Clusterings(tables=tables, clusters=clusters, residuals=cells, components=5, seed=7)
+            for _ in range(2)
+        )
+        assert np.array_equal(family.learn(learner).keys(rows), alone.fit(rows).keys(rows))
+
+
+def test_a_family_of_few_tables_is_the_beginning_of_one_of_more() -> None:
+    few, more = (Clusterings(tables=tables, clusters=8, residuals=4).fit(sample()) for tables in (2, 3))
+    assert np.array_equal(few.keys(sample()), more.keys(sample())[:, :2])
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import TokenScheme
-from lookalike.engine.trial import Standing
+from lookalike.engine.trial import Standing, Union
 
-TERM, POSTING, FACTOR = 25.0, 0.05, 0.05
-"""What a query that is ranked pays for each term, and for each posting without and for the factor of its document."""
-CANDIDATE, DIMENSION = 0.8, 0.0035
+REQUEST = 2_750.0
+"""What any request with a vector takes."""
+TERM, COMPARED, COMPARED_DIMENSION = 28.0, 0.2, 0.0008
+"""And one that compares all that share a token: for each term, each such document, and each of its dimensions."""
+RANKED_TERM, POSTING, FACTOR = 25.0, 0.05, 0.05
+"""And one that is ranked: for each term, each posting without and for the factor of its document."""
+CANDIDATE, CANDIDATE_DIMENSION = 0.3, 0.0012
 """And for each candidate, and each of its dimensions."""
-LISTED, COMPARED, COMPARED_DIMENSION = 5.0, 0.5, 0.0025
-"""What a query that is not ranked pays for each term, and for each document that shares one, and each dimension.
+CLIENT_TERM, CLIENT_BYTES = 10.0, 8_000.0
+"""What the client takes before: for each term that it writes, and bytes of the family's arrays that it reads in one.
 
-All are microseconds of OpenSearch 3.5, of one shard on a core of an AMD EPYC (Zen 3), told by requests that differ in
-one of them. They weigh choices against each other."""
+All are microseconds. Those of requests are of OpenSearch 3.5 with Java's vector instructions, one shard, on a core of
+an AMD EPYC (Zen 3), told by requests that differ in one of them, of 60,000 documents of 784 numbers; only what a ranked
+candidate takes was measured without these instructions, and is cut in the proportion in which they cut `COMPARED`.
+Those of the client are of NumPy on the same core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,47 +48,61 @@ class Forecast:
     factors: bool
     """Whether scores are multiplied by the documents' factors."""
     cost: float
-    """What a query takes, about, in microseconds, for comparing choices: beside what every request takes."""
+    """What a query takes, about, in microseconds, on one quiet core (`REQUEST` and others)."""
 
 
-def ranked(scheme: TokenScheme, standing: Standing, rows: int, recall: float, windows: list[int]) -> Forecast:
+def ranked(
+    scheme: TokenScheme,
+    sample: Sample,
+    union: Union,
+    standing: Standing,
+    rows: int,
+    recall: float,
+    windows: list[int],
+) -> Forecast:
     """Return the forecast with the fewest candidates of `windows` that reach `recall`, or with the most."""
-    window = next(
-        (each for each in windows if standing.recall(each) - standing.error(each) >= recall), windows[-1]
-    )
+    for window in windows:
+        told, error = sample.recall(standing.found(window), rows)
+        if told - error >= recall:
+            break
     tokens, terms = _counts(scheme)
     factors = scheme.spread is not None
     posting = POSTING + (FACTOR if factors else 0)
-    candidate = CANDIDATE + DIMENSION * scheme.dimension
+    candidate = CANDIDATE + CANDIDATE_DIMENSION * scheme.dimension
     return Forecast(
         rows=rows,
-        recall=standing.recall(window),
-        error=standing.error(window),
+        recall=told,
+        error=error,
         tokens=tokens,
         terms=terms,
-        postings=standing.postings,
+        postings=union.postings,
         candidates=window,
         ranked=True,
         factors=factors,
-        cost=TERM * terms + posting * standing.postings + candidate * window,
+        cost=REQUEST
+        + RANKED_TERM * terms
+        + posting * union.postings
+        + candidate * window
+        + _client(scheme, terms),
     )
 
 
-def unranked(scheme: TokenScheme, standing: Standing, rows: int) -> Forecast:
+def unranked(scheme: TokenScheme, sample: Sample, union: Union, rows: int) -> Forecast:
     """Return the forecast where all documents that share a token with the query are compared."""
+    told, error = sample.recall(union.found, rows)
     tokens, terms = _counts(scheme)
-    compared = math.ceil(standing.sharing)
+    compared = COMPARED + COMPARED_DIMENSION * scheme.dimension
     return Forecast(
         rows=rows,
-        recall=standing.recall(math.inf),
-        error=standing.error(math.inf),
+        recall=told,
+        error=error,
         tokens=tokens,
         terms=terms,
-        postings=standing.postings,
-        candidates=compared,
+        postings=union.postings,
+        candidates=math.ceil(union.sharing),
         ranked=False,
         factors=False,
-        cost=LISTED * terms + (COMPARED + COMPARED_DIMENSION * scheme.dimension) * compared,
+        cost=REQUEST + TERM * terms + compared * union.sharing + _client(scheme, terms),
     )
 
 
@@ -89,3 +110,8 @@ def _counts(scheme: TokenScheme) -> tuple[int, int]:
     """Return tokens of a document and terms of a query."""
     tokens = scheme.family.tables * scheme.ranks
     return tokens, tokens * min(scheme.probes, scheme.family.centroids)
+
+
+def _client(scheme: TokenScheme, terms: int) -> float:
+    read = sum(array.nbytes for array in scheme.arrays().values())
+    return CLIENT_TERM * terms + read / CLIENT_BYTES

@@ -1,4 +1,4 @@
-"""What tokens would find among all rows, told by a sample."""
+"""What tokens find of a sample's nearest rows, and how many others."""
 
 from __future__ import annotations
 
@@ -6,143 +6,148 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from lookalike.arrays import Float32, Float64, Int64, Rows
+from lookalike.arrays import Float32, Float64, Int64
+from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import TokenScheme
-from lookalike.index.lsh.neighbours import Pairs
+from lookalike.index.lsh.neighbours import drawn_rows
 
-SCORES = 1 << 22
-"""Scores of rows that are added up at a time."""
+Int16 = npt.NDArray[np.int16]
+
+TRIED_ROWS = 10_000
+"""Rows of a sample that are given tokens, beside those that are nearest to a query."""
+PLACES = 1 << 23
+"""So many times a query and a row, or a query and a token, are looked at together."""
+NOT_MET = np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How many rows stand before each neighbour in the order of scores."""
+class Union:
+    """Which rows share a token with a query."""
 
-    before: Float64
-    """(m,): rows of larger scores, infinite where a neighbour shares no token with its query."""
-    level: Float64
-    """(m,): rows of the same score, at least 1."""
-    owners: Int64
-    """(m,): the query of each neighbour."""
-    wanted: Int64
-    """(q,): how many neighbours are enough."""
+    found: Float64
+    """(q, k): 1 where the nearest row does, else 0."""
     postings: float
     """Documents in the lists of a query's terms, each list counted."""
     sharing: float
     """Documents in any of them."""
 
-    def recall(self, candidates: float) -> float:
-        """Return the share of neighbours among so many candidates; the order among equal scores is chance."""
-        return float(self._found(candidates).mean())
 
-    def error(self, candidates: float) -> float:
-        """Return the standard error of the recall, by how it differs among queries."""
-        return float(self._found(candidates).std() / np.sqrt(len(self.wanted)))
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many rows stand before each of the nearest in the order of scores."""
 
-    def _found(self, candidates: float) -> Float64:
-        """Return the share of each query's neighbours among so many candidates, (q,)."""
+    before: Float64
+    """(q, k): rows of larger scores, infinite where one of the nearest shares no token with its query."""
+    level: Float64
+    """(q, k): rows of the same score, at least 1."""
+
+    def found(self, candidates: float) -> Float64:
+        """Return the chance that each of the nearest is among so many candidates, (q, k).
+
+        The order among equal scores is chance.
+        """
         room = np.where(np.isfinite(self.before), candidates, 0) - self.before
-        chances = np.clip(room / self.level, 0, 1)
-        found = np.bincount(self.owners, chances, len(self.wanted))
-        shares: Float64 = np.minimum(found, self.wanted) / self.wanted
-        return shares
+        chances: Float64 = np.clip(room / self.level, 0, 1)
+        return chances
 
 
 class Trial:
-    """The tokens of a sample, in lists."""
+    """The tokens of a sample's rows, and the terms of its queries."""
 
-    def __init__(self, scheme: TokenScheme, sample: Float32, rows: int) -> None:
-        """Take the tokens that `scheme` gives to `sample` (s, d); each row stands for rows / s of all `rows`."""
-        self._scheme = scheme
-        self._weight = rows / len(sample)
-        numbers, self._factors = scheme.document_numbers(sample)
-        own = numbers.reshape(len(sample), scheme.family.tables, scheme.ranks)
-        self._near: tuple[Rows, Rows | None, Int64, Float32] | None = None
-        self._lists = [_Lists(own[:, table]) for table in range(scheme.family.tables)]
+    def __init__(self, scheme: TokenScheme, sample: Sample, rows: int, tried: int = TRIED_ROWS) -> None:
+        """Make the tokens of `tried` rows, each of which stands for as many as make up all `rows`, and of the nearest.
 
-    def standings(
-        self, pairs: Pairs, probes: int, tables: tuple[int, ...], unmoved: Rows | None = None
-    ) -> Iterator[tuple[int, bool, Standing]]:
-        """Yield how neighbours stand by the tokens of so many first tables, ascending.
-
-        With each number of tables comes first False, and how they stand without the documents' factors, and then, where
-        the scheme has some, True, and how they stand with them.
-
-        Args:
-            pairs: queries and neighbours.
-            probes: of each table.
-            tables: numbers of first tables.
-            unmoved: the neighbours where they were, if they were moved: these have the factors. What is moved lies
-                between two rows, and nearer to the middle of all than rows do.
+        Raises:
+            VectorError: `sample` does not fit the scheme.
         """
-        near, factors = self._placed(pairs.neighbours, unmoved)
-        numbers, weights = self._scheme.query_numbers(pairs.queries, probes)
-        queries, owners = len(numbers), pairs.owners
-        terms = numbers.reshape(queries, len(self._lists), -1)
-        boosts = weights.reshape(terms.shape)
-        scores = np.zeros((queries, len(self._factors)), dtype=np.float32)
-        found = np.zeros(len(near), dtype=np.float32)
-        entries = 0
-        for table in range(max(tables)):
-            entries += self._lists[table].add(scores, terms[:, table], boosts[:, table])
-            met = near[:, table, :, np.newaxis] == terms[owners, np.newaxis, table]
-            found += (met * boosts[owners, np.newaxis, table]).sum(axis=(1, 2), dtype=np.float32)
-            if table + 1 in tables:
-                postings = self._weight * entries / queries
-                yield table + 1, False, self._standing(scores, found, pairs, postings)
-                if self._scheme.spread is not None:
-                    weighed = self._standing(scores * self._factors, found * factors, pairs, postings)
-                    yield table + 1, True, weighed
+        self._scheme = scheme
+        self._queries = sample.queries
+        drawn = drawn_rows(sample.rows, tried)
+        self._weight = rows / len(drawn)
+        near, places = np.unique(sample.nearest, return_inverse=True)
+        self._places = places.reshape(sample.nearest.shape)
+        own, self._factors = scheme.document_numbers(drawn)
+        found, self._near_factors = scheme.document_numbers(sample.rows[near])
+        self._own, self._near = self._tokens(own), self._tokens(found)
 
-    def _placed(self, neighbours: Rows, unmoved: Rows | None) -> tuple[Int64, Float32]:
-        """Return the numbers (m, tables, ranks) and factors (m,) of neighbours; made once for all probes."""
-        if self._near is None or self._near[0] is not neighbours or self._near[1] is not unmoved:
-            numbers, factors = self._scheme.document_numbers(neighbours)
-            if unmoved is not None and self._scheme.spread is not None:
-                factors = self._scheme.document_numbers(unmoved)[1]
-            self._near = neighbours, unmoved, numbers.reshape(len(numbers), len(self._lists), -1), factors
-        return self._near[2], self._near[3]
+    def unions(self, probes: tuple[int, ...]) -> Iterator[tuple[int, Union]]:
+        """Yield which rows share a token with a query of so many probes a table, ascending."""
+        most = probes[-1]
+        near = np.full(self._places.shape, NOT_MET, dtype=np.int16)
+        entries, shared = np.zeros(most, dtype=np.int64), np.zeros(most, dtype=np.int64)
+        for part, terms, _ in self._terms(most):
+            first = np.full((len(terms), len(self._own)), NOT_MET, dtype=np.int16)
+            for table in range(terms.shape[1]):
+                met, met_near = self._met(terms, part, table)
+                entries += np.bincount(met[met < most], minlength=most)
+                np.minimum(first, met.min(axis=2), out=first)
+                np.minimum(near[part], met_near.min(axis=2), out=near[part])
+            shared += np.bincount(first[first < most], minlength=most)
+        postings, sharing = (np.cumsum(each) * self._weight / len(near) for each in (entries, shared))
+        for count in probes:
+            found = (near < count).astype(np.float64)
+            yield count, Union(found, float(postings[count - 1]), float(sharing[count - 1]))
 
-    def _standing(self, scores: Float32, found: Float32, pairs: Pairs, postings: float) -> Standing:
+    def standings(self, probes: int) -> Iterator[tuple[bool, Standing]]:
+        """Yield how the nearest stand without the documents' factors, and with them where the scheme has some."""
+        kinds = [False] if self._scheme.spread is None else [False, True]
+        parts: dict[bool, list[Standing]] = {kind: [] for kind in kinds}
+        for part, terms, boosts in self._terms(probes):
+            scores = np.zeros((len(terms), len(self._own)), dtype=np.float32)
+            found = np.zeros(self._places[part].shape, dtype=np.float32)
+            weights = np.append(boosts, np.zeros_like(boosts[:, :, :1]), axis=2)
+            for table in range(terms.shape[1]):
+                for sums, met in zip((scores, found), self._met(terms, part, table), strict=True):
+                    met = np.minimum(met, terms.shape[2])
+                    for rank in range(met.shape[2]):
+                        sums += np.take_along_axis(weights[:, table, :, rank], met[:, :, rank], axis=1)
+            parts[False].append(self._standing(scores, found))
+            if True in parts:
+                factors = self._near_factors[self._places[part]]
+                parts[True].append(self._standing(scores * self._factors, found * factors))
+        for kind, standings in parts.items():
+            before = np.concatenate([standing.before for standing in standings])
+            yield kind, Standing(before, np.concatenate([standing.level for standing in standings]))
+
+    def _tokens(self, numbers: Int64) -> Int64:
+        """Return the numbers of tokens within a table, rank * m + key, (n, tables, ranks)."""
+        family = self._scheme.family
+        shaped = numbers.reshape(len(numbers), family.tables, self._scheme.ranks) % family.centroids
+        tokens: Int64 = shaped + np.arange(self._scheme.ranks) * family.centroids
+        return tokens
+
+    def _terms(self, probes: int) -> Iterator[tuple[slice, Int64, Float32]]:
+        """Yield numbers of terms of some queries within a table and their boosts, (q, tables, probes, ranks) each."""
+        family, ranks = self._scheme.family, self._scheme.ranks
+        step = max(1, PLACES // max(family.centroids * ranks, len(self._own)))
+        for start in range(0, len(self._queries), step):
+            part = slice(start, start + step)
+            numbers, boosts = self._scheme.query_numbers(self._queries[part], probes)
+            shape = len(numbers), family.tables, -1, ranks
+            terms = numbers.reshape(shape) % family.centroids + np.arange(ranks) * family.centroids
+            yield part, terms, boosts.reshape(shape).astype(np.float32)
+
+    def _met(self, terms: Int64, part: slice, table: int) -> tuple[Int16, Int16]:
+        """Return the probe that meets each token of the rows, (q, s, ranks), and of the nearest, (q, k, ranks)."""
+        asked = terms[:, table]
+        probe = np.full(
+            (len(asked), self._scheme.family.centroids * self._scheme.ranks), NOT_MET, dtype=np.int16
+        )
+        numbers = np.broadcast_to(np.arange(asked.shape[1], dtype=np.int16)[:, np.newaxis], asked.shape)
+        np.put_along_axis(probe, asked.reshape(len(asked), -1), numbers.reshape(len(asked), -1), axis=1)
+        near = self._near[self._places[part], table]
+        met_near = np.take_along_axis(probe, near.reshape(len(asked), -1), axis=1).reshape(near.shape)
+        return probe[:, self._own[:, table]], met_near
+
+    def _standing(self, scores: Float32, found: Float32) -> Standing:
         before, level = np.empty(found.shape), np.empty(found.shape)
-        for others, start, end in zip(
-            np.sort(scores, axis=1), pairs.firsts[:-1], pairs.firsts[1:], strict=True
-        ):
-            neighbours = found[start:end]
-            behind = np.searchsorted(others, neighbours, side="right")
-            before[start:end] = self._weight * (len(others) - behind)
-            equal = behind - np.searchsorted(others, neighbours, side="left")
-            level[start:end] = np.maximum(1, self._weight * equal)
+        for query, (others, nearest) in enumerate(zip(scores, found, strict=True)):
+            ordered = np.sort(others[others > 0])
+            behind = np.searchsorted(ordered, nearest, side="right")
+            before[query] = self._weight * (len(ordered) - behind)
+            equal = behind - np.searchsorted(ordered, nearest, side="left")
+            level[query] = np.maximum(1, self._weight * equal)
         before[found == 0] = np.inf
-        sharing = self._weight * np.count_nonzero(scores) / len(scores)
-        return Standing(before, level, pairs.owners, pairs.wanted, postings, sharing)
-
-
-class _Lists:
-    """The lists of one table's tokens: which rows of a sample have each."""
-
-    def __init__(self, numbers: Int64) -> None:
-        """Take the numbers of the tokens of each row, (s, ranks)."""
-        flat = numbers.reshape(-1)
-        order = np.argsort(flat, kind="stable")
-        self._rows = order // numbers.shape[1]
-        self._tokens, self._starts = np.unique(flat[order], return_index=True)
-        self._ends = np.append(self._starts[1:], len(flat))
-
-    def add(self, scores: Float32, terms: Int64, boosts: Float64) -> int:
-        """Add `boosts` to `scores` (q, s) where rows have `terms` (q, t); return how many entries were read."""
-        place = np.minimum(np.searchsorted(self._tokens, terms), len(self._tokens) - 1)
-        starts = self._starts[place]
-        lengths = np.where(self._tokens[place] == terms, self._ends[place] - starts, 0)
-        step = max(1, SCORES // scores.shape[1])
-        for first in range(0, len(terms), step):
-            part = slice(first, first + step)
-            counts = lengths[part].reshape(-1)
-            shifts = starts[part].reshape(-1) - np.cumsum(counts) + counts
-            entries = np.arange(counts.sum()) + np.repeat(shifts, counts)
-            queries = np.repeat(np.repeat(np.arange(len(lengths[part])), terms.shape[1]), counts)
-            cells = queries * scores.shape[1] + self._rows[entries]
-            sums = np.bincount(cells, np.repeat(boosts[part].reshape(-1), counts), scores[part].size)
-            scores[part] += sums.reshape(scores[part].shape)
-        return int(lengths.sum())
+        return Standing(before, level)

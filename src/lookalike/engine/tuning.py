@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from lookalike.arguments import as_count, as_share, shown
 from lookalike.arrays import Float32, Metric, as_vectors
 from lookalike.engine.forecast import Forecast, ranked, unranked
-from lookalike.engine.forms import FORMS, PROBES, TABLES, Form, Limits, tried
+from lookalike.engine.forms import FORMS, Choice, Form, Task, clusterings, sections
+from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import ALL_CANDIDATES, METRICS, TokenScheme
-from lookalike.engine.trial import Standing, Trial
+from lookalike.engine.trial import Trial
 from lookalike.errors import OptionError
-from lookalike.index.lsh.lift import Lift
-from lookalike.index.lsh.neighbours import Pairs, near_pairs
-from lookalike.index.row_forms import as_hashed
 
-QUERIES = 128
-"""Rows of a sample whose ten nearest are looked for, at most every fourth that is tried."""
-LEARNED_ROWS = 20_000
-"""Rows of a sample that schemes are learned from; of a small sample, two of three."""
-TRIED_ROWS = 10_000
-"""Others that are given tokens."""
-SCANNED = 1 << 26
-"""Numbers in rows of a sample, not learned from, among which neighbours are looked for."""
+LEARNED_ROWS = 50_000
+"""Rows of a sample that schemes are learned from, at most; of a smaller sample, two of three."""
 FEWEST_ROWS = 100
 """A sample of fewer tells nothing."""
-TOKENS, TERMS, CANDIDATES = 16, 900, 4_000
+TOKENS, TERMS = 16, 900
 """What a document and a query may have, unless asked for otherwise. OpenSearch refuses more than 1,024 clauses, filters
 and words among them."""
 GROWN = 10
 """It is also told what becomes of a choice at so many times the documents."""
-WINDOWS = (50, 100, 200, 400, 600, 1_000, 2_000, 4_000)
-"""Numbers of candidates that are tried."""
+ALIKE = 1.05
+"""Of choices that cost no more than so many times the cheapest, the one of the fewest tokens is taken, by which
+documents are indexed the sooner."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +45,7 @@ def tune_tokens(
     recall: float = 0.95,
     tokens: int = TOKENS,
     terms: int = TERMS,
-    candidates: int = CANDIDATES,
+    candidates: int = ALL_CANDIDATES - 1,
     form: Form = "clusterings",
     seed: int = 0,
 ) -> TokenChoice:
@@ -84,57 +74,33 @@ def tune_tokens(
     given = as_vectors(sample, metric=metric, name="sample")
     rows = as_count(len(given) if rows is None else rows, "rows", least=1)
     recall = as_share(recall, "recall")
-    tokens = as_count(tokens, "tokens", least=TABLES[0])
-    terms = as_count(terms, "terms", least=TABLES[0] * PROBES[0])
-    most = as_count(candidates, "candidates", least=1, most=ALL_CANDIDATES - 1)
+    tokens = as_count(tokens, "tokens", least=1)
+    terms = as_count(terms, "terms", least=1)
+    candidates = as_count(candidates, "candidates", least=1, most=ALL_CANDIDATES - 1)
     if len(given) < FEWEST_ROWS:
         raise OptionError(f"a sample of {len(given)} rows is too small; give at least {FEWEST_ROWS}")
-    rows = max(rows, len(given))
-    order = np.random.default_rng(seed).permutation(len(given))
-    count = min(LEARNED_ROWS, 2 * len(given) // 3)
-    scanned = max(TRIED_ROWS, SCANNED // given.shape[1])
-    learned = as_hashed(given[order[:count]], metric)
-    held_out = as_hashed(given[order[count : count + scanned]], metric)
-    unmoved, pairs, far = (
-        replace(told, others=told.others[:TRIED_ROWS])
-        for told in _pairs_among((len(held_out), rows, GROWN * rows), held_out, metric, seed)
+    drawn = Sample.of(given, metric, LEARNED_ROWS, seed)
+    task = Task(drawn, metric, max(rows, len(given)), recall, tokens, terms, candidates, seed)
+    scheme, now = _chosen(task, clusterings(task) if form == "clusterings" else sections(task))
+    return TokenChoice(scheme, now, _grown(task, scheme, now))
+
+
+def _chosen(task: Task, choices: list[Choice]) -> Choice:
+    """Return the cheapest that reaches the recall, or one that is as cheap, about, of fewer tokens."""
+    best = min(choices, key=task.order)
+    if not task.reached(best[1]):
+        return best
+    alike = (
+        choice for choice in choices if task.reached(choice[1]) and choice[1].cost <= ALIKE * best[1].cost
     )
-    windows = sorted({most, *(window for window in WINDOWS if window < most)})
-    choices = (
-        (replace(scheme, candidates=told.candidates if told.ranked else ALL_CANDIDATES), told)
-        for scheme, standing in tried(
-            form, learned, pairs, unmoved.neighbours, metric, Limits(tokens, terms), seed
-        )
-        for told in _forecasts(scheme, standing, rows, recall, windows)
-    )
-    scheme, now = min(choices, key=lambda choice: _rank(choice[1], recall))
-    trial = Trial(scheme, far.others, far.rows)
-    *_, (_, _, standing) = trial.standings(far, scheme.probes, (scheme.family.tables,), unmoved.neighbours)
-    grown = (
-        ranked(scheme, standing, far.rows, recall, windows)
-        if now.ranked
-        else unranked(scheme, standing, far.rows)
-    )
-    return TokenChoice(scheme, now, grown)
+    return min(alike, key=lambda choice: (choice[1].tokens, choice[1].cost))
 
 
-def _forecasts(
-    scheme: TokenScheme, standing: Standing, rows: int, recall: float, windows: list[int]
-) -> Iterator[Forecast]:
-    """Yield what comes of ranking, and of comparing all that share a token where they are no more than may be."""
-    yield ranked(scheme, standing, rows, recall, windows)
-    if scheme.spread is None and standing.sharing <= windows[-1]:
-        yield unranked(scheme, standing, rows)
-
-
-def _pairs_among(counts: tuple[int, ...], held_out: Float32, metric: Metric, seed: int) -> Iterator[Pairs]:
-    """Yield the same rows of `held_out` with their neighbours among so many rows."""
-    queries = min(QUERIES, len(held_out) // 4)
-    for count in counts:
-        yield near_pairs(held_out, Lift(metric, 0.0), count, np.random.default_rng(seed), queries)
-
-
-def _rank(told: Forecast, recall: float) -> tuple[bool, float]:
-    """Return what choices are ordered by: those that reach the recall by cost, then the others by recall."""
-    reached = told.recall - told.error >= recall
-    return not reached, told.cost if reached else -told.recall
+def _grown(task: Task, scheme: TokenScheme, now: Forecast) -> Forecast:
+    rows = GROWN * task.rows
+    trial = Trial(scheme, task.sample, rows)
+    [(_, union)] = trial.unions((now.terms // now.tokens,))
+    if not now.ranked:
+        return unranked(scheme, task.sample, union, rows)
+    *_, (_, standing) = trial.standings(scheme.probes)
+    return ranked(scheme, task.sample, union, standing, rows, task.recall, task.windows)

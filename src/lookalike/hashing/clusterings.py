@@ -18,19 +18,14 @@ from lookalike.hashing.base import (
     as_sample,
     check_finite,
     checked,
-    mean_of,
     restored_mean,
 )
-from lookalike.hashing.components import principal_components
-from lookalike.hashing.k_means import Centroids, many_means
-from lookalike.hashing.residuals import Cells, residual_means
+from lookalike.hashing.clustering_learner import ClusteringLearner
+from lookalike.hashing.k_means import Centroids
+from lookalike.hashing.residuals import Cells
 
 COMPONENTS = 96
 """More principal components than this seldom tell more of which centroids are near, and cost in proportion."""
-COMPONENT_ROWS = 16_384
-"""Rows of a sample that its components are told by."""
-ROWS_A_CLUSTER = 32
-"""Rows of a sample that a clustering is trained on, a cluster."""
 
 
 class Clusterings(Family):
@@ -79,25 +74,21 @@ class Clusterings(Family):
             raise OptionError(
                 "hash family clusterings learns from vectors, and the sample has none; give at least one"
             )
-        self.dimension = sample.shape[1]
-        random = np.random.default_rng(self.seed)
-        some = _drawn(sample, COMPONENT_ROWS, random)
-        self._mean = mean_of(some)
-        self._components = np.ascontiguousarray(principal_components(some)[:, : self.components])
-        turned = self._turned(sample)
-        learned = [self._learned(turned, own) for own in random.spawn(self.tables)]
-        self._centroids = np.stack([centroids for centroids, _ in learned])
-        rests = [rest for _, rest in learned if rest is not None]
-        self._cells = Cells(self._centroids, np.stack(rests)) if rests else None
-        self._finders = [Centroids(own) for own in self._centroids] if self._cells is None else []
-        return self
+        return self.learn(ClusteringLearner(sample, self.components, self.seed))
 
-    def _learned(self, turned: Float32, random: np.random.Generator) -> tuple[Float32, Float32 | None]:
-        """Return centroids of clusters of one table, and those of residuals where there are several."""
-        drawn = _drawn(turned, ROWS_A_CLUSTER * max(self.clusters, self.residuals), random)
+    def learn(self, learner: ClusteringLearner) -> Self:
+        """Take what `learner` learns, which was made with this family's components and seed; as `fit` does."""
+        self.dimension = len(learner.components)
+        self._mean, self._components = learner.mean, learner.components
+        tables = range(self.tables)
         if self.residuals == 1:
-            return many_means(drawn, self.clusters, random), None
-        return residual_means(drawn, self.clusters, self.residuals, random)
+            self._centroids = np.stack([learner.centroids(table, self.clusters) for table in tables])
+            self._cells, self._finders = None, [Centroids(own) for own in self._centroids]
+            return self
+        learned = [learner.cells(table, self.clusters, self.residuals) for table in tables]
+        self._centroids = np.stack([centroids for centroids, _ in learned])
+        self._cells, self._finders = Cells(self._centroids, np.stack([rest for _, rest in learned])), []
+        return self
 
     @property
     def centroids(self) -> int:
@@ -132,16 +123,6 @@ class Clusterings(Family):
         for table, centroids in enumerate(self._finders):
             keys[:, table], distances[:, table] = centroids.nearest(turned, count)
         return keys, distances
-
-    def first(self, tables: int) -> Clusterings:
-        """Return the fitted family of the first `tables` tables alone, which shares what they learned."""
-        arrays = {
-            name: array[:tables] if name in ("centroids", "residuals") else array
-            for name, array in self.arrays().items()
-        }
-        family = Clusterings(**{**self.parameters(), "tables": tables})
-        family._restore(arrays)
-        return family
 
     def parameters(self) -> Parameters:
         """Return what the constructor takes."""
@@ -182,13 +163,6 @@ class Clusterings(Family):
     def _turned(self, vectors: Float32) -> Float32:
         turned: Float32 = np.subtract(vectors, self._mean) @ self._components
         return turned
-
-
-def _drawn(sample: Float32, count: int, random: np.random.Generator) -> Float32:
-    """Return `count` rows of `sample`, or all where it has fewer."""
-    if len(sample) <= count:
-        return sample
-    return sample[np.sort(random.choice(len(sample), count, replace=False))]
 
 
 def _check_centroids(family: Clusterings, centroids: npt.NDArray[Any], most: int, width: int) -> None:

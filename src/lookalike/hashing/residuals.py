@@ -17,13 +17,13 @@ BLOCK_BYTES = 8 << 20
 
 
 def residual_means(
-    sample: Float32, clusters: int, residuals: int, random: np.random.Generator
+    sample: Float32, centroids: Float32, residuals: int, random: np.random.Generator
 ) -> tuple[Float32, Float32]:
-    """Return centroids of at most `clusters` clusters, (m, d), and of at most `residuals` residuals, (r, d).
+    """Return `centroids` of clusters, (m, d), moved to suit residuals, and those of at most `residuals`, (r, d).
 
-    Both are learned one after the other, and then once more, each by what the other leaves of `sample` (n, d).
+    Residuals are learned of what the centroids leave of `sample` (n, d), and then both once more, each by what the
+    other leaves.
     """
-    centroids = many_means(sample, clusters, random)
     left = sample - centroids[nearest_centroid(sample, centroids)]
     rest = many_means(left, residuals, random)
     cells = Cells(centroids[np.newaxis], rest[np.newaxis]).nearest(sample, 1)[0][:, 0, 0]
