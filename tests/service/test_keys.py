@@ -39,7 +39,7 @@ def expected(method: str, path: str) -> Right:
 
 @pytest.fixture
 def guarded(shop: Path, serve: Serve) -> TestClient:
-    return serve(shop, keys=Keys.of(read=READ, write=WRITE))
+    return serve(shop, keys=Keys.of(read=READ, write=WRITE), fetch_urls=True)
 
 
 @pytest.mark.parametrize(("method", "path"), routes())

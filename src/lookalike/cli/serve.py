@@ -32,6 +32,12 @@ from lookalike.errors import MissingDependencyError
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that answer."
 )
 @click.option(
+    "--fetch-urls",
+    is_flag=True,
+    default=None,
+    help="Let clients search by the URL of a picture on the public internet.",
+)
+@click.option(
     "--open-to-all",
     is_flag=True,
     default=None,

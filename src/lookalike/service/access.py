@@ -9,6 +9,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader
 
 from lookalike.collection import Collection
 from lookalike.service.facets import Facets
+from lookalike.service.fetch import Fetcher
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
 from lookalike.service.keys import Right
@@ -95,6 +96,17 @@ def facets_of(request: Request) -> Facets:
     return facets
 
 
+def fetcher_of(request: Request) -> Fetcher:
+    """Return what fetches pictures. Raises ProblemError where the service fetches none."""
+    if not settings_of(request).fetch_urls:
+        raise ProblemError(
+            403, "this service fetches no URLs; send the picture itself, or have it started with --fetch-urls"
+        )
+    fetcher: Fetcher = request.app.state.fetcher
+    return fetcher
+
+
+Fetching = Annotated[Fetcher, Depends(fetcher_of)]
 Offered = Annotated[Facets, Depends(facets_of)]
 Queued = Annotated[Jobs, Depends(jobs_of)]
 Sent = Annotated[Uploads, Depends(sent_to)]

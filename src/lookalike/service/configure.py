@@ -42,6 +42,10 @@ Names = Annotated[
     tuple[Annotated[Text, StringConstraints(strip_whitespace=True)], ...],
     BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
 ]
+Ports = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65_535)], ...],
+    BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
+]
 
 OPTIONS = (
     Option("host", Text, "The address to listen at."),
@@ -53,6 +57,8 @@ OPTIONS = (
     Option("pictures", Path, "The folder that takes pictures which clients add."),
     Option("cache", Path, "The folder of thumbnails, uploads and jobs."),
     Option("cache_bytes", Count, "Bytes that thumbnails and uploads may take."),
+    Option("fetch_urls", bool, "Whether pictures to search by are fetched from URLs on the public internet."),
+    Option("url_ports", Ports, "Ports that such URLs may name."),
     Option("request_bytes", Count, "Bytes that a request may have."),
     Option("receive_seconds", Seconds, "Seconds within which a request has to be there whole."),
     Option("answer_seconds", Seconds, "Seconds that a picture may take to be decoded and described."),

@@ -201,6 +201,20 @@ class ValueCount(BaseModel):
     count: int
 
 
+class UrlBody(Message):
+    """Where a picture is."""
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=2_000,
+            description="Of http or https, on the public internet.",
+            examples=["https://example.org/shoe.jpg"],
+        ),
+    ]
+
+
 class UploadMessage(BaseModel):
     """A picture that was taken."""
 

@@ -60,6 +60,10 @@ class Settings:
     cache: Path | None = None
     """Folder of thumbnails, uploads and jobs; by default one in the user's cache."""
     cache_bytes: int = 1024 * MEGA
+    fetch_urls: bool = False
+    """Whether clients may search by the URL of a picture, which the service then fetches from the public internet."""
+    url_ports: tuple[int, ...] = (80, 443)
+    """That such URLs may name."""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

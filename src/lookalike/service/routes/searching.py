@@ -10,13 +10,14 @@ from fastapi import APIRouter, File, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from lookalike.images.thumbnail import thumbnail
-from lookalike.service.access import READS, Kept, Sent, Served, Told
+from lookalike.service.access import READS, Fetching, Kept, Sent, Served, Told
 from lookalike.service.find import asked, find, options_of
 from lookalike.service.home import Home
-from lookalike.service.messages import BatchBody, Id, Page, SearchBody, UploadMessage
+from lookalike.service.messages import BatchBody, Id, Page, SearchBody, UploadMessage, UrlBody
 from lookalike.service.paging import hit_message
 from lookalike.service.problems import ProblemError
-from lookalike.service.uploads import Upload, upload_id
+from lookalike.service.settings import Settings
+from lookalike.service.uploads import Upload, Uploads, upload_id
 
 router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=READS)
 UPLOADS = 8
@@ -59,7 +60,19 @@ async def upload(
     sent: Sent,
 ) -> UploadMessage:
     """Take a picture to search by, for a while: it is not added to the collection."""
-    data = await picture.read()
+    return await _kept(await picture.read(), home, settings, sent)
+
+
+@router.post("/uploads/url", status_code=201)
+async def upload_by_url(
+    body: UrlBody, fetcher: Fetching, home: Kept, settings: Told, sent: Sent
+) -> UploadMessage:
+    """Fetch a picture to search by from the public internet, where the service was told that it may."""
+    return await _kept(await fetcher.fetch(body.url), home, settings, sent)
+
+
+async def _kept(data: bytes, home: Home, settings: Settings, sent: Uploads) -> UploadMessage:
+    """Describe a picture, and keep that for a while."""
     described = await to_thread.run_sync(
         _described, data, home, settings.limits.max_pixels, limiter=_uploading()
     )
