@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,13 @@ def test_rare_tokens_weigh_more() -> None:
     rows = sample()
     rows[:300] = rows[0]
     scheme = TokenScheme(CLUSTERINGS, "euclidean", probes=1, steepness=0).weighed(rows)
-    common, rare = (dict(scheme.query_terms(rows[[place]])[0]) for place in (0, 399))
-    assert max(common.values()) < min(rare.values())
+    counts = Counter(name for row in scheme.document_tokens(rows) for name in row)
+    terms = {name: boost for query in scheme.query_terms(rows[299:]) for name, boost in query}
+    by_count = sorted(terms, key=lambda name: counts[name])
+    boosts = [terms[name] for name in by_count]
+    assert boosts == sorted(boosts, reverse=True)
+    assert counts[by_count[-1]] >= 300
+    assert boosts[0] > 10 * boosts[-1]
 
 
 def test_documents_near_the_middle_of_their_cells_have_larger_factors() -> None:
