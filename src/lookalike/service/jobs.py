@@ -9,15 +9,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from lookalike.collection.report import Event, Listener
 from lookalike.errors import CollectionLockedError, LookalikeError, OutputError, UnknownIdError
+from lookalike.locks import exclusive
 
-State = Literal["waiting", "running", "done", "failed", "stopped"]
+State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 MOST_WAITING = 100
 MOST_KEPT = 1000
 MOST_SKIPPED = 100
@@ -26,6 +27,12 @@ LOCK_SECONDS = 60.0
 """For which a job waits for another process that writes to the collection."""
 TOLD_EVERY = 0.25
 """Seconds, at least, between two writes of a running job's state."""
+INTERRUPTED = {
+    "waiting": "the service was ended before; nothing of it is stored: send it again",
+    "running": "the service was ended amid it; the pictures whose ids are told are stored, and a few more may be: send "
+    "the others again, or all of them, since none is stored twice",
+}
+"""What is certain of a job whose process is no more, by its last state."""
 log = logging.getLogger("lookalike.service")
 
 
@@ -47,7 +54,7 @@ class Job:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen."""
-        return self.state in ("done", "failed", "stopped")
+        return self.state not in ("waiting", "running")
 
 
 class Progress(Listener):
@@ -74,7 +81,10 @@ class Progress(Listener):
 
 
 class Jobs:
-    """The jobs of a service: a thread of this process runs its own, and every process can tell of all."""
+    """The jobs of a service: a thread of this process runs its own, and every process can tell of all.
+
+    A process that has jobs holds a lock, which ends with it however it ends: so others know which jobs go on.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Keep what is told of jobs in `folder`."""
@@ -82,6 +92,8 @@ class Jobs:
         self._queue: queue.Queue[tuple[Job, Callable[[Progress], None]] | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._owner = secrets.token_hex(8)
+        self._alive = ExitStack()
 
     def submit(self, kind: str, total: int, run: Callable[[Progress], None]) -> Job | None:
         """Queue a job; None where too many wait already.
@@ -91,11 +103,13 @@ class Jobs:
             run: does it, and tells the listener that it is given.
         """
         job = Job(secrets.token_hex(8), kind, total=total)
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="lookalike-jobs", daemon=True)
-                self._thread.start()
         try:
+            with self._lock:
+                if self._thread is None:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    self._alive.enter_context(exclusive(self._sign(self._owner), wait=True))
+                    self._thread = threading.Thread(target=self._work, name="lookalike-jobs", daemon=True)
+                    self._thread.start()
             self._write(job)
         except OSError as error:
             raise OutputError(
@@ -110,12 +124,12 @@ class Jobs:
 
     def get(self, id_: str) -> Job:
         """Return what is known of a job. Raises UnknownIdError."""
-        try:
-            if not id_.isalnum():
-                raise FileNotFoundError
-            return Job(**json.loads(self._place(id_).read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            raise UnknownIdError(f"there is no job {id_!r}, or no longer") from None
+        job, owner = self._read(id_)
+        if not job.is_over and not self._lives(owner):
+            job, _ = self._read(id_)  # it may have ended since, and its process too
+            if not job.is_over:
+                job.error, job.state = INTERRUPTED[job.state], "interrupted"
+        return job
 
     def close(self, seconds: float = 30.0) -> None:
         """Finish the job at hand, and run no further one."""
@@ -135,6 +149,9 @@ class Jobs:
                 item[0].state, item[0].error = "stopped", "the service was stopped before; send it again"
                 self._tell(item[0])
         thread.join(seconds)
+        if not thread.is_alive():  # else the lock ends with the process, and its job is interrupted
+            self._alive.close()
+            self._sign(self._owner).unlink(missing_ok=True)
 
     def _work(self) -> None:
         self._forget_old()
@@ -173,17 +190,47 @@ class Jobs:
         except OSError:
             log.exception("the state of job %s cannot be written", job.id)
 
+    def _read(self, id_: str) -> tuple[Job, str]:
+        """Return a job as it was last told, and the name of its process."""
+        try:
+            if not id_.isalnum():
+                raise FileNotFoundError
+            told = json.loads(self._place(id_).read_text())
+            owner = told.pop("owner", "")
+            return Job(**told), owner
+        except (FileNotFoundError, ValueError, TypeError):
+            raise UnknownIdError(f"there is no job {id_!r}, or no longer") from None
+
     def _write(self, job: Job) -> None:
         place = self._place(job.id)
         part = place.with_suffix(".part")
         place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(job)))
+        part.write_text(json.dumps({"owner": self._owner, **asdict(job)}))
         part.replace(place)
 
     def _place(self, id_: str) -> Path:
         return self._folder / f"{id_}.json"
 
+    def _sign(self, owner: str) -> Path:
+        """Return the lock file that a process holds as long as it lives."""
+        return self._folder / f"{owner}.lock"
+
+    def _lives(self, owner: str) -> bool:
+        if owner == self._owner:
+            return True
+        sign = self._sign(owner)
+        if not sign.exists():
+            return False
+        try:
+            with exclusive(sign, wait=False):
+                return False
+        except OSError:
+            return True
+
     def _forget_old(self) -> None:
+        for sign in self._folder.glob("*.lock"):
+            if not self._lives(sign.stem):
+                sign.unlink(missing_ok=True)
         times: list[tuple[float, Path]] = []
         for path in self._folder.glob("*.json"):
             with suppress(OSError):  # another process tidies, too

@@ -185,7 +185,7 @@ class JobMessage(BaseModel):
 
     id: str
     kind: str
-    state: Literal["waiting", "running", "done", "failed", "stopped"]
+    state: Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
     total: int
     done: int
     outcomes: dict[str, int]
