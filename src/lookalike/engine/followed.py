@@ -20,6 +20,7 @@ from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.documents import read_documents, vectors_of
 from lookalike.engine.families import save_arrays
+from lookalike.engine.few import rows_compared, scheme_of_few
 from lookalike.engine.filters import MOST_TERMS, Clause
 from lookalike.engine.header import Following, Found, Header, find_index
 from lookalike.engine.layout import (
@@ -32,7 +33,7 @@ from lookalike.engine.layout import (
     refresh_index,
     writing_alias,
 )
-from lookalike.engine.mapping import OBJECT, VectorType
+from lookalike.engine.mapping import OBJECT, VectorType, vector_type
 from lookalike.engine.records import record_fields, record_properties
 from lookalike.engine.target import Target, feature_header, given_scheme, read_target
 from lookalike.engine.tokens import TokenScheme
@@ -145,7 +146,12 @@ def build_followed(
     old = _found(engine, name)
     _sweep(engine, name, None if old is None else old.index)
     drawn = numbers[np.linspace(0, len(numbers) - 1, min(SAMPLE, len(numbers))).astype(np.int64)]
-    scheme, forecast = given_scheme(reader(drawn)[1], None, metric, len(numbers), recall)
+    sample = reader(drawn)[1]
+    kept = vector_type(engine, sample.shape[1], owned=graph)
+    if len(numbers) <= rows_compared(sample.shape[1], kept):
+        scheme, forecast = scheme_of_few(sample, metric), None
+    else:
+        scheme, forecast = given_scheme(sample, None, metric, len(numbers), recall)
     # Its mapping changes, which vectors in a graph bear on every release.
     made = feature_header(engine, scheme, owned=graph, graph=graph, forecast=forecast)
     made = replace(made, follows=Following(stamp, None, len(numbers)))

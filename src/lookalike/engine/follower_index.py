@@ -10,6 +10,7 @@ import numpy as np
 from lookalike.arrays import Bool, Int64, Metric, Rows
 from lookalike.engine.client import Engine
 from lookalike.engine.defaults import RECALL
+from lookalike.engine.few import is_of_few, rows_compared
 from lookalike.engine.finder import TokenFinder
 from lookalike.engine.followed import (
     Followed,
@@ -113,6 +114,14 @@ class FollowerIndex(SharedIndex):
             if known is None or (known.target.index, state.seen) != (found.target.index, found.follows.stamp):
                 self._take(found)
             return True
+
+    def fits(self) -> bool:
+        """See `SharedIndex`: few documents are all compared, however many there were."""
+        known = self._followed
+        if known is None or not is_of_few(known.target.scheme):
+            return super().fits()
+        header = known.target.header
+        return len(self._reader) <= rows_compared(header.dimension, header.vector)
 
     def ids(self) -> Int64:
         """See `SharedIndex`."""
