@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from tests.engine.museum import COUNT, IDS, vectors
+from tests.engine.museum import COUNT, IDS, nearest, vectors
 
 from lookalike.engine import EngineIndex, TokenScheme
 from lookalike.engine import search as searching
 from lookalike.engine.asked import Asked
 from lookalike.engine.client import Engine
-from lookalike.engine.query import MOST_HITS
+from lookalike.engine.query import MOST_HITS, graph_query
 from lookalike.engine.search import Search
 from lookalike.engine.terms import packed
 from lookalike.hashing import Clusterings
@@ -106,3 +108,15 @@ def test_terms_that_have_room_are_left_alone() -> None:
 def test_more_lists_than_there_is_room_for_lose_the_least() -> None:
     terms = [(f"{table}-0", 1 / (1 + table)) for table in range(300)]
     assert packed(terms, 100) == [((token,), boost) for token, boost in terms[:100]]
+
+
+def test_a_graph_that_finds_too_few_is_not_all_that_is_asked(
+    museum: EngineIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fewer(engine: Any, feature: str, query: Any, count: int, filters: Any) -> Any:
+        return graph_query(engine, feature, query, 1, filters)
+
+    monkeypatch.setattr(searching, "graph_query", fewer)
+    hits = museum.search(vectors()[5], 10, candidates="knn")
+    assert list(hits.ids) == [one for one, _ in nearest(vectors()[5])[:10]]
+    assert len(museum.search(vectors()[5], COUNT, candidates="knn").ids) == len(IDS)

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import Bool, Float32, Int64
 from lookalike.buckets import BucketStats
 from lookalike.catalogue.facets import Facet
 from lookalike.engine.asked import Asked
@@ -177,47 +177,60 @@ class TokenFinder:
     def _found(self, rows: FetchedRows, queries: Float32, k: int, allow: Int64 | None) -> Answer:
         """Return the nearest of the rows that are not hidden; numbers are named where a clause takes them all."""
         if self.clauses is not None:
-            return self._nearest(queries, k, self.clauses)
+            answer, short = self._nearest(queries, k, self.clauses)
+            if short.any():
+                raise StaleBucketsError(self)
+            return answer
         hidden: list[Clause] = []
         if len(rows.hidden):
             hidden = [{"bool": {"must_not": having(rows.hidden)}}]
-        if allow is None:
-            return self._nearest(queries, k, hidden)
-        visible = allow[~np.isin(allow, rows.hidden)]
-        if not len(visible):
+        visible = None if allow is None else allow[~np.isin(allow, rows.hidden)]
+        if visible is not None and not len(visible):
             return _nothing(len(queries), k)
-        if len(visible) <= MOST_TERMS:
-            return self._nearest(queries, k, having(visible))
-        return self._sifted(rows, queries, k, visible, hidden)
+        if visible is not None and len(visible) > MOST_TERMS:
+            return self._sifted(rows, queries, k, visible, hidden)
+        answer, short = self._nearest(queries, k, hidden if visible is None else having(visible))
+        return _completed(answer, short, rows, queries, k, visible)
 
     def _sifted(
         self, rows: FetchedRows, queries: Float32, k: int, visible: Int64, hidden: Sequence[Clause]
     ) -> Answer:
-        """Return the nearest of many that a filter leaves: more are asked for, until k of each query's are visible."""
+        """Return the nearest of many that a filter leaves: more are asked for, until k of each query's are visible.
+
+        There are more than k of these, so that who finds fewer has not seen all.
+        """
         answer = _nothing(len(queries), k)
         left = np.arange(len(queries))
         deep = math.ceil(SIFTED * k * max(1.0, self.rows / len(visible)))
         while len(left) and deep <= MOST_NEIGHBOURS:
-            ids, distances = self._nearest(queries[left], deep, hidden)
+            (ids, distances), _ = self._nearest(queries[left], deep, hidden)
             seen = np.isin(ids, visible)
-            done = (np.count_nonzero(seen, axis=1) >= k) | (ids[:, -1] < 0)
+            done = np.count_nonzero(seen, axis=1) >= k
             for row in np.flatnonzero(done).tolist():
                 first = np.flatnonzero(seen[row])[:k]
-                answer[0][left[row], : len(first)] = ids[row, first]
-                answer[1][left[row], : len(first)] = distances[row, first]
+                answer[0][left[row]], answer[1][left[row]] = ids[row, first], distances[row, first]
             left, deep = left[~done], 4 * deep
-        if len(left):
-            answer[0][left], answer[1][left] = rows.scanned(queries[left], k, visible)
-        return answer
+        return _completed(answer, np.isin(np.arange(len(queries)), left), rows, queries, k, visible)
 
-    def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause]) -> Answer:
-        """Return the nearest that meet the clauses."""
-        answer = _nothing(len(queries), k)
+    def _nearest(self, queries: Float32, k: int, clauses: Sequence[Clause]) -> tuple[Answer, Bool]:
+        """Return the nearest that meet the clauses, and which queries found fewer of them than there are."""
+        answer, short = _nothing(len(queries), k), np.zeros(len(queries), dtype=np.bool_)
         asked = replace(Asked.of(k, documents=False, candidates=self.way), to_the_bit=True)
-        for row, hits in enumerate(Search(self.followed.target, asked, clauses).run(queries)):
+        search = Search(self.followed.target, asked, clauses)
+        for row, hits in enumerate(search.run(queries)):
             answer[0][row, : len(hits)] = [int(one) for one in hits.ids]
             answer[1][row, : len(hits)] = hits.distances
-        return answer
+            short[row] = len(hits) < k and len(hits) < search.count()
+        return answer, short
+
+
+def _completed(
+    answer: Answer, short: Bool, rows: FetchedRows, queries: Float32, k: int, visible: Int64 | None
+) -> Answer:
+    """Return an answer in which all rows were compared for those queries that found too few of them."""
+    if short.any():
+        answer[0][short], answer[1][short] = rows.scanned(queries[short], k, visible)
+    return answer
 
 
 def _nothing(queries: int, k: int) -> Answer:

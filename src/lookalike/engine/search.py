@@ -34,6 +34,8 @@ from lookalike.engine.tokens import ALL_CANDIDATES
 from lookalike.errors import EngineError, MetadataError, OptionError
 
 Way = Literal["tokens", "union", "exact", "knn"]
+_SHARED = "share a token with the query"
+_FOUND = {"tokens": _SHARED, "union": _SHARED, "knn": "were found by the engine's graph"}
 
 EXACT_NUMBERS = 3_000_000
 """Documents that pass a filter are all compared where their vectors have no more numbers, or no more than a query by
@@ -204,7 +206,7 @@ class Search:
             bodies = again
         found = dict(enumerate(resolved(target, queries, [seen[i] for i in range(len(queries))])))
         few = [i for i in found if len(found[i].ids) < self._k]
-        if plan.by_tokens and few and self._may_lack(min(len(found[i].ids) for i in few)):
+        if plan.way != "exact" and few and self._may_lack(min(len(found[i].ids) for i in few)):
             exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS), counted=False)
             found.update(zip(few, exact, strict=True))
         return [found[i] for i in range(len(queries))], facets
@@ -311,11 +313,11 @@ class Search:
         ], words.notes
 
     def _notes(self, neighbours: Neighbours, plan: Plan) -> list[str]:
-        if not plan.by_tokens or len(neighbours.ids) >= self._k or self._counts is None:
+        if plan.way == "exact" or len(neighbours.ids) >= self._k or self._counts is None:
             return []
         if len(neighbours.ids) >= self._matching():
             return []
-        return ["too few documents share a token with the query, and there are too many to compare them all"]
+        return [f"too few documents {_FOUND[plan.way]}, and there are too many to compare them all"]
 
     def _may_lack(self, least: int) -> bool:
         """Whether comparing all documents would give a query more than `least`, and can be done."""
