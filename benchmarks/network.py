@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from lookalike.images.decode import decode
 MOBILENET = {"scale": 1 / 128, "mean": 1.0, "std": 1.0}
 QUERY_EVERY = 10
 """One photograph in so many gives queries and no rows."""
+VIEWS = 7
 SHARE = 0.75
 """Side of a cropped view, in the side of the whole picture."""
 
@@ -34,10 +36,11 @@ def views(picture: Image.Image) -> Iterator[Image.Image]:
         yield picture.crop((left, top, left + width, top + height))
 
 
-def features_of(paths: Sequence[Path], model: Path) -> npt.NDArray[np.float32]:
-    """Return features (pictures, 7 views, dimension) float32, each of length one."""
+def features_of(paths: Sequence[Path], model: Path, count: int) -> npt.NDArray[np.float32]:
+    """Return features (pictures, count, dimension) float32 of the first `count` views, each of length one."""
     network = OnnxNetwork(str(model), **MOBILENET)
-    return np.stack([network.extract(list(views(decode(path, side=DECODED_SIDE).image))) for path in paths])
+    pictures = (decode(path, side=DECODED_SIDE).image for path in paths)
+    return np.stack([network.extract(list(islice(views(picture), count))) for picture in pictures])
 
 
 def products(images: Path, model: Path, *, all_views: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -49,14 +52,14 @@ def products(images: Path, model: Path, *, all_views: bool) -> tuple[npt.NDArray
     paths = photographs([images])
     if not paths or not model.exists():
         raise DatasetMissingError(f"network features need pictures in {images} and the network {model}")
-    names = [f"{path.name} {path.stat().st_size}" for path in (model, *paths)]
+    count = VIEWS if all_views else 1
+    names = [str(count), *(f"{path.name} {path.stat().st_size}" for path in (model, *paths))]
     place = cache.FOLDER / f"products-{cache.digest([str(MOBILENET), str(SHARE), *names])}"
     kept = cache.load(place, ("features",))
     if kept is None:
-        kept = {"features": features_of(paths, model)}
+        kept = {"features": features_of(paths, model, count)}
         cache.store_all(place, kept)
     features = np.asarray(kept["features"])
     asked = np.arange(len(features)) % QUERY_EVERY == 0
-    few = features if all_views else features[:, :1]
     width = features.shape[2]
-    return few[~asked].reshape(-1, width), few[asked].reshape(-1, width)
+    return features[~asked].reshape(-1, width), features[asked].reshape(-1, width)
