@@ -1,6 +1,6 @@
 """Tokens of a search engine, without the engine: what share of the ten nearest is among the candidates.
 
-    python -m benchmarks.tokens --data DATA [fashion-mnist] [products-views] [sift-300k]
+    python -m benchmarks.tokens --data DATA [--sample ROWS]... [fashion-mnist] [products-views] [sift-300k]
 
 Each form's tokens are counted as an engine counts them: a document's score is the sum of the boosts of the terms that
 it shares with the query, times its own factor. Recall is that of the ten nearest among the W documents of the largest
@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from benchmarks import truth
 from benchmarks.datasets import Dataset, load
 from benchmarks.missing import DatasetMissingError
 from benchmarks.runner import machine
-from lookalike.arrays import as_metric
+from lookalike.arrays import Float32, as_metric
 from lookalike.engine.sample import Sample
-from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.tokens import ALL_CANDIDATES, TokenScheme
 from lookalike.engine.trial import Trial
 from lookalike.engine.tuning import tune_tokens
 from lookalike.hashing import Clusterings, Clusters
@@ -37,7 +38,7 @@ from lookalike.index.row_forms import as_hashed
 
 NAMES = ("fashion-mnist", "products-views", "sift-300k")
 K = 10
-QUERIES = 300
+QUERIES, TUNED_QUERIES = 300, 1000
 WINDOWS = (100, 200, 400, 1000)
 SAMPLE_ROWS = 100_000
 SECTION_ROWS = 10_000
@@ -60,15 +61,18 @@ TUNED = ((0.95, 1000), (0.95, 400))
 class Table:
     """Rows, queries and their true neighbours, and a line for each form."""
 
-    def __init__(self, data: Dataset) -> None:
-        queries = np.asarray(data.queries[:QUERIES])
+    def __init__(self, data: Dataset, queried: int) -> None:
+        queries = np.asarray(data.queries[:queried])
         nearest = truth.cached(data.base, queries, data.metric)[0][:, :K]
         self.metric = as_metric(data.metric)
         self.base = as_hashed(np.asarray(data.base), self.metric)
         self.truth = Sample(as_hashed(queries, self.metric), self.base, 0, nearest)
+        self.sample = self.drawn(SAMPLE_ROWS)
+
+    def drawn(self, rows: int) -> Float32:
+        """Return a sample of so many rows, or all where there are fewer."""
         random = np.random.default_rng(0)
-        drawn = random.choice(len(self.base), min(SAMPLE_ROWS, len(self.base)), replace=False)
-        self.sample = self.base[np.sort(drawn)]
+        return self.base[np.sort(random.choice(len(self.base), min(rows, len(self.base)), replace=False))]
 
     def lines_of(
         self, name: str, fit: Callable[[int], TokenScheme], settings: Iterable[tuple[int, int]]
@@ -135,14 +139,14 @@ class Table:
         settings = ((4, 64), (8, 32), (8, 64), (12, 64), (16, 32), (16, 56))
         yield from self.lines_of(f"clusterings of {clusters} x {small // clusters}", cells, settings)
         for recall, most in TUNED:
-            yield from self.tuned(recall, most)
+            yield from self.tuned(self.sample, recall, most)
 
-    def tuned(self, recall: float, most: int) -> Iterator[dict[str, Any]]:
+    def tuned(
+        self, sample: Float32, recall: float = 0.95, most: int = ALL_CANDIDATES - 1
+    ) -> Iterator[dict[str, Any]]:
         """Yield the figures of what is chosen; those that were predicted are printed."""
         started = time.process_time()
-        choice = tune_tokens(
-            self.sample, rows=len(self.base), metric=self.metric, recall=recall, candidates=most
-        )
+        choice = tune_tokens(sample, rows=len(self.base), metric=self.metric, recall=recall, candidates=most)
         taken = time.process_time() - started
         print(f"tuned for {recall} among {most} in {taken:.0f} s: {choice.scheme.to_json()}")
         print(f"predicted: {choice.forecast}\nat more rows: {choice.grown}", flush=True)
@@ -154,7 +158,8 @@ class Table:
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, metavar="[DATASET]...")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True)
-def main(names: tuple[str, ...], data: Path) -> None:
+@click.option("--sample", "samples", type=int, multiple=True, help="Only what is tuned by so many rows.")
+def main(names: tuple[str, ...], data: Path, samples: tuple[int, ...]) -> None:
     """Print a table a data set."""
     print(machine())
     for name in names or NAMES:
@@ -165,7 +170,9 @@ def main(names: tuple[str, ...], data: Path) -> None:
             continue
         print(f"\n{name}: {found.base.shape[0]:,} x {found.base.shape[1]}, {found.metric}\n")
         print("| " + " | ".join(HEADS) + " |\n|" + " --- |" * len(HEADS))
-        for line in Table(found).lines():
+        table = Table(found, TUNED_QUERIES if samples else QUERIES)
+        tuned = chain.from_iterable(table.tuned(table.drawn(rows)) for rows in samples)
+        for line in tuned if samples else table.lines():
             print("| " + " | ".join(str(value) for value in line.values()) + " |", flush=True)
 
 
