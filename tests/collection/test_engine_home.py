@@ -11,7 +11,7 @@ from tests.services.engines import EngineServer
 
 from lookalike import Collection
 from lookalike.collection.stored_index import EngineIndexed
-from lookalike.engine import finder
+from lookalike.engine import few, finder
 from lookalike.engine.client import Engine
 from lookalike.engine.followed import Followed, find_followed, kept_numbers
 from lookalike.errors import OptionError
@@ -145,10 +145,16 @@ def test_cosine_distances_are_those_of_the_embedded_index(
         collection.remove_feature("vectors")
 
 
-def test_tokens_of_many_sources_find_almost_all(collection: Collection, embedded: Collection) -> None:
+def test_tokens_of_many_sources_find_almost_all(
+    collection: Collection, embedded: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few, "FEW_ROWS", FEW)  # else all are compared, which takes no tokens
+    monkeypatch.setattr(few, "CLIENT_EXACT_ROWS", FEW)
     for one in (collection, embedded):
         add(one, FEW, 700)
     assert in_engine(collection).follows.rows == 700, "tokens were not learned anew"
+    assert not few.is_of_few(in_engine(collection).target.scheme)
+    assert collection.explain(VECTORS[3], "s3").features["vectors"].tokens
     ours, theirs = (
         [{hit.id: hit.distance for hit in hits} for hits in one.search_many(VECTORS[:100])]
         for one in (collection, embedded)
@@ -205,7 +211,7 @@ def test_what_it_shares_with_a_query_is_told(collection: Collection) -> None:
     assert (told.candidate, told.rank, told.path) == (True, 0, "buckets")
     tokens = in_engine(collection).target.scheme.documents(VECTORS[3:4])[0][0]
     assert sorted(token for token, _ in told.tokens) == sorted(tokens)
-    assert any("shares 8 tokens: " in line for line in collection.explain(VECTORS[3], "s3").lines())
+    assert any("shares 1 token: " in line for line in collection.explain(VECTORS[3], "s3").lines())
 
 
 def test_an_index_moves_to_an_engine_and_back(embedded: Collection, engine_server: EngineServer) -> None:

@@ -78,7 +78,8 @@ class Explanation:
                 lines.append(f"  shares a bucket in {len(tables)} of {len(feature.tables)} tables")
             if feature.tokens:
                 shared = ", ".join(f"{token} ({weight:.3f})" for token, weight in feature.tokens)
-                lines.append(f"  shares {len(feature.tokens)} tokens: {shared}")
+                plural = "s" if len(feature.tokens) > 1 else ""
+                lines.append(f"  shares {len(feature.tokens)} token{plural}: {shared}")
             lines += [
                 f"  table {table.table}: query {table.query_token}, source {table.row_token}, "
                 + (f"probe {table.rank + 1}" if table.rank is not None else "not probed")
