@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -32,9 +33,18 @@ def chromium() -> str:
     return found
 
 
+class Served(str):
+    """The address of a service."""
+
+    process: int
+    """That serves."""
+
+
 @contextmanager
-def served(folder: Path | str, cache: Path, *options: str, **environment: str) -> Iterator[str]:
-    """Run `lookalike serve` at a free port, and give its address."""
+def served(
+    folder: Path | str, cache: Path, *options: str, log: IO[str] | None = None, **environment: str
+) -> Iterator[Served]:
+    """Run `lookalike serve` at a free port, and give its address; it writes its log to `log`."""
     command = [
         sys.executable,
         "-m",
@@ -48,14 +58,16 @@ def served(folder: Path | str, cache: Path, *options: str, **environment: str) -
         str(cache),
     ]
     with subprocess.Popen(
-        [*command, *options], stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        [*command, *options], stdout=log, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
     ) as process:
         try:
             assert process.stderr is not None
             told = process.stderr.readline()
             found = re.search(r"http://\S+", told)
             assert found is not None, told + process.stderr.read()
-            yield found[0]
+            address = Served(found[0])
+            address.process = process.pid
+            yield address
         finally:
             process.terminate()
             process.wait(30)

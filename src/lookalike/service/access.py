@@ -19,7 +19,8 @@ from lookalike.service.thumbnails import Thumbnails
 from lookalike.service.uploads import Uploads
 
 COOKIE = "lookalike-key"
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The read key, or the write key.")
+HEADER = "X-API-Key"
+_header = APIKeyHeader(name=HEADER, auto_error=False, description="The read key, or the write key.")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same, as the page keeps it.")
 
 
@@ -45,6 +46,16 @@ def right_of(
     if header is not None or not keys:
         return keys.right(header)
     return min(Right.READ, max(keys.right(cookie), keys.right(None)))
+
+
+def key_kind(request: Request) -> str:
+    """Return which key a request carries: "none", "read", "write", or "wrong"."""
+    header, cookie = request.headers.get(HEADER), request.cookies.get(COOKIE)
+    given, keys = cookie if header is None else header, settings_of(request).keys
+    if given is None or not keys:
+        return "none"
+    right = keys.right(given)
+    return "wrong" if right is Right.NOTHING else right.name.lower()
 
 
 def may_read(right: Annotated[Right, Depends(right_of)]) -> None:

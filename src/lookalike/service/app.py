@@ -21,6 +21,7 @@ from lookalike.service.jobs import Jobs
 from lookalike.service.messages import Problem
 from lookalike.service.metrics import Metrics
 from lookalike.service.problems import MEDIA_TYPE, add_handlers
+from lookalike.service.request_log import RequestLog
 from lookalike.service.routes import export, health, page, searching, sources, telling, writing
 from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
@@ -58,7 +59,11 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=living,
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(metrics.measured), Middleware(Guard, settings=settings)],
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(metrics.measured),
+            Middleware(Guard, settings=settings),
+        ],
     )
     app.state.settings, app.state.home, app.state.metrics = settings, home, metrics
     kept = BoundedFolder(settings.cache_folder / "pictures", settings.cache_bytes)

@@ -244,4 +244,5 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str | None = None
     errors: list[FieldProblem] = []

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from lookalike import errors
+from lookalike.service.request_id import HEADER, request_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -80,6 +81,8 @@ def problem(
         "status": status,
         "detail": detail,
     }
+    if (id_ := request_id()) is not None:
+        told["request_id"] = id_
     if fields:
         told["errors"] = [dict(one) for one in fields]
     sent = {"cache-control": "no-store", **(headers or {})}
@@ -120,9 +123,11 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unexpected(_: Request, __: Exception) -> Response:
-        # Told by what stands before all else, the guard's headers included.
+        # Told by what stands before all else, so that the others' headers are added here.
         return problem(
-            500, "something went wrong that nobody foresaw; the server's log says what", headers=HEADERS
+            500,
+            "something went wrong that nobody foresaw; the server's log says what",
+            headers={**HEADERS, HEADER: request_id() or ""},
         )
 
 

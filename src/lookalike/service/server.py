@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 from lookalike.errors import ServiceError
 from lookalike.service.app import make_app
 from lookalike.service.configure import settings_of
+from lookalike.service.request_log import log_to_stdout
 from lookalike.service.settings import Settings
 
 HEADER_SECONDS = 10.0
@@ -67,6 +68,7 @@ class PromptH11(H11Protocol):
 
 def make_configured() -> FastAPI:
     """Return the application that the environment and `lookalike.toml` describe: what each of several workers runs."""
+    log_to_stdout()
     return make_app(settings_of(os.environ["LOOKALIKE_COLLECTION"], {}))
 
 
@@ -86,6 +88,7 @@ def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
         raise ServiceError(
             f"cannot listen at {settings.host} port {settings.port} ({error.strerror or error}); choose another"
         ) from None
+    log_to_stdout()
     config = uvicorn.Config(
         make_app(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}",
         factory=workers > 1,
