@@ -79,6 +79,16 @@ def test_few_pictures_start_no_workers(count: int, png: Png, monkeypatch: pytest
     assert len(list(extract_stream(items, spec("mean"), jobs=4))) == count
 
 
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_single_isolated_picture_is_extracted_in_another_process(
+    jobs: int, png: Png, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    ((token, found),) = extract_stream([("a", "a", png())], spec("mean"), jobs=jobs, isolated=True)
+    assert token == "a"
+    assert isinstance(found, Extracted)
+    assert len(processes) == 1
+
+
 def test_a_frozen_application_starts_no_workers(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "WorkerPool", no_workers)
     monkeypatch.setattr(sys, "frozen", True, raising=False)

@@ -120,6 +120,7 @@ class _Run:
             time_limit=self._options.time_limit,
             wanted=lambda picture: picture.features,
             made=self._plan.features.extractors,
+            isolated=self._options.isolated,
         )
         for picture, outcome in stream:
             if isinstance(outcome, PictureError):

@@ -77,15 +77,17 @@ class AddOptions:
     max_pixels: int
     time_limit: float | None
     reread: bool
+    isolated: bool
 
     @classmethod
-    def of(cls, *, jobs: Any, max_pixels: Any, time_limit: Any, reread: Any) -> AddOptions:
+    def of(cls, *, jobs: Any, max_pixels: Any, time_limit: Any, reread: Any, isolated: Any) -> AddOptions:
         """Check what the caller gave. Raises OptionError."""
         for name, value in (("jobs", jobs), ("max_pixels", max_pixels), ("time_limit", time_limit)):
             if isinstance(value, bool):
                 raise OptionError(f"{name} is {value!r}; give a number")
-        if not isinstance(reread, bool):
-            raise OptionError(f"reread is {reread!r}; give True or False")
+        for name, value in (("reread", reread), ("isolated", isolated)):
+            if not isinstance(value, bool):
+                raise OptionError(f"{name} is {value!r}; give True or False")
         seconds = None if time_limit is None else as_finite(time_limit, "time_limit")
         if seconds is not None and seconds <= 0:
             raise OptionError(f"time_limit is {time_limit!r}; give seconds, or None for no limit")
@@ -94,6 +96,7 @@ class AddOptions:
             as_count(max_pixels, "max_pixels", least=1),
             seconds,
             reread,
+            isolated,
         )
 
 

@@ -76,6 +76,7 @@ class Collection(Indexing):
         max_pixels: int = MAX_PIXELS,
         time_limit: float | None = TIME_LIMIT,
         reread: bool = False,
+        isolated: bool = False,
         listener: Listener | None = None,
         plan: AddPlan | None = None,
     ) -> AddReport:
@@ -96,6 +97,8 @@ class Collection(Indexing):
             time_limit: seconds after which a picture is skipped and its process ended; None for no limit. With one
                 job or few pictures, which are extracted in this process, the decoder is left behind instead.
             reread: read all files again, also those whose size and time have not changed.
+            isolated: decode and extract even a single picture in another process, since it comes from somebody who may
+                mean harm: what crashes or hangs its decoder is skipped, and nothing else comes to grief.
             plan: what `plan_add` found for the same arguments, so that it is not looked for again.
 
         Raises:
@@ -110,7 +113,9 @@ class Collection(Indexing):
         listener = as_listener(listener)
         if plan is not None and not isinstance(plan, AddPlan):
             raise OptionError(f"plan is {plan!r}; give what plan_add returned")
-        options = AddOptions.of(jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=reread)
+        options = AddOptions.of(
+            jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=reread, isolated=isolated
+        )
         with self._backend.writing("add"):
             stored = self._catalogue.features()
             if plan is None or plan.stored != stored:

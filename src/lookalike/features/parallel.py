@@ -40,6 +40,7 @@ def extract_stream(
     time_limit: float | None = None,
     wanted: Callable[[T], Collection[str]] | None = None,
     made: Mapping[str, Extractor] | None = None,
+    isolated: bool = False,
 ) -> Iterator[tuple[T, Extracted | PictureError]]:
     """Decode pictures and extract their features in `jobs` worker processes; results come in the items' order.
 
@@ -47,13 +48,14 @@ def extract_stream(
         items: (token, name, bytes) of each picture. Pulled by the calling thread, no further ahead than
             4 batches a job and `BYTES_IN_FLIGHT`. The token stays in this process and comes back with the result.
         extractors: features by name.
-        jobs: worker processes; with 1, everything is done in this process.
+        jobs: worker processes; with 1, everything is done in this process unless it is `isolated`.
         batch_size: pictures that travel to a worker at once.
         max_pixels: pictures that declare more are refused.
         time_limit: seconds after which a picture is given up and its worker ended. In this process, a thread is left
             behind instead, and only a decoder that lets other threads run can be left.
         wanted: says of a token which features are extracted; by default all.
         made: the extractors themselves, for use in this process; by default they are made.
+        isolated: use worker processes also for few pictures, or with one job, wherever they can be started.
 
     A picture that cannot be used gives its PictureError in the place of its result, and so does one that kills its
     worker, once it has done so alone. Closing the iterator, or any exception, ends the workers at once.
@@ -65,7 +67,7 @@ def extract_stream(
     if jobs < 1 or batch_size < 1:
         raise OptionError(f"jobs ({jobs}) and batch size ({batch_size}) must be 1 or more")
     specs = {name: FeatureSpec(name, spec.extractor, spec.options) for name, spec in extractors.items()}
-    return _stream(iter(items), specs, jobs, batch_size, max_pixels, time_limit, wanted, made)
+    return _stream(iter(items), specs, jobs, batch_size, max_pixels, time_limit, wanted, made, isolated)
 
 
 def _stream(
@@ -77,6 +79,7 @@ def _stream(
     time_limit: float | None,
     wanted: Callable[[T], Collection[str]] | None,
     made: Mapping[str, Extractor] | None,
+    isolated: bool,
 ) -> Iterator[tuple[T, Extracted | PictureError]]:
     first, are_few = _peek(items)
     batches = _batches(chain(_emptied(first), items), batch_size)
@@ -84,7 +87,7 @@ def _stream(
     def features_of(tokens: Iterable[T]) -> list[Collection[str]]:
         return [tuple(specs) if wanted is None else wanted(token) for token in tokens]
 
-    if jobs == 1 or are_few or not can_start_workers():
+    if (not isolated and (jobs == 1 or are_few)) or not can_start_workers():
         if first and made is None:
             made = {name: create_extractor(spec) for name, spec in specs.items()}
         for tokens, pictures in batches:
