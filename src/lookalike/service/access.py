@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Response, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader
 
 from lookalike.collection import Collection
 from lookalike.service.facets import Facets
 from lookalike.service.fetch import Fetcher
+from lookalike.service.guard import CLOSING, has_body
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
 from lookalike.service.keys import Right
@@ -70,6 +73,28 @@ def may_write(right: Annotated[Right, Depends(right_of)]) -> None:
         raise ProblemError(401, "send the write key in the header X-API-Key")
     if right < Right.WRITE:
         raise ProblemError(403, "the read key may not change anything; send the write key")
+
+
+class KeyedRoute(APIRoute):
+    """A route that asks for its key before it reads the body, which FastAPI would read first."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+        checks = [one.dependency for one in self.dependencies if one.dependency in (may_read, may_write)]
+
+        async def checked(request: Request) -> Response:
+            header, cookie = request.headers.get(HEADER) or None, request.cookies.get(COOKIE) or None
+            try:
+                for check in checks:
+                    check(right_of(request, header, cookie))
+            except ProblemError as refused:
+                if has_body(request.headers):
+                    refused.headers |= CLOSING
+                raise
+            return await answer(request)
+
+        return checked
 
 
 def collection_of(home: Annotated[Home, Depends(home_of)]) -> Collection:

@@ -79,7 +79,7 @@ class Guard:
         FastAPI lets an HTTPException through that reading a body raises, and no other error.
         """
         deadline = time.monotonic() + self._limits.receive_seconds
-        count, whole = 0, not _has_body(Headers(scope=scope))
+        count, whole = 0, not has_body(Headers(scope=scope))
         self._working += whole
 
         async def bounded() -> Message:
@@ -149,7 +149,8 @@ def _too_large(limit: int) -> str:
     return f"the request is larger than {limit:,} bytes; send less"
 
 
-def _has_body(headers: Headers) -> bool:
+def has_body(headers: Headers) -> bool:
+    """Whether a request has a body."""
     return "transfer-encoding" in headers or int(headers.get("content-length", "0")) > 0
 
 

@@ -21,22 +21,30 @@ from lookalike.service.settings import Settings
 
 HEADER_SECONDS = 10.0
 """Within which a client that began to send a request has to have sent its headers."""
+WRITE_SECONDS = 10.0
+SLOWEST = 16 << 10
+"""Bytes a second: a client that reads its answers slower is cut off once it has been late by `WRITE_SECONDS` in all."""
 BACKLOG = 1024
 GRACE_SECONDS = 20
 """Within which requests are finished when the service is stopped."""
 
 
 class PromptH11(H11Protocol):
-    """HTTP/1.1 by h11, which cuts off clients that send their headers slowly: they would keep a connection for ever."""
+    """HTTP/1.1 by h11, which cuts off clients that send their headers slowly, or read answers slowly: they would keep a
+    connection, and a place among the requests that are worked on, for ever.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Take what uvicorn gives."""
         super().__init__(*arguments, **options)
         self._late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._patience = WRITE_SECONDS
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # told of whatever a client does not take at once
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -51,7 +59,23 @@ class PromptH11(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._stop_waiting()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read, as long as what it has not read may take."""
+        super().pause_writing()
+        seconds = self._patience + self.transport.get_write_buffer_size() / SLOWEST
+        self._unread = self.loop.call_later(seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Take note of how late the client was, all of whose answer so far is on its way."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._patience = min(WRITE_SECONDS, self._unread.when() - self.loop.time())
+            self._unread = None
 
     def _wait(self) -> None:
         self._late = self.loop.call_later(HEADER_SECONDS, self._cut_off)

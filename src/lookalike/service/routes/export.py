@@ -14,11 +14,11 @@ from fastapi import APIRouter, Depends, Form, Response
 from starlette.responses import StreamingResponse
 
 from lookalike.catalogue import Source
-from lookalike.service.access import Served, may_read
+from lookalike.service.access import KeyedRoute, Served, may_read
 from lookalike.service.messages import Id
 from lookalike.service.problems import ProblemError
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 MOST = 500
 MOST_ZIP_BYTES = 2 << 30
 BLOCK = 1 << 20

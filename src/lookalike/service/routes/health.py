@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from lookalike.errors import LookalikeError
-from lookalike.service.access import READS, Kept
+from lookalike.service.access import READS, Kept, KeyedRoute
 from lookalike.service.metrics import MEDIA_TYPE, Metrics
 from lookalike.service.problems import problem
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(route_class=KeyedRoute, tags=["operation"])
 
 
 @router.get("/health")

@@ -12,14 +12,14 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from lookalike.collection.filters import where_from_json
 from lookalike.errors import LookalikeError
-from lookalike.service.access import COOKIE, Kept, Offered, Sent, Served, Told, may_read, right_of
+from lookalike.service.access import COOKIE, Kept, KeyedRoute, Offered, Sent, Served, Told, may_read, right_of
 from lookalike.service.find import find
 from lookalike.service.keys import Right
 from lookalike.service.messages import Id, title_of
 from lookalike.service.problems import ProblemError, status_of
 from lookalike.service.view import View
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 CARDS = 48
 """Of a page, before more are loaded."""
 SIGNED_IN_SECONDS = 30 * 24 * 3600

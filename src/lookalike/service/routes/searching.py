@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from lookalike.images.thumbnail import thumbnail
-from lookalike.service.access import READS, Fetching, Kept, Sent, Served, Told
+from lookalike.service.access import READS, Fetching, Kept, KeyedRoute, Sent, Served, Told
 from lookalike.service.find import asked, find, options_of
 from lookalike.service.home import Home
 from lookalike.service.messages import BatchBody, Id, Page, SearchBody, UploadMessage, UrlBody
@@ -19,7 +19,7 @@ from lookalike.service.problems import ProblemError
 from lookalike.service.settings import Settings
 from lookalike.service.uploads import Upload, Uploads, upload_id
 
-router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=READS)
+router = APIRouter(route_class=KeyedRoute, prefix="/api/v1", tags=["search"], dependencies=READS)
 UPLOADS = 8
 """Pictures that are described, or wait for it, in threads of their own."""
 SIDE = 320

@@ -11,12 +11,12 @@ from starlette.responses import FileResponse
 
 from lookalike.catalogue import Source
 from lookalike.collection.filters import where_from_json
-from lookalike.service.access import READS, WRITES, Served, Told, Views
+from lookalike.service.access import READS, WRITES, KeyedRoute, Served, Told, Views
 from lookalike.service.messages import Id, SourceMessage, Sources, json_of, title_of
 from lookalike.service.problems import ProblemError
 from lookalike.service.thumbnails import SIDES
 
-router = APIRouter(prefix="/api/v1/sources", tags=["sources"])
+router = APIRouter(route_class=KeyedRoute, prefix="/api/v1/sources", tags=["sources"])
 SOME_DAYS = "private, max-age=604800"
 """A picture of an id hardly ever changes; its ETag tells when it did."""
 TYPES = {

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from lookalike.collection.filters import where_from_json
-from lookalike.service.access import READS, Sent, Served, Told
+from lookalike.service.access import READS, KeyedRoute, Sent, Served, Told
 from lookalike.service.find import asked
 from lookalike.service.messages import LONGEST_TEXT, ExplainBody, FeatureMessage, Name, ValueCount, json_of
 from lookalike.service.problems import ProblemError
 
-router = APIRouter(prefix="/api/v1", tags=["collection"], dependencies=READS)
+router = APIRouter(route_class=KeyedRoute, prefix="/api/v1", tags=["collection"], dependencies=READS)
 
 
 @router.get("/collection")

@@ -16,13 +16,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from lookalike.images.formats import HEAD_LENGTH, sniff
-from lookalike.service.access import READS, WRITES, Kept, Queued, Served, Told
+from lookalike.service.access import READS, WRITES, Kept, KeyedRoute, Queued, Served, Told
 from lookalike.service.jobs import Jobs, Progress
 from lookalike.service.messages import ChangeBody, Id, JobMessage, SourceMessage, VectorsBody, VectorsMessage
 from lookalike.service.problems import ProblemError
 from lookalike.service.routes.sources import message_of
 
-router = APIRouter(prefix="/api/v1", tags=["writing"])
+router = APIRouter(route_class=KeyedRoute, prefix="/api/v1", tags=["writing"])
 MOST_PICTURES = 1000
 POLLED_EVERY = 0.2
 """Seconds between two looks at a job whose events are sent."""
@@ -57,6 +57,7 @@ async def add(
             metadata=told or None,
             max_pixels=limits.max_pixels,
             time_limit=limits.answer_seconds,
+            isolated=True,
             listener=progress,
         )
 
