@@ -123,6 +123,10 @@ def main() -> None:
         run("lookalike", "remove", str(query))
         run("lookalike", "search", str(query), "--html", page)
     print(f"\nThe same hits as a page: {Path(page).resolve().as_uri()}")
+    lookalike = Path(sys.executable).with_name("lookalike")
+    print(
+        f"To look, search and mix in a browser: {shlex.quote(os.path.relpath(lookalike))} serve -c {collection}"
+    )
 
 
 if __name__ == "__main__":

@@ -42,3 +42,14 @@ def test_a_mistyped_folder_deletes_nothing(demo: ModuleType, monkeypatch: pytest
     with pytest.raises(SystemExit, match="nowhere"):
         demo.main()
     assert Path("demo/pictures/mine.jpg").read_bytes() == b"the only copy"
+
+
+def test_the_demo_ends_with_the_line_that_opens_the_page(
+    demo: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["demo.py"])
+    monkeypatch.setattr(demo, "make_crops", lambda folder: (folder.parent / "a.csv", folder.parent / "q.jpg"))
+    monkeypatch.setattr(demo, "run", lambda *_: None)
+    demo.main()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith("/lookalike serve -c demo/collection")
