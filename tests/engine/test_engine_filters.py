@@ -234,6 +234,8 @@ def test_a_filter_of_more_dates_than_an_engine_takes_is_not_sent_to_it(
             EngineError, match=r"clauses \(a date is two\), and OpenSearch takes no more than 936; ask with"
         ):
             index.search(vectors()[0], where=where, text="dog", text_weight=weight)
+    with pytest.raises(EngineError, match="ask with fewer words, conditions or dates"):
+        index.more_like_this(vectors()[0], where=where)
 
 
 @pytest.mark.parametrize("weight", [None, 0.5])

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.museum import IDS, scheme, vectors
 from tests.engine.test_engine_lost_answers import at_once
 
-from lookalike.engine import EngineIndex, header_lock
+from lookalike.engine import EngineIndex, header_lock, rebuilding
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.families import INDEX
 from lookalike.engine.header import find_index
@@ -134,11 +134,6 @@ def test_who_was_held_up_longer_than_the_lock_is_his_changes_nothing(
 def test_a_feature_that_is_attached_while_the_index_is_rebuilt_is_not_lost(
     engine: Engine, index_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lookalike.engine import rebuilding
-    from lookalike.engine.mapping import loses_shards
-
-    if loses_shards(engine):
-        pytest.skip("no second feature is attached there")
     index = EngineIndex.create(engine, index_name, scheme=scheme())
     index.add(IDS[:20], vectors()[:20])
     copy = rebuilding._copy

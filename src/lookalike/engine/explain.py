@@ -16,6 +16,7 @@ from lookalike.engine.hits import EngineExplanation, EngineHits
 from lookalike.engine.multi_search import send_searches
 from lookalike.engine.query import hits_body, more_like_this_query, rescored
 from lookalike.engine.rescore import exact_distances
+from lookalike.engine.search import clause_count
 from lookalike.engine.target import Target
 from lookalike.errors import UnknownIdError
 
@@ -58,6 +59,7 @@ def alike_documents(target: Target, query: Float32, one: str | None, asked: Aske
     binary = target.header.vector == "binary"
     body = hits_body(target.feature, size, documents=True, binary=binary, vectors=not target.scripts)
     filters = filter_clauses(asked.where, target.fields)
+    clause_count(target, filters)
     body["query"] = more_like_this_query(target.feature, like, len(tokens), filters)
     if target.scripts:
         body = rescored(target.engine.name, target.feature, body, query, window)

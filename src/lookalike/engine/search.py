@@ -81,6 +81,17 @@ class Plan:
         return self.way in ("tokens", "union")
 
 
+def clause_count(target: Target, clauses: Sequence[Clause]) -> int:
+    """Return how many queries filters and words become. Raises EngineError for more than the engine takes."""
+    count, most = sum(map(leaves, clauses)), MOST_CLAUSES - FEWEST_TERMS
+    if count > most and target.engine.name == "opensearch":
+        raise EngineError(
+            f"{target.shown}: filters and words are {count} clauses (a date is two), and OpenSearch takes "
+            f"no more than {most}; ask with fewer words, conditions or dates"
+        )
+    return count
+
+
 class Search:
     """One batch of queries that ask for the same."""
 
@@ -99,12 +110,7 @@ class Search:
             self._facets = [filtered_field(target.fields, name) for name in asked.facets]
         except MetadataError as error:
             raise MetadataError(f"{target.shown}: {error}") from error
-        self._clauses = sum(map(leaves, [*self._filters, *(self._words if self._blended else ())]))
-        if self._clauses > MOST_CLAUSES - FEWEST_TERMS and target.engine.name == "opensearch":
-            raise EngineError(
-                f"{target.shown}: filters and words are {self._clauses} clauses (a date is two), and OpenSearch takes "
-                f"no more than {MOST_CLAUSES - FEWEST_TERMS}; ask with fewer words, conditions or dates"
-            )
+        self._clauses = clause_count(target, [*self._filters, *(self._words if self._blended else ())])
         self._k = min(MOST_HITS // 2, max(BLEND_DEPTH, 10 * asked.k)) if self._blended else asked.k
         self._counts: tuple[int, int] | None = None
 
