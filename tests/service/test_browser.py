@@ -246,7 +246,7 @@ def test_it_fits_a_phone(phone: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/?order=oldest", "/collection", "search", "panel"])
+@pytest.mark.parametrize("path", ["/?order=oldest", "/collection", "/copies?within=0.1", "search", "panel"])
 def test_axe_finds_no_serious_fault(page: Page, scheme: str, path: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -109,6 +109,8 @@ class BucketStats:
     """What the buckets take where they are kept, with all that the store keeps beside them."""
     notes: tuple[str, ...] = ()
     """What the owner should know: buckets that are capped, for one."""
+    histogram: tuple[int, ...] = ()
+    """How many buckets have 1 id, 2 to 3, 4 to 7, and so on; empty where the store does not tell."""
 
 
 class BucketStore(Protocol):

@@ -127,7 +127,13 @@ def bucket_stats(
         median_bucket=float(np.median(sizes)) if len(sizes) else 0.0,
         bytes=size,
         notes=notes,
+        histogram=histogram(sizes),
     )
+
+
+def histogram(sizes: Int64) -> tuple[int, ...]:
+    """Return how many of `sizes`, none of them 0, are 1, how many 2 to 3, 4 to 7, and so on."""
+    return tuple(np.bincount(np.frexp(sizes)[1] - 1).tolist())
 
 
 def checked(ids: Int64, keys: UInt64, header: Header) -> tuple[Int64, UInt64]:

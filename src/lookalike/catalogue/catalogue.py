@@ -285,6 +285,13 @@ class Catalogue(Handle):
         with self._querying() as queries:
             return summaries.metadata_fields(queries)
 
+    def growth(self) -> dict[str, int]:
+        """How many of the sources were added on each day (ISO 8601, UTC), the first day first."""
+        from lookalike.catalogue import summaries
+
+        with self._querying() as queries:
+            return summaries.growth(queries)
+
     def statistics(self) -> Statistics:
         """Counts and sizes."""
         from lookalike.catalogue import summaries

@@ -60,6 +60,13 @@ def metadata_fields(queries: Queries) -> dict[str, FieldSummary]:
     }
 
 
+def growth(queries: Queries) -> dict[str, int]:
+    """How many of the sources that are there now were added on each day (ISO 8601, UTC), the first day first."""
+    day = func.substr(sources.c.added_at, 1, 10).label("day")
+    query = select(day, func.count()).group_by(day).order_by(day)
+    return {row.day: row[1] for row in queries.connection.execute(query)}
+
+
 def check_field(queries: Queries, field: str) -> None:
     """Raise MetadataError, naming fields like it, if there are sources and none has the metadata `field`."""
     anything = select(schema.sources.c.number).limit(1)

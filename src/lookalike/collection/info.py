@@ -57,6 +57,8 @@ def describe(
 def describe_index(feature: FeatureRecord, index: IndexView) -> dict[str, Any]:
     """Return which kind of index was chosen for a feature, and what it says of itself."""
     told = {key: value for key, value in asdict(index.stats()).items() if value not in (None, (), {})}
+    if index.trouble is not None:
+        told["trouble"] = str(index.trouble)
     if EngineIndexed.of(feature.index) is not None:
         return {"chosen": TOKENS, **told}
     family = FamilySpec.for_metric(family_of(feature.index), feature.metric)

@@ -11,13 +11,14 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arguments import as_count, check_text
+from lookalike.arguments import as_count, as_finite, check_text
 from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, FeatureRecord, Problem, Source
 from lookalike.catalogue.facets import Facet
 from lookalike.catalogue.records import FieldSummary
 from lookalike.collection.backends import Backend, backend_at
 from lookalike.collection.browse import Order, browse, facets
+from lookalike.collection.copies import COPIES_WITHIN, Copies, find_copies
 from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
@@ -31,7 +32,7 @@ from lookalike.collection.searcher import Searcher
 from lookalike.collection.store_home import StoreHome
 from lookalike.collection.stored_index import as_place
 from lookalike.collection.verify import verify_collection
-from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
+from lookalike.errors import CollectionError, InputError, OptionError, UnknownFeatureError, UnknownIdError
 from lookalike.images import MAX_PIXELS
 from lookalike.urls import without_password
 
@@ -344,6 +345,42 @@ class Reader:
         self._check_open()
         with self._searcher.indexes() as (catalogue, features, indexes):
             return describe(self._backend.location, self._homes, catalogue, features, indexes)
+
+    def growth(self) -> dict[str, int]:
+        """Return how many of the sources were added on each day (ISO 8601, UTC), the first day first."""
+        return self._open_catalogue.growth()
+
+    def copies(
+        self,
+        feature: str | None = None,
+        *,
+        max_distance: float = COPIES_WITHIN,
+        newest: int = 500,
+        most: int = 50,
+    ) -> Copies:
+        """Return groups of sources that look nearly the same, the largest first.
+
+        Args:
+            feature: by which they are compared; by default the first that the collection has.
+            max_distance: between two of a group, or between those that lead from one to the other.
+            newest: how many sources, the latest, are each compared with all; what is older may be in their groups.
+            most: groups that are returned.
+
+        Raises:
+            OptionError: an argument is not of its kind.
+            UnknownFeatureError: the collection has no such feature.
+        """
+        within = as_finite(max_distance, "max_distance")
+        newest, most = as_count(newest, "newest", least=0), as_count(most, "most", least=0)
+        self._check_open()
+        with self._searcher.indexes() as (catalogue, features, indexes):
+            name = next(iter(features), None) if feature is None else feature
+            if name is None or name not in features:
+                known = ", ".join(features) or "none"
+                raise UnknownFeatureError(f"there is no feature {name!r}; the features are {known}")
+            return find_copies(
+                catalogue, features[name], indexes[name], max_distance=within, newest=newest, most=most
+            )
 
     def verify(self, *, files: bool = False) -> Iterator[Problem]:
         """Look for damage in the catalogue, the indexes and the files, one problem at a time.

@@ -79,6 +79,7 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
         median_bucket=buckets.median_bucket,
         vector_bytes=vectors,
         index_bytes=sum(array.nbytes for array in arrays),
+        histogram=buckets.histogram,
     )
 
 

@@ -117,6 +117,8 @@ class IndexStats:
     """Where the buckets are kept; None for those within the process."""
     notes: tuple[str, ...] = ()
     """What the store has to say of them."""
+    histogram: tuple[int, ...] = ()
+    """How many buckets have 1 row, 2 to 3, 4 to 7, and so on; empty where that is not known."""
 
 
 Measured = TypeVar("Measured")

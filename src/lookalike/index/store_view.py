@@ -222,6 +222,7 @@ class StoreView:
             index_bytes=buckets.bytes,
             store=state.store,
             notes=buckets.notes,
+            histogram=buckets.histogram,
         )
 
     def _rows(self, allow: Int64 | None = None) -> FetchedRows:

@@ -230,6 +230,14 @@ class FeatureMessage(BaseModel):
     metric: str
 
 
+class Groups(BaseModel):
+    """Sources that look nearly the same."""
+
+    groups: list[list[SourceMessage]] = Field(description="The largest first.")
+    looked_at: int = Field(description="Sources, the latest, that were each compared with all.")
+    total: int = Field(description="Sources that have the feature.")
+
+
 class FieldProblem(BaseModel):
     """What was wrong with one field."""
 

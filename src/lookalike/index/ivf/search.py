@@ -12,6 +12,7 @@ import numpy as np
 
 from lookalike.arrays import Float32
 from lookalike.buckets import BucketStats
+from lookalike.buckets.gather import histogram
 from lookalike.hashing import token
 from lookalike.hashing.base import TABLE_NAMESPACE
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
@@ -164,7 +165,11 @@ class InvertedFileSearch(ApproximateSearch):
         sizes = np.diff(self.sketched.offsets)
         used = sizes[sizes > 0]
         largest, median = int(used.max(initial=0)), float(np.median(used)) if len(used) else 0.0
-        return "clusters", {}, BucketStats(len(self.sketched), 1, len(used), largest, median)
+        return (
+            "clusters",
+            {},
+            BucketStats(len(self.sketched), 1, len(used), largest, median, histogram=histogram(used)),
+        )
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """See `ApproximateSearch`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,18 +12,22 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from lookalike.catalogue import Source
+from lookalike.collection.copies import COPIES_WITHIN, Copies
 from lookalike.collection.filters import where_from_json
 from lookalike.errors import LookalikeError
 from lookalike.service.access import COOKIE, Kept, KeyedRoute, Offered, Sent, Served, Told, may_read, right_of
 from lookalike.service.find import find
 from lookalike.service.keys import Right
-from lookalike.service.messages import Id, title_of
+from lookalike.service.messages import Id, Name, title_of
 from lookalike.service.problems import ProblemError, status_of
 from lookalike.service.view import View
 
 router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 CARDS = 48
 """Of a page, before more are loaded."""
+MOST_DAYS = 31
+"""Of growth that is shown by the day; else it is by the month."""
 SIGNED_IN_SECONDS = 30 * 24 * 3600
 
 
@@ -83,7 +89,41 @@ def panel(id_: Id, view: Shown, collection: Served) -> Response:
 @router.get("/collection", response_class=HTMLResponse, dependencies=[Depends(may_read)])
 def collection_page(collection: Served) -> Response:
     """Show what is in the collection."""
-    return _page("collection.html", view=View(), told=collection.info())
+    return _page(
+        "collection.html", view=View(), told=collection.info(), growth=_by_month(collection.growth())
+    )
+
+
+@router.get("/copies", response_class=HTMLResponse, dependencies=[Depends(may_read)])
+def copies(
+    collection: Served,
+    feature: Annotated[Name | None, Query()] = None,
+    within: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
+) -> Response:
+    """Show groups of sources that look nearly the same."""
+    features = list(collection.features())
+    chosen = feature or next(iter(features), None)
+    found = collection.copies(chosen, max_distance=within) if features else Copies((), 0, 0)
+    groups = [[_card(source) for source in group] for group in found.groups]
+    return _page(
+        "copies.html",
+        view=View(),
+        features=features,
+        chosen=chosen,
+        within=within,
+        found=found,
+        groups=groups,
+    )
+
+
+def _by_month(days: Mapping[str, int]) -> dict[str, int]:
+    """Return what was added by day, or by month where there are many days."""
+    if len(days) <= MOST_DAYS:
+        return dict(days)
+    months: Counter[str] = Counter()
+    for day, count in days.items():
+        months[day[:7]] += count
+    return dict(months)
 
 
 @router.get("/docs", response_class=HTMLResponse)
@@ -119,20 +159,22 @@ def _cards(view: View, collection: Any, sent: Any, most: int, cursor: str | None
     sources, total = collection.browse(
         order=view.order, seed=view.seed, where=where_from_json(view.where), start=start, limit=CARDS
     )
-    cards = [
-        {
-            "id": one.id,
-            "title": title_of(one.metadata),
-            "metadata": one.metadata,
-            "has_picture": one.kind == "picture",
-            "distance": None,
-            "text_score": None,
-        }
-        for one in sources
-    ]
+    cards = [_card(one) for one in sources]
     end = start + len(cards)
     following = view.address("/more", cursor=str(end)) if end < total else None
     return {"cards": cards, "next": following, "notes": [], "total": total}
+
+
+def _card(source: Source) -> dict[str, Any]:
+    """Return what `cards.html` shows of a source that no search found."""
+    return {
+        "id": source.id,
+        "title": title_of(source.metadata),
+        "metadata": source.metadata,
+        "has_picture": source.kind == "picture",
+        "distance": None,
+        "text_score": None,
+    }
 
 
 def _things(view: View, collection: Any) -> list[dict[str, Any]]:

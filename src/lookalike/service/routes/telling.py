@@ -6,11 +6,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from lookalike.collection.copies import COPIES_WITHIN
 from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, KeyedRoute, Sent, Served, Told
 from lookalike.service.find import asked
-from lookalike.service.messages import LONGEST_TEXT, ExplainBody, FeatureMessage, Name, ValueCount, json_of
+from lookalike.service.messages import (
+    LONGEST_TEXT,
+    ExplainBody,
+    FeatureMessage,
+    Groups,
+    Name,
+    ValueCount,
+    json_of,
+)
 from lookalike.service.problems import ProblemError
+from lookalike.service.routes.sources import message_of
 
 router = APIRouter(route_class=KeyedRoute, prefix="/api/v1", tags=["collection"], dependencies=READS)
 
@@ -30,6 +40,27 @@ def features(collection: Served) -> list[FeatureMessage]:
         FeatureMessage(name=one.name, extractor=one.extractor, dimension=one.dimension, metric=one.metric)
         for one in collection.features().values()
     ]
+
+
+@router.get("/growth")
+def growth(collection: Served) -> dict[str, int]:
+    """Count the sources that were added on each day (UTC)."""
+    return collection.growth()
+
+
+@router.get("/groups")
+def groups(
+    collection: Served,
+    feature: Annotated[
+        Name | None, Query(description="By which sources are compared; by default the first.")
+    ] = None,
+    max_distance: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
+    limit: Annotated[int, Query(ge=1, le=200, description="Groups.")] = 50,
+) -> Groups:
+    """Find groups of sources that look nearly the same: copies in other sizes, or pictures of one thing."""
+    found = collection.copies(feature, max_distance=max_distance, most=limit)
+    told = [[message_of(source) for source in group] for group in found.groups]
+    return Groups(groups=told, looked_at=found.looked_at, total=found.total)
 
 
 @router.get("/facets")
