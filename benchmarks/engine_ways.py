@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from lookalike.engine.query import rescored
 from lookalike.engine.rescore import script_query
 
 K = 10
-WARM = 0.2
-"""Share of the queries, the first, whose times do not count: the engine compiles itself meanwhile."""
+WARM_SECONDS = 4.0
+"""For so long each way is asked before its times count: the engine compiles itself meanwhile."""
 SECONDS = 12.0
 """A way that is slow is asked fewer queries, about so long."""
 CLIENTS, CLIENTS_SECONDS = 8, 4.0
@@ -56,17 +57,27 @@ class Way:
 
     def milliseconds(self, percentile: float) -> float:
         """Return the time of a query."""
-        return 1000 * float(np.percentile(self.times[int(WARM * len(self.times)) :], percentile))
+        return 1000 * float(np.percentile(self.times, percentile))
 
 
 def measure(ways: Sequence[Way], queries: Float32, nearest: Int64, *, clients: bool = True) -> None:
     """Ask all ways in turn, query after query, one client; and then each of them by `CLIENTS` at once."""
+    for way in ways:
+        _warm(way.find, queries)
     for query, near in zip(queries, nearest, strict=True):
         for way in ways:
             if sum(way.times) < SECONDS:
                 way.ask(query, near)
     for way in ways if clients else ():
         way.rate = _rate(way.find, queries)
+
+
+def _warm(find: Find, queries: Float32) -> None:
+    until = time.perf_counter() + WARM_SECONDS
+    for query in cycle(queries):
+        if time.perf_counter() > until:
+            return
+        find(query)
 
 
 def _rate(find: Find, queries: Float32) -> float:
