@@ -115,6 +115,8 @@ class Bench:
         numbers = np.array([document[NUMBER] for document in engine_indexes.documents(len(self.base))])
         for share in SHARES:
             limit = round(share * len(self.base))
+            if limit < K:
+                continue
             left = np.flatnonzero(numbers < limit)
             where = {NUMBER: (None, limit - 1)}
             nearest = left[truth.exact(self.base[left], self.queries, self.metric, K)[0]]
