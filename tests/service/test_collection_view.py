@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from tests.service.conftest import Serve
 from tests.service.shop import picture
 
 from lookalike import Collection
+from lookalike.collection.copies import Copies
 
 
 @pytest.fixture
@@ -32,6 +34,26 @@ def test_copies_are_a_group(with_copy: tuple[TestClient, set[str]]) -> None:
     told = client.get("/api/v1/groups").json()
     assert expected in [{one["id"] for one in group} for group in told["groups"]]
     assert (told["looked_at"], told["total"]) == (13, 13)
+
+
+def test_groups_are_found_once_for_each_state(
+    own_shop: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    copies = Collection.copies
+
+    def counted(collection: Collection, feature: str | None = None, **options: Any) -> Copies:
+        asked.append(options["max_distance"])
+        return copies(collection, feature, **options)
+
+    monkeypatch.setattr(Collection, "copies", counted)
+    client = serve(own_shop)
+    first = client.get("/api/v1/groups?max_distance=0.5").json()
+    assert client.get("/api/v1/groups?max_distance=0.5").json() == first
+    assert asked == [0.5]
+    with Collection.open(own_shop) as collection:
+        collection.remove([first["groups"][0][0]["id"]])
+    assert client.get("/api/v1/groups?max_distance=0.5").json()["total"] == first["total"] - 1
 
 
 def test_nothing_is_alike_within_no_distance(client: TestClient) -> None:

@@ -12,6 +12,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader
 from lookalike.collection import Collection
 from lookalike.service.facets import Facets
 from lookalike.service.fetch import Fetcher
+from lookalike.service.groups import Groups
 from lookalike.service.guard import CLOSING, has_body
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
@@ -126,6 +127,12 @@ def jobs_of(request: Request) -> Jobs:
     return jobs
 
 
+def groups_of(request: Request) -> Groups:
+    """Return the groups of look-alikes that are known."""
+    groups: Groups = request.app.state.groups
+    return groups
+
+
 def facets_of(request: Request) -> Facets:
     """Return what knows the fields that are worth offering."""
     facets: Facets = request.app.state.facets
@@ -144,6 +151,7 @@ def fetcher_of(request: Request) -> Fetcher:
 
 Fetching = Annotated[Fetcher, Depends(fetcher_of)]
 Offered = Annotated[Facets, Depends(facets_of)]
+Grouped = Annotated[Groups, Depends(groups_of)]
 Queued = Annotated[Jobs, Depends(jobs_of)]
 Sent = Annotated[Uploads, Depends(sent_to)]
 READS = [Depends(may_read)]

@@ -15,6 +15,7 @@ from lookalike import __version__
 from lookalike.service.bounded_folder import BoundedFolder
 from lookalike.service.facets import Facets
 from lookalike.service.fetch import Fetcher
+from lookalike.service.groups import Groups
 from lookalike.service.guard import Guard
 from lookalike.service.home import Home
 from lookalike.service.jobs import Jobs
@@ -69,6 +70,7 @@ def make_app(settings: Settings) -> FastAPI:
     kept = BoundedFolder(settings.cache_folder / "pictures", settings.cache_bytes)
     app.state.uploads, app.state.thumbnails, app.state.jobs = Uploads(kept), Thumbnails(kept), jobs
     app.state.facets = Facets()
+    app.state.groups = Groups()
     app.state.fetcher = Fetcher(
         ports=settings.url_ports,
         most_bytes=settings.limits.request_bytes,

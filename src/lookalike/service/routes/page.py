@@ -16,7 +16,18 @@ from lookalike.catalogue import Source
 from lookalike.collection.copies import COPIES_WITHIN, Copies
 from lookalike.collection.filters import where_from_json
 from lookalike.errors import LookalikeError
-from lookalike.service.access import COOKIE, Kept, KeyedRoute, Offered, Sent, Served, Told, may_read, right_of
+from lookalike.service.access import (
+    COOKIE,
+    Grouped,
+    Kept,
+    KeyedRoute,
+    Offered,
+    Sent,
+    Served,
+    Told,
+    may_read,
+    right_of,
+)
 from lookalike.service.find import find
 from lookalike.service.keys import Right
 from lookalike.service.messages import Id, Name, title_of
@@ -97,13 +108,14 @@ def collection_page(collection: Served) -> Response:
 @router.get("/copies", response_class=HTMLResponse, dependencies=[Depends(may_read)])
 def copies(
     collection: Served,
+    known: Grouped,
     feature: Annotated[Name | None, Query()] = None,
     within: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
 ) -> Response:
     """Show groups of sources that look nearly the same."""
     features = list(collection.features())
     chosen = feature or next(iter(features), None)
-    found = collection.copies(chosen, max_distance=within) if features else Copies((), 0, 0)
+    found = known.of(collection, chosen, within) if features else Copies((), 0, 0)
     groups = [[_card(source) for source in group] for group in found.groups]
     return _page(
         "copies.html",

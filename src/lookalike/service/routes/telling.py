@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from lookalike.collection.copies import COPIES_WITHIN
 from lookalike.collection.filters import where_from_json
-from lookalike.service.access import READS, KeyedRoute, Sent, Served, Told
+from lookalike.service.access import READS, Grouped, KeyedRoute, Sent, Served, Told
 from lookalike.service.find import asked
 from lookalike.service.messages import (
     LONGEST_TEXT,
@@ -51,6 +51,7 @@ def growth(collection: Served) -> dict[str, int]:
 @router.get("/groups")
 def groups(
     collection: Served,
+    known: Grouped,
     feature: Annotated[
         Name | None, Query(description="By which sources are compared; by default the first.")
     ] = None,
@@ -58,7 +59,7 @@ def groups(
     limit: Annotated[int, Query(ge=1, le=200, description="Groups.")] = 50,
 ) -> Groups:
     """Find groups of sources that look nearly the same: copies in other sizes, or pictures of one thing."""
-    found = collection.copies(feature, max_distance=max_distance, most=limit)
+    found = known.of(collection, feature, max_distance, limit)
     told = [[message_of(source) for source in group] for group in found.groups]
     return Groups(groups=told, looked_at=found.looked_at, total=found.total)
 

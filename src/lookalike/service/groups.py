@@ -1,0 +1,38 @@
+"""Groups of look-alikes that were asked for lately, of one state of a collection."""
+
+from __future__ import annotations
+
+import threading
+
+from lookalike.collection import Collection
+from lookalike.collection.copies import Copies
+
+MOST_KEPT = 20
+MOST_GROUPS = 50
+
+
+class Groups:
+    """Finds groups once for each state of a collection, one after another: each takes seconds of a processor.
+
+    Safe for threads.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._lock = threading.Lock()
+        self._stamp: int | None = None
+        self._found: dict[tuple[str | None, float, int], Copies] = {}
+
+    def of(
+        self, collection: Collection, feature: str | None, max_distance: float, most: int = MOST_GROUPS
+    ) -> Copies:
+        """Return what `Collection.copies` does, of a state that the collection was in meanwhile."""
+        asked = (feature, max_distance, most)
+        with self._lock:
+            stamp = collection.stamp
+            if stamp != self._stamp or len(self._found) >= MOST_KEPT:
+                self._found.clear()
+                self._stamp = stamp
+            if asked not in self._found:
+                self._found[asked] = collection.copies(feature, max_distance=max_distance, most=most)
+            return self._found[asked]
