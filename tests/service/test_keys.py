@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from tests.service.conftest import Serve
 
 from lookalike.errors import OptionError
+from lookalike.service.access import KeyedRoute
 from lookalike.service.app import ROUTERS
 from lookalike.service.keys import Keys, Right
 from lookalike.service.settings import Settings
@@ -35,6 +36,12 @@ def expected(method: str, path: str) -> Right:
         return Right.NOTHING
     writes = (("POST", "/api/v1/sources"), ("POST", "/api/v1/vectors"))
     return Right.WRITE if method in ("DELETE", "PATCH", "PUT") or (method, path) in writes else Right.READ
+
+
+def test_every_route_asks_for_its_key_before_it_reads_a_body() -> None:
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, KeyedRoute) or getattr(route, "path", "") in OPEN
 
 
 @pytest.fixture
