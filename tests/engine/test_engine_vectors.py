@@ -52,6 +52,13 @@ def test_a_graph_is_built_that_was_asked_for(engine: Engine, index_name: str) ->
     assert _has_graph(engine, index_name)
 
 
+def test_an_index_with_a_graph_does_not_forbid_graphs(engine: Engine, index_name: str) -> None:
+    """OpenSearch up to 3.5 heeds that setting for one kind of graph alone, later releases for all."""
+    make_museum(engine, index_name, graph=True)
+    (told,) = engine.call("GET", path_of(index_name, "_settings"), params={"flat_settings": "true"}).values()
+    assert told["settings"].get("index.knn.advanced.approximate_threshold", "0") != "-1"
+
+
 def test_vectors_are_kept_once(engine: Engine, index_name: str) -> None:
     """They are left out of the stored documents by those releases that can make them anew."""
     if engine.version < {"opensearch": (3,), "elasticsearch": (9, 2)}[engine.name]:

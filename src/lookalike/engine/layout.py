@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from lookalike.engine.client import Engine, path_of
@@ -39,16 +39,19 @@ def create_index(
     """
     index = f"{name}-{secrets.token_hex(4)}"
     settings: dict[str, Any] = {"number_of_shards": shards, "number_of_replicas": replicas}
-    if engine.name == "opensearch":
-        kept = {feature.vector for feature in header.features.values()}
-        if any(keeps_flat(engine, None, vector) for vector in kept):
-            settings |= WITHOUT_GRAPHS
-        elif any(feature.graph for feature in header.features.values()):
-            settings["knn"] = True
+    graph = any(feature.graph for feature in header.features.values())
+    # Later releases of OpenSearch build no graph at all in an index with that setting, Lucene's neither.
+    flat = {
+        name
+        for name, feature in header.features.items()
+        if keeps_flat(engine, None, feature.vector) and not (graph and engine.name == "opensearch")
+    }
+    if engine.name == "opensearch" and (graph or flat):
+        settings |= {"knn": True} if graph else WITHOUT_GRAPHS
     mappings = {
         "dynamic": False,
         "_meta": {OBJECT: header.to_json()},
-        "properties": {**properties, **_added(engine, None, header.features)},
+        "properties": {**properties, **_added(header.features, flat)},
     }
     body = {"settings": {"index": settings}, "mappings": mappings, "aliases": {writing_alias(index): {}}}
     # A copy that is not there yet cannot take over from one whose node dies.
@@ -115,7 +118,8 @@ def put_header(
     meta = {**found.meta, OBJECT: header.to_json()}
     if not header.features:
         del meta[OBJECT]
-    body = {"_meta": meta, "properties": _added(engine, found.index, added)}
+    flat = {name for name, feature in added.items() if keeps_flat(engine, found.index, feature.vector)}
+    body = {"_meta": meta, "properties": _added(added, flat)}
     engine.call("PUT", path_of(found.index, "_mapping"), body, timeout=timeout)
 
 
@@ -158,8 +162,8 @@ def forget_families(engine: Engine, families: set[str]) -> None:
             drop_chunks(engine, chunks[family])
 
 
-def _added(engine: Engine, index: str | None, features: Mapping[str, FeatureHeader]) -> dict[str, Any]:
-    """Return the mapping of features that an index gains; None: one that is being made."""
+def _added(features: Mapping[str, FeatureHeader], flat: Collection[str]) -> dict[str, Any]:
+    """Return the mapping of features that an index gains, of which those that are named are kept flat."""
     inner: dict[str, Any] = {}
     for name, feature in features.items():
         described = feature_properties(
@@ -168,7 +172,7 @@ def _added(engine: Engine, index: str | None, features: Mapping[str, FeatureHead
             feature.dimension,
             factors=feature.factors,
             graph=feature.graph,
-            flat=keeps_flat(engine, index, feature.vector),
+            flat=name in flat,
         )
         inner |= described[OBJECT]["properties"]
     return {OBJECT: {"dynamic": False, "properties": inner}}

@@ -84,7 +84,7 @@ def feature_properties(
     if vector == "knn_vector":
         of_vector = {"type": vector, "dimension": dimension}
         if graph or flat:
-            library = "lucene" if graph else "faiss"  # which alone heeds WITHOUT_GRAPHS
+            library = "lucene" if graph else "faiss"  # which heeds WITHOUT_GRAPHS in every release
             of_vector["method"] = {"name": "hnsw", "engine": library, "space_type": "l2"}
     elif vector == "dense_vector":
         of_vector = {"type": vector, "dims": dimension, "index": graph or flat}
