@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.engine.clustered import rows_of
 from tests.engine.true_sample import true_sample
 
 from lookalike.engine import trial as trials
@@ -14,14 +15,6 @@ from lookalike.engine.trial import Standing, Trial
 from lookalike.hashing import Clusterings
 
 PROBES = (1, 3, 5)
-
-
-def rows_of(count: int, seed: int = 1, dimension: int = 10) -> Any:
-    random = np.random.default_rng(seed)
-    centres = 2 * np.random.default_rng(9).standard_normal((30, dimension))
-    return (centres[random.integers(0, 30, count)] + random.standard_normal((count, dimension))).astype(
-        np.float32
-    )
 
 
 @pytest.fixture(scope="module")

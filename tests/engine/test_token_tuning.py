@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.engine import clustered
 from tests.engine.true_sample import true_sample
 
 from lookalike.engine.tokens import ALL_CANDIDATES
@@ -14,13 +16,7 @@ from lookalike.engine.tuning import TokenChoice, tune_tokens
 from lookalike.errors import OptionError, VectorError
 from lookalike.hashing import Clusters
 
-
-def rows_of(count: int, seed: int = 1, dimension: int = 6) -> Any:
-    random = np.random.default_rng(seed)
-    centres = 2 * np.random.default_rng(9).standard_normal((30, dimension))
-    return (centres[random.integers(0, 30, count)] + random.standard_normal((count, dimension))).astype(
-        np.float32
-    )
+rows_of = partial(clustered.rows_of, dimension=6)
 
 
 @pytest.fixture(scope="module")
