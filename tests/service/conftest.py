@@ -58,13 +58,13 @@ def client(shop: Path, serve: Serve) -> TestClient:
     return serve(shop)
 
 
-def make_shop(folder: Path, files: Path, count: int = COUNT) -> None:
-    """Make a collection of drawn pictures with metadata."""
+def make_shop(folder: Path | str, files: Path, count: int = COUNT, **homes: str) -> None:
+    """Make a collection of drawn pictures with metadata; `homes` are where its indexes go, as `create` takes them."""
     files.mkdir()
     told = {}
     for number in range(count):
         path = files / f"{number:03}.png"
         path.write_bytes(picture(number))
         told[str(path)] = fields(number)
-    with Collection.create(folder) as collection:
+    with Collection.create(folder, **homes) as collection:
         collection.add(files, metadata=told, jobs=1)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.service.browser import chromium, served
+from tests.service.browser import CARDS, DESKTOP, PHONE, chromium, dragged, launched, opened, served, titles
 from tests.service.conftest import make_shop
 from tests.service.shop import COUNT, picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 800}
-CARDS = "#grid .card"
 pytestmark = pytest.mark.xdist_group("browser")
 
 
@@ -32,13 +30,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with launched() as found:
+        yield found
 
 
 @pytest.fixture
@@ -50,31 +43,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 @pytest.fixture
 def phone(browser: Browser, address: str) -> Iterator[Page]:
     yield from opened(browser, address, PHONE)
-
-
-def opened(browser: Browser, address: str, size: dict[str, int]) -> Iterator[Page]:
-    context = browser.new_context(viewport=size, base_url=address, accept_downloads=True)  # type: ignore[arg-type]
-    page = context.new_page()
-    told: list[str] = []
-    page.on(
-        "console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: told.append(str(error)))
-    elsewhere: list[str] = []
-    page.on("request", lambda asked: elsewhere.append(asked.url) if not own(asked.url, address) else None)
-    page.goto("/")
-    yield page
-    context.close()
-    assert not told
-    assert not elsewhere
-
-
-def own(url: str, address: str) -> bool:
-    return url.startswith((address, "blob:", "data:"))
-
-
-def titles(page: Page) -> list[str]:
-    return page.locator(f"{CARDS} .title").all_inner_texts()
 
 
 def test_it_opens_on_the_collection_and_shuffles(page: Page) -> None:
@@ -110,14 +78,7 @@ def test_a_click_on_a_picture_finds_what_looks_like_it(page: Page) -> None:
 
 
 def test_a_dropped_picture_is_searched_by(page: Page) -> None:
-    data = page.evaluate_handle(
-        """(bytes) => {
-            const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "mine.png", { type: "image/png" }));
-            return data;
-        }""",
-        list(picture(4)),
-    )
+    data = dragged(page, picture(4))
     page.dispatch_event("body", "dragover", {"dataTransfer": data})
     assert page.locator("#drop").is_visible()
     page.dispatch_event("body", "drop", {"dataTransfer": data})
