@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.collection.afar import Create
 
 from lookalike import Collection, Index
 from lookalike.buckets.gather import histogram
@@ -16,11 +17,11 @@ APART = np.eye(40, dtype=np.float32)
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Collection:
+def collection(create: Create, tmp_path: Path) -> Collection:
     """Return forty vectors far apart, three of which have near copies: two, one, and a chain."""
     rows = [*APART, APART[3] + 0.001, APART[3] - 0.001, APART[8] + 0.001]
     rows += [APART[20] + step * 0.01 * APART[21] for step in range(1, 15)]
-    collection = Collection.create(tmp_path / "c")
+    collection = create(tmp_path / "c")
     collection.add_vectors(np.array(rows, np.float32), ids=[f"id-{n}" for n in range(len(rows))])
     return collection
 
@@ -53,10 +54,10 @@ def test_removed_sources_are_of_no_group(collection: Collection) -> None:
     assert [len(group) for group in ids(collection)] == [15, 3]
 
 
-def test_groups_need_a_feature_that_there_is(tmp_path: Path, collection: Collection) -> None:
+def test_groups_need_a_feature_that_there_is(create: Create, tmp_path: Path, collection: Collection) -> None:
     with pytest.raises(UnknownFeatureError, match="vectors"):
         collection.copies("look")
-    with Collection.create(tmp_path / "empty") as empty, pytest.raises(UnknownFeatureError):
+    with create(tmp_path / "empty") as empty, pytest.raises(UnknownFeatureError):
         empty.copies()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.collection.afar import Create
 from tests.services.engines import EngineServer
 
 from lookalike import Collection
@@ -34,8 +35,8 @@ def check(collection: Collection, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"blend": True}], ids=str)
-def test_by_sql(tmp_path: Path, options: dict[str, Any]) -> None:
-    with Collection.create(tmp_path / "c") as collection:
+def test_by_sql(create: Create, tmp_path: Path, options: dict[str, Any]) -> None:
+    with create(tmp_path / "c") as collection:
         fill(collection)
         check(collection, **options)
 

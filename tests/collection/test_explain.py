@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from small_pictures import draw  # type: ignore[import-not-found]
+from tests.collection.afar import Create
 
 from lookalike import Collection
+from lookalike.catalogue import Where
+from lookalike.catalogue.where import AnyOf
 from lookalike.collection import index_homes
 from lookalike.errors import MetadataError, OptionError, UnknownFeatureError, UnknownIdError
 
@@ -19,8 +22,8 @@ POINTS = {"apple": (0, 0), "pear": (1, 0), "plum": (2, 0), "fig": (3, 0), "melon
 
 
 @pytest.fixture
-def fruit(tmp_path: Path) -> Iterator[Collection]:
-    with Collection.create(tmp_path / "c") as collection:
+def fruit(create: Create, tmp_path: Path) -> Iterator[Collection]:
+    with create(tmp_path / "c") as collection:
         collection.add_vectors(
             np.array(list(POINTS.values()), dtype=np.float32),
             ids=list(POINTS),
@@ -83,12 +86,27 @@ def test_words_and_filters_are_told_one_by_one(fruit: Collection) -> None:
     assert "filter title=x: not met" in lines
 
 
-def test_buckets_are_told_where_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters_are_told_as_people_write_them(fruit: Collection) -> None:
+    where = Where.parse(["year=2011..", "title!=x|y", "title<=m"])
+    told = fruit.explain("apple", "fig", where=where)
+    assert told.filters == {"year=2011..": False, "title!=x|y": True, "title=..m": True}
+    assert "it does not meet year=2011.." in told.verdict
+
+
+def test_filters_that_are_called_the_same_all_count(fruit: Collection) -> None:
+    where = Where((AnyOf("year", (2010,)), AnyOf("year", ("2010",))))
+    assert len(fruit.search("apple", where=where)) == 0
+    assert len(fruit.search("apple", where=Where((AnyOf("year", (2010,)),)))) == 4
+
+
+def test_buckets_are_told_where_there_are_any(
+    create: Create, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(index_homes, "SCAN_BELOW", 500)
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(40, 8)) * 10
     vectors = (centres[np.arange(3000) % 40] + rng.normal(size=(3000, 8))).astype(np.float32)
-    with Collection.create(tmp_path / "c") as collection:
+    with create(tmp_path / "c") as collection:
         collection.add_vectors(vectors, ids=[str(row) for row in range(3000)])
         assert collection.info()["features"]["vectors"]["index"]["path"] == "buckets"
         json.dumps(collection.info(), allow_nan=False)
@@ -107,10 +125,12 @@ def test_buckets_are_told_where_there_are_any(tmp_path: Path, monkeypatch: pytes
             assert any("table" in line for line in one.lines())
 
 
-def test_pictures_are_named_by_path_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_named_by_path_too(
+    create: Create, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = draw(tmp_path / "pictures", ["a.png", "b.png"])
     monkeypatch.chdir(tmp_path)
-    with Collection.create(tmp_path / "c") as collection:
+    with create(tmp_path / "c") as collection:
         collection.add("pictures", jobs=1)
         assert collection.explain(paths[0], "pictures/b.png").rank == 1
         with pytest.raises(UnknownIdError, match=r"none\.png"):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from small_pictures import draw, picture  # type: ignore[import-not-found]
+from tests.collection.afar import Create
 
 from lookalike import Collection, Hit, Hits
 from lookalike.errors import LookalikeError
@@ -135,9 +136,9 @@ def test_html_is_whole_for_any_hits() -> None:
     assert "Nothing matches" in Page(Hits(()).to_html()).text
 
 
-def test_pages_carry_their_thumbnails(tmp_path: Path) -> None:
+def test_pages_carry_their_thumbnails(create: Create, tmp_path: Path) -> None:
     paths = draw(tmp_path / "pictures", ["a.png", "b.png", "c.png"])
-    with Collection.create(tmp_path / "c") as collection:
+    with create(tmp_path / "c") as collection:
         collection.add(paths, jobs=1)
         paths[2].write_bytes(b"damaged by now")
         (query,) = draw(tmp_path / "elsewhere", ["a.png"])
@@ -179,8 +180,8 @@ def test_pictures_above_the_usual_limit_have_thumbnails_once_they_were_let_in(
         assert thumbnails(hits) == 2
 
 
-def test_a_search_describes_its_query(tmp_path: Path) -> None:
-    with Collection.create(tmp_path / "c") as collection:
+def test_a_search_describes_its_query(create: Create, tmp_path: Path) -> None:
+    with create(tmp_path / "c") as collection:
         collection.add_vectors(np.eye(3, dtype=np.float32), ids=["a", "b", "c"], metadata=[{"n": 1}] * 3)
         hits = collection.search("a", k=2, where=["n=1"], max_distance=5.0)
     assert hits.to_json()["query"] == {

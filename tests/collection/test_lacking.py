@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.collection.afar import Create
 
 from lookalike import Collection
 from lookalike.errors import UnknownFeatureError
@@ -20,8 +21,8 @@ IDS = [f"s{number:02}" for number in range(60)]
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Iterator[Collection]:
-    with Collection.create(tmp_path / "c") as made:
+def collection(create: Create, tmp_path: Path) -> Iterator[Collection]:
+    with create(tmp_path / "c") as made:
         made.add_vectors(LOOKS, ids=IDS, feature="look")
         made.add_vectors(NETWORK[:40], ids=IDS[:40], feature="network")
         yield made

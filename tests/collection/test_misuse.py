@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from small_pictures import draw  # type: ignore[import-not-found]
+from tests.collection.afar import Create
 
 from lookalike import Collection
 from lookalike.errors import LookalikeError, VectorError
@@ -22,8 +23,8 @@ NAMES = list("abcdef")
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Iterator[Collection]:
-    with Collection.create(tmp_path / "c") as made:
+def collection(create: Create, tmp_path: Path) -> Iterator[Collection]:
+    with create(tmp_path / "c") as made:
         yield made
 
 
@@ -52,6 +53,8 @@ NO_TEXTS = [7, b"vectors", ["vectors"], {"a": 1}, Bare(), np.str_, 1.5, True]
 ADD = [
     *(("paths", value, "paths") for value in NO_PATHS),
     *(("metadata", value, "metadata") for value in NO_PATHS[1:]),
+]
+HOW = [
     *(("jobs", value, "jobs") for value in NO_NUMBERS if value is not None),
     *(("max_pixels", value, "max_pixels") for value in NO_NUMBERS),
     *(
@@ -70,6 +73,15 @@ def test_add(collection: Collection, tmp_path: Path, argument: str, value: Any, 
     draw(tmp_path / "p", ["a.png"])
     arguments = {"paths": tmp_path / "p"} | {argument: value}
     refused(collection, named, lambda: collection.add(**arguments))
+
+
+@pytest.mark.parametrize(("argument", "value", "named"), HOW)
+def test_how_pictures_are_added(
+    collection: Collection, tmp_path: Path, argument: str, value: Any, named: str
+) -> None:
+    draw(tmp_path / "p", ["a.png"])
+    arguments: dict[str, Any] = {argument: value}
+    refused(collection, named, lambda: collection.add(tmp_path / "p", **arguments))
 
 
 def closed(tmp_path: Path) -> Any:

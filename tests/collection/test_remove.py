@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_pictures import draw  # type: ignore[import-not-found]
+from tests.collection.afar import Create
 
 from lookalike import Collection
 from lookalike.catalogue import Catalogue
@@ -21,8 +22,8 @@ VECTORS = np.random.default_rng(7).normal(size=(6, 4)).astype(np.float32)
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Iterator[Collection]:
-    with Collection.create(tmp_path / "c") as made:
+def collection(create: Create, tmp_path: Path) -> Iterator[Collection]:
+    with create(tmp_path / "c") as made:
         yield made
 
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from small_pictures import counts, draw  # type: ignore[import-not-found]
+from tests.collection.afar import Create
 
 from lookalike import Collection
 from lookalike.errors import (
@@ -30,8 +31,8 @@ NAMES = [f"name{row}" for row in range(20)]
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Iterator[Collection]:
-    with Collection.create(tmp_path / "c") as made:
+def collection(create: Create, tmp_path: Path) -> Iterator[Collection]:
+    with create(tmp_path / "c") as made:
         yield made
 
 
@@ -251,7 +252,7 @@ class TestDuplicates:
 
     def test_replace_renews_the_record_of_the_bytes(self, collection: Collection, tmp_path: Path) -> None:
         (picture,) = draw(tmp_path / "pictures", ["a.png"])
-        collection.add(picture, jobs=1)
+        collection.add(picture)
         (of_picture,) = [source for source in collection.list() if source.kind == "picture"]
         collection.add_vectors(VECTORS[8:9], ids=[of_picture.id], feature="vectors")
         collection.add_vectors(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.collection.afar import Create
 
 from lookalike import Collection
 from lookalike.catalogue import Where
@@ -90,9 +91,9 @@ searches = st.fixed_dictionaries(
 )
 @settings(deadline=None, max_examples=15)
 def test_filters_words_and_distances_are_exact(
-    table: list[dict[str, Any]], metric: str, asked: list[dict[str, Any]]
+    create: Create, table: list[dict[str, Any]], metric: str, asked: list[dict[str, Any]]
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder, Collection.create(Path(folder) / "c") as collection:
+    with tempfile.TemporaryDirectory() as folder, create(Path(folder) / "c") as collection:
         metadata = fill(collection, table, metric)
         vectors = np.array([row["vector"] for row in table])
         for search in asked:
@@ -144,13 +145,13 @@ def check(
 )
 @settings(deadline=None, max_examples=15)
 def test_several_features_rank_by_the_weighted_mean(
-    table: list[dict[str, Any]], query: tuple[int, ...], weights: tuple[float, float], k: int
+    create: Create, table: list[dict[str, Any]], query: tuple[int, ...], weights: tuple[float, float], k: int
 ) -> None:
     vectors = np.array([row["vector"] for row in table], dtype=np.float32)
     turned = np.ascontiguousarray(vectors[:, ::-1]) + 1
     ids = [f"row{number}" for number in range(len(table))]
     asked = np.array(query, dtype=np.float32)
-    with tempfile.TemporaryDirectory() as folder, Collection.create(Path(folder) / "c") as collection:
+    with tempfile.TemporaryDirectory() as folder, create(Path(folder) / "c") as collection:
         collection.add_vectors(vectors, ids=ids, feature="first")
         collection.add_vectors(turned, ids=ids, feature="second")
         hits = collection.search(
@@ -166,8 +167,8 @@ def test_several_features_rank_by_the_weighted_mean(
 
 
 @pytest.fixture
-def fruit(tmp_path: Path) -> Collection:
-    collection = Collection.create(tmp_path / "c")
+def fruit(create: Create, tmp_path: Path) -> Collection:
+    collection = create(tmp_path / "c")
     collection.add_vectors(
         np.array([[0, 0], [1, 0], [2, 0], [3, 0], [9, 9]], dtype=np.float32),
         ids=["apple", "pear", "plum", "fig", "melon"],

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.collection.afar import Create
 
 from lookalike import Collection, RowQuery, SourceQuery, VectorQuery
 from lookalike.collection.hits import Hits
@@ -18,9 +19,9 @@ IDS = [f"id{number}" for number in range(len(VECTORS))]
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Iterator[Collection]:
+def collection(create: Create, tmp_path: Path) -> Iterator[Collection]:
     metadata = [{"title": f"cup {number % 7}", "year": number % 5} for number in range(len(VECTORS))]
-    with Collection.create(tmp_path / "c") as made:
+    with create(tmp_path / "c") as made:
         made.add_vectors(VECTORS, ids=IDS, metadata=metadata)
         made.add_vectors(VECTORS[:200, ::-1], ids=IDS[:200], feature="other", metric="cosine")
         yield made
@@ -49,8 +50,8 @@ def test_a_batch_answers_as_each_query_alone(collection: Collection, options: di
     assert [told(hits) for hits in together] == [told(collection.search(one, **options)) for one in queries]
 
 
-def test_the_rows_of_an_array_are_queries(tmp_path: Path) -> None:
-    with Collection.create(tmp_path / "c") as collection:
+def test_the_rows_of_an_array_are_queries(create: Create, tmp_path: Path) -> None:
+    with create(tmp_path / "c") as collection:
         collection.add_vectors(VECTORS, ids=IDS)
         assert [hits[0].id for hits in collection.search_many(VECTORS[:20], k=1)] == IDS[:20]
 

@@ -29,6 +29,7 @@ from lookalike.errors import (
     VectorError,
 )
 from lookalike.service.keys import Keys
+from lookalike.service.settings import Limits
 
 Both = Any
 """A `Collection` or a `Client`."""
@@ -91,7 +92,7 @@ def test_filters_mean_the_same(shown: Both, own_shop: Path, ids: list[str], wher
         expected = [hit.id for hit in collection.search(ids[0], k=12, where=where)]
         listed = [source.id for source in collection.list(where=where)]
     assert [hit.id for hit in shown.search(ids[0], k=12, where=where)] == expected
-    assert [_id(source) for source in shown.list(where=where)] == listed
+    assert [source.id for source in shown.list(where=where)] == listed
 
 
 def test_words_narrow_or_weigh_in_or_rank_alone(shown: Both, own_shop: Path, ids: list[str]) -> None:
@@ -112,6 +113,29 @@ def test_a_limit_of_distance_holds(shown: Both, ids: list[str]) -> None:
     assert len(shown.search(ids[0], k=12, max_distance=third)) == 3
 
 
+def test_several_queries_of_more_hits_than_a_request_has(shown: Both, ids: list[str]) -> None:
+    from lookalike.collection import SourceQuery
+
+    assert [len(hits) for hits in shown.search_many([SourceQuery(one) for one in ids[:2]], k=300)] == [11, 11]
+
+
+def test_values_are_counted(shown: Both, ids: list[str]) -> None:
+    assert shown.facets(["colour"], where={"kind": "hat"}) == {
+        "colour": (("blue", 1), ("green", 1), ("red", 1))
+    }
+    hits = shown.search(ids[0], facets=["kind"], where={"colour": "red"})
+    assert hits.facets == {"kind": (("shoe", 2), ("bag", 1), ("hat", 1))}
+
+
+def test_words_may_weigh_as_much_as_is_said(shown: Both, own_shop: Path, ids: list[str]) -> None:
+    options: dict[str, Any] = {"text": "hat red", "blend": True, "text_weight": 0.9, "k": 12}
+    with Collection.open(own_shop) as collection:
+        expected = collection.search(ids[0], **options)
+    found = shown.search(ids[0], **options)
+    assert [hit.id for hit in found] == [hit.id for hit in expected]
+    assert found.query["text_weight"] == 0.9
+
+
 def test_several_queries_at_once(shown: Both, ids: list[str]) -> None:
     from lookalike.collection import SourceQuery
 
@@ -122,8 +146,8 @@ def test_several_queries_at_once(shown: Both, ids: list[str]) -> None:
 
 
 def test_sources_are_listed_and_counted(shown: Both, ids: list[str]) -> None:
-    assert [_id(source) for source in shown.list()] == ids
-    assert [_id(source) for source in shown.list(limit=5)] == ids[:5]
+    assert [source.id for source in shown.list()] == ids
+    assert [source.id for source in shown.list(limit=5)] == ids[:5]
     assert len(shown) == 12
     assert shown.info()["sources"] == 12
 
@@ -136,6 +160,23 @@ def test_pictures_are_added_with_metadata(shown: Both, tmp_path: Path) -> None:
     assert shown.search(picture(200), k=1)[0].metadata == fields(200)
 
 
+def test_what_is_no_picture_is_skipped_and_copies_are_counted(shown: Both, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for name, data in (("a", picture(200)), ("b", picture(200)), ("c", b"none"), ("d", picture(201)[:300])):
+        (folder / f"{name}.png").write_bytes(data)
+    (folder / "e.svg").write_bytes(b"<svg/>")
+    (folder / "table.csv").write_text("image,title\na.png,one\nb.png,two\nz.png,none\n")
+    report = shown.add(folder, metadata=folder / "table.csv")
+    assert (report.added, report.duplicate, report.unmatched_metadata) == (1, 1, 1)
+    assert sorted(Path(event.path).name for event in report.skipped) == ["c.png", "d.png"]
+    assert {event.path: event.reason for event in report.skipped}[str(folder / "c.png")].startswith(
+        "is not a picture"
+    )
+    assert list(report.passed_over) == [".svg"]
+    assert shown.search(picture(200), k=1)[0].metadata == {"title": ["one", "two"]}
+
+
 def test_vectors_are_added_and_removed(shown: Both) -> None:
     rows = np.random.default_rng(1).random((30, 8), dtype=np.float32)
     names = [f"v{number}" for number in range(30)]
@@ -143,7 +184,10 @@ def test_vectors_are_added_and_removed(shown: Both) -> None:
     assert shown.search(rows[7], k=1)[0].id == "v7"
     with pytest.raises(DuplicateIdError):
         shown.add_vectors(rows[:1], ids=["v0"], feature="embedding")
-    shown.remove(["v7", "v8"])
+    with pytest.raises(UnknownIdError, match="nobody"):
+        shown.remove(["v7", "nobody"])
+    assert shown.search(rows[7], k=1)[0].id == "v7"
+    assert shown.remove(["v7", "v8"]) == 2
     assert shown.search(rows[7], k=1)[0].id != "v7"
     assert len(shown) == 40
 
@@ -151,7 +195,7 @@ def test_vectors_are_added_and_removed(shown: Both) -> None:
 def test_metadata_are_changed(shown: Both, ids: list[str]) -> None:
     shown.update_metadata(ids[0], {"colour": "pink", "price": None})
     assert [hit.id for hit in shown.search(text="pink")] == [ids[0]]
-    assert [_id(source) for source in shown.list(where={"price": (None, 10)})] == []
+    assert [source.id for source in shown.list(where={"price": (None, 10)})] == []
 
 
 def test_errors_are_the_same(shown: Both, ids: list[str], tmp_path: Path) -> None:
@@ -175,10 +219,6 @@ def test_errors_are_the_same(shown: Both, ids: list[str], tmp_path: Path) -> Non
         shown.update_metadata("nobody", {})
 
 
-def _id(source: Any) -> str:
-    return str(source["id"] if isinstance(source, dict) else source.id)
-
-
 def test_hits_beyond_a_page_are_fetched(tmp_path: Path, serve: Serve) -> None:
     rows = np.random.default_rng(1).random((500, 4), dtype=np.float32)
     with Collection.create(tmp_path / "rows") as collection:
@@ -187,6 +227,16 @@ def test_hits_beyond_a_page_are_fetched(tmp_path: Path, serve: Serve) -> None:
     with Client("http://localhost", http=serve(tmp_path / "rows")) as client:
         assert [hit.id for hit in client.search("3", k=450)] == expected
         assert len(list(client.list())) == 500
+
+
+def test_more_hits_than_a_search_may_have_are_told_of(tmp_path: Path, serve: Serve) -> None:
+    with Collection.create(tmp_path / "rows") as collection:
+        collection.add_vectors(np.random.default_rng(1).random((30, 4)), ids=[str(n) for n in range(30)])
+    with Client("http://localhost", http=serve(tmp_path / "rows", limits=Limits(most_hits=20))) as client:
+        hits = client.search("3", k=25)
+        assert len(hits) == 20
+        assert "at most 20 hits" in hits.notes[-1]
+        assert client.search("3", k=15).notes == ()
 
 
 def test_a_key_is_sent(shop: Path, serve: Serve) -> None:

@@ -34,7 +34,7 @@ def routes() -> list[tuple[str, str]]:
 def expected(method: str, path: str) -> Right:
     if path in OPEN:
         return Right.NOTHING
-    writes = (("POST", "/api/v1/sources"), ("POST", "/api/v1/vectors"))
+    writes = (("POST", "/api/v1/sources"), ("POST", "/api/v1/sources/remove"), ("POST", "/api/v1/vectors"))
     return Right.WRITE if method in ("DELETE", "PATCH", "PUT") or (method, path) in writes else Right.READ
 
 

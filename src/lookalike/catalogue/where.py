@@ -25,6 +25,11 @@ class AnyOf:
     values: tuple[Scalar, ...]
     negated: bool = False
 
+    def __str__(self) -> str:
+        """Return it as people write it, as in `colour!=red|blue`."""
+        values = dict.fromkeys(_written(value) for value in self.values)
+        return f"{self.field}{'!=' if self.negated else '='}{'|'.join(values)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Within:
@@ -36,6 +41,11 @@ class Within:
     field: str
     low: str | int | float | None
     high: str | int | float | None
+
+    def __str__(self) -> str:
+        """Return it as people write it, as in `year=2010..`."""
+        low, high = ("" if end is None else _written(end) for end in (self.low, self.high))
+        return f"{self.field}={low}..{high}"
 
 
 Condition = AnyOf | Within
@@ -95,6 +105,10 @@ class Where:
     def matches(self, metadata: Metadata) -> bool:
         """Whether `metadata` meets all conditions. This defines what a filter means."""
         return all(_meets(condition, metadata.get(condition.field)) for condition in self.conditions)
+
+
+def _written(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _meets(condition: Condition, value: Any) -> bool:

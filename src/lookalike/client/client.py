@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import numpy as np
 
+from lookalike.arguments import as_count, as_finite, check_text, shown
+from lookalike.catalogue import Source
+from lookalike.catalogue.facets import Facet
+from lookalike.catalogue.metadata import encoded, is_unicode
+from lookalike.client.answers import counts_of, hits_of, source_of
+from lookalike.client.sending import Pictures, form_of, read, row_bodies
 from lookalike.client.transport import Transport
+from lookalike.collection.add_plan import Metadata, Paths, as_paths
+from lookalike.collection.add_plan import as_table as as_metadata_table
+from lookalike.collection.copies import COPIES_WITHIN, Copies
+from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where, where_to_json
-from lookalike.collection.hits import Hit, Hits
-from lookalike.collection.query import PictureQuery, SourceQuery, VectorQuery, as_query
-from lookalike.errors import OptionError, PictureMissingError, ServiceError, VectorError
+from lookalike.collection.hits import Hits
+from lookalike.collection.query import (
+    Asked,
+    PictureQuery,
+    Query,
+    RowQuery,
+    SourceQuery,
+    VectorQuery,
+    as_query,
+)
+from lookalike.collection.remove import as_names
+from lookalike.collection.report import AddReport, Event
+from lookalike.collection.request import SearchRequest
+from lookalike.collection.row_arguments import check_name
+from lookalike.collection.walk import find_pictures
+from lookalike.errors import InputError, OptionError, ServiceError, UnknownIdError, VectorError
 
 if TYPE_CHECKING:
     import httpx
@@ -25,18 +45,17 @@ if TYPE_CHECKING:
 TIMEOUT = 60.0
 PAGE = 200
 """Hits or sources of one request."""
-SENT_BYTES = 16 << 20
-"""Of pictures that are sent together."""
-SENT_ROWS = 2_000
+SENT_QUERIES = 100
+SENT_IDS = 1000
 POLLED_EVERY = 0.2
-HIDDEN = float("nan")
 
 
 class Client:
     """A collection behind `lookalike serve`: the methods of `Collection` that make sense from afar.
 
-    Pictures that are searched by, or added, are read here and sent. What hits tell of places on the service's own disk
-    stays there: `Hit.path` is None.
+    They take the same arguments, return the same and raise the same errors. Pictures that are searched by, or added,
+    are read here and sent. What is known of places on the service's own disk stays there: `Hit.path` is None, and
+    `places` are empty. A client is a context manager.
 
         >>> with Client("http://localhost:8000") as shop:
         ...     shop.search(Path("shoe.jpg"), text="red", k=5)
@@ -66,9 +85,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __len__(self) -> int:
@@ -77,170 +94,288 @@ class Client:
 
     def search(
         self,
-        query: Any = None,
+        query: Asked | str | None = None,
         *,
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
         features: Mapping[str, float] | None = None,
         blend: bool = False,
+        text_weight: float | None = None,
+        facets: Sequence[str] = (),
+        candidates: str = "tokens",
         max_distance: float | None = None,
+        strict: bool = False,
     ) -> Hits:
         """Find the `k` sources that look most like `query`; see `Collection.search`.
 
         Args:
-            query: a source's id, a picture's path (as `Path`) or bytes, a vector, or a mapping of features to vectors.
+            query: a source's id; the path of a picture here (as `Path`), or its bytes; a vector, or a mapping of
+                features to vectors.
 
         Raises:
             What `Collection.search` raises; ServiceError, ServiceUnavailableError.
         """
-        body = _options(text, where, features, blend, max_distance) | {"query": self._query(query)}
-        hits: list[Hit] = []
-        notes: tuple[str, ...] = ()
-        cursor = None
-        while True:
-            asked = {**body, "limit": min(PAGE, k - len(hits)), "cursor": cursor}
-            page = self._transport.send("POST", "/api/v1/search", again=True, json=asked)
-            hits += [_hit(one) for one in page["hits"]]
-            notes, cursor = tuple(page["notes"]), page["next"]
-            if cursor is None or len(hits) >= k:
-                return Hits(hits[:k], {"k": k, "text": text}, notes=notes)
+        request = SearchRequest.of(
+            k=k,
+            text=text,
+            where=where,
+            features=features,
+            blend=blend,
+            text_weight=text_weight,
+            facets=facets,
+            candidates=candidates,
+            max_distance=max_distance,
+            strict=strict,
+        )
+        return self._found(None if query is None else _as_query(query), request)
 
     def search_many(
         self,
-        queries: Iterable[Any],
+        queries: Iterable[Asked],
         *,
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
         features: Mapping[str, float] | None = None,
         blend: bool = False,
+        text_weight: float | None = None,
+        facets: Sequence[str] = (),
+        candidates: str = "tokens",
         max_distance: float | None = None,
+        strict: bool = False,
     ) -> list[Hits]:
-        """Find what looks like each of `queries`, in few requests; see `Collection.search_many`."""
-        body = _options(text, where, features, blend, max_distance) | {"limit": k}
-        asked = [self._query(query) for query in queries]
+        """Find what looks like each of `queries`, in few requests; see `Collection.search_many`.
+
+        With more than 200 hits each, and with more than 100 queries, not all are of one state of the collection.
+        """
+        request = SearchRequest.of(
+            k=k,
+            text=text,
+            where=where,
+            features=features,
+            blend=blend,
+            text_weight=text_weight,
+            facets=facets,
+            candidates=candidates,
+            max_distance=max_distance,
+            strict=strict,
+        )
+        if isinstance(queries, str | bytes | Mapping) or not isinstance(queries, Iterable):
+            raise OptionError(f"queries is of type {type(queries).__name__}; give a list of queries")
+        asked = [as_query(query) for query in queries]
+        if request.k > PAGE:
+            return [self._found(query, request) for query in asked]
         found: list[Hits] = []
-        for start in range(0, len(asked), 100):
-            some = {**body, "queries": asked[start : start + 100]}
-            pages = self._transport.send("POST", "/api/v1/search/batch", again=True, json=some)
-            found += [Hits([_hit(one) for one in page["hits"]], notes=tuple(page["notes"])) for page in pages]
+        for start in range(0, len(asked), SENT_QUERIES):
+            part = asked[start : start + SENT_QUERIES]
+            body = {**_search(request), "queries": [self._sent(query) for query in part], "limit": request.k}
+            pages = self._transport.send("POST", "/api/v1/search/batch", again=True, json=body)
+            found += [hits_of([page], query, request) for page, query in zip(pages, part, strict=True)]
         return found
 
-    def explain(self, query: Any, id_: str, *, k: int = 10, text: str | None = None, **options: Any) -> Any:
-        """Tell why a source is, or is not, among the hits of a query, as JSON has it; see `Collection.explain`."""
-        body = _options(text, **_defaulted(options)) | {"query": self._query(query), "id": id_, "limit": k}
-        return self._transport.send("POST", "/api/v1/explain", again=True, json=body)
+    def explain(
+        self,
+        query: Asked | str,
+        id_: str,
+        *,
+        k: int = 10,
+        text: str | None = None,
+        where: Filters = None,
+        features: Mapping[str, float] | None = None,
+        blend: bool = False,
+        text_weight: float | None = None,
+        max_distance: float | None = None,
+    ) -> Explanation:
+        """Tell why the source `id_` is, or is not, among the hits of a query; see `Collection.explain`."""
+        request = SearchRequest.of(
+            k=k,
+            text=text,
+            where=where,
+            features=features,
+            blend=blend,
+            text_weight=text_weight,
+            max_distance=max_distance,
+        )
+        if not isinstance(id_, str):
+            raise OptionError(f"the source is {id_!r}; give its id, as a string")
+        body = {**_options(request), "query": self._sent(_as_query(query)), "id": id_, "limit": request.k}
+        return Explanation.from_json(self._transport.send("POST", "/api/v1/explain", again=True, json=body))
 
     def list(
         self, *, text: str | None = None, where: Filters = None, limit: int | None = None
-    ) -> Iterator[Mapping[str, Any]]:
-        """Yield the sources in the order in which they were added, as JSON has them."""
-        start = 0
-        while limit is None or start < limit:
-            size = PAGE if limit is None else min(PAGE, limit - start)
-            page = self._sources(order="oldest", text=text, where=where, start=start, limit=size)
-            yield from page["sources"]
-            start += len(page["sources"])
-            if not page["sources"] or start >= page["total"]:
-                return
+    ) -> Iterator[Source]:
+        """Yield the sources in the order in which they were added; see `Collection.list`."""
+        check_text(text)
+        most = None if limit is None else as_count(limit, "limit", least=0)
+        asked = {"order": "oldest", "text": text, "where": as_where(where)}
+        first = self._sources(**asked, limit=PAGE if most is None else max(1, min(PAGE, most)))
+        return self._listed(first, asked, most)
 
-    def source(self, id_: str) -> Mapping[str, Any]:
-        """Return one source, as JSON has it. Raises UnknownIdError."""
-        found: Mapping[str, Any] = self._transport.send("GET", _path(id_))
-        return found
+    def source(self, id_: str) -> Source:
+        """Return one source. Raises UnknownIdError."""
+        return source_of(self._transport.send("GET", _path(id_)))
 
-    def info(self) -> Mapping[str, Any]:
-        """Return what the collection is made of; see `Collection.info`."""
-        found: Mapping[str, Any] = self._transport.send("GET", "/api/v1/collection")
-        return found
+    def facets(
+        self, fields: Sequence[str], *, text: str | None = None, where: Filters = None
+    ) -> dict[str, Facet]:
+        """Return the ten most frequent values of each field with their counts; see `Collection.facets`."""
+        check_text(text)
+        asked = _parameters(text=text, where=as_where(where)) | {"field": list(fields)}
+        return counts_of(self._transport.send("GET", "/api/v1/facets", params=asked))
 
-    def add(
+    def growth(self) -> dict[str, int]:
+        """Return how many of the sources were added on each day (ISO 8601, UTC), the first day first."""
+        return dict(self._transport.send("GET", "/api/v1/growth"))
+
+    def copies(
         self,
-        paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+        feature: str | None = None,
         *,
-        metadata: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> dict[str, int]:
-        """Send picture files, and wait until they are added; return how many of each outcome there were.
+        max_distance: float = COPIES_WITHIN,
+        newest: int = 500,
+        most: int = 50,
+    ) -> Copies:
+        """Return groups of sources that look nearly the same, the largest first; see `Collection.copies`."""
+        check_name(feature, "feature")
+        most = as_count(most, "most", least=0)
+        asked = {
+            "max_distance": as_finite(max_distance, "max_distance"),
+            "newest": as_count(newest, "newest", least=0),
+            "limit": max(1, most),
+        }
+        told = self._transport.send("GET", "/api/v1/groups", params=asked | _parameters(feature=feature))
+        groups = tuple(tuple(map(source_of, group)) for group in told["groups"][:most])
+        return Copies(groups, told["looked_at"], told["total"])
+
+    def info(self) -> dict[str, Any]:
+        """Return what `Collection.info` does, but for where the collection is."""
+        return dict(self._transport.send("GET", "/api/v1/collection"))
+
+    def add(self, paths: Paths, *, metadata: Metadata = None) -> AddReport:
+        """Send picture files and folders of them, and wait until they are added; see `Collection.add`.
 
         Args:
-            metadata: the fields of each picture by its path, as it is in `paths`.
+            metadata: a CSV file, or the fields of each picture by its path.
 
         Raises:
-            PictureMissingError: a file cannot be read.
-            PictureFormatError: a file is no picture, which none of its batch is added with.
+            PictureMissingError: one of `paths` does not exist.
+            OptionError, MetadataError: an argument makes no sense.
             ServiceError: the service could not add them.
         """
-        files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        outcomes: dict[str, int] = {}
-        for batch in _batches([os.fspath(file) for file in files]):
-            told = json.dumps([dict((metadata or {}).get(path, {})) for path, _ in batch])
-            sent = [("pictures", (os.path.basename(path), data)) for path, data in batch]
-            job = self._transport.send("POST", "/api/v1/sources", files=sent, data={"metadata": told})
-            for outcome, count in self._finished(job)["outcomes"].items():
-                outcomes[outcome] = outcomes.get(outcome, 0) + count
-        return outcomes
+        started = time.monotonic()
+        wanted = as_paths(paths, "paths")
+        found = find_pictures(wanted)
+        table = as_metadata_table(metadata, wanted)
+        report = AddReport(passed_over=found.passed_over)
+        pictures = Pictures.of(found.files)
+        for event in pictures.skipped:
+            report.count(event)
+        refused: set[str] = set()
+        for batch in pictures.batches(table):
+            job = self._finished(self._transport.send("POST", "/api/v1/sources", **form_of(batch)))
+            for outcome, count in job["outcomes"].items():
+                if outcome != "skipped":
+                    setattr(report, outcome, getattr(report, outcome) + count)
+            for one in job["skipped"]:
+                digest = one["name"].partition(".")[0]
+                refused.add(digest)
+                for path in pictures.paths[digest]:
+                    report.count(Event("skipped", path, reason=one["reason"]))
+        kept = [paths for digest, paths in pictures.paths.items() if digest not in refused]
+        report.duplicate += sum(len(paths) - 1 for paths in kept)
+        report.unmatched_metadata = 0 if table is None else table.unmatched
+        report.seconds = time.monotonic() - started
+        return report
 
     def add_vectors(
         self,
         vectors: Any,
         *,
-        ids: Sequence[str] | None = None,
+        ids: Sequence[Any] | None = None,
         feature: str = "vectors",
         metric: str | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
         on_duplicate: str = "error",
-    ) -> int:
-        """Add vectors; return how many. What was sent before an error stays: only each request is all or nothing."""
-        rows = np.asarray(vectors, dtype=np.float64)
-        added = 0
-        for start in range(0, len(rows), SENT_ROWS):
-            part = slice(start, start + SENT_ROWS)
-            body = {
-                "vectors": rows[part].tolist(),
-                "ids": None if ids is None else list(ids[part]),
-                "feature": feature,
-                "metric": metric,
-                "metadata": None if metadata is None else [dict(one) for one in metadata[part]],
-                "on_duplicate": on_duplicate,
-            }
-            added += self._transport.send("POST", "/api/v1/vectors", json=body)["added"]
-        return added
+    ) -> AddReport:
+        """Add vectors; see `Collection.add_vectors`.
+
+        What makes more than about 16 MB is sent in several requests, each of which adds all of its own or nothing.
+        """
+        started = time.monotonic()
+        report = AddReport()
+        given = {"ids": ids, "feature": feature, "metric": metric, "metadata": metadata}
+        for body in row_bodies(vectors, **given, on_duplicate=on_duplicate):
+            told = self._transport.send("POST", "/api/v1/vectors", json=body)
+            for outcome, count in told.items():
+                setattr(report, outcome, getattr(report, outcome) + count)
+        report.seconds = time.monotonic() - started
+        return report
 
     def update_metadata(self, id_: str, fields: Mapping[str, Any]) -> None:
         """Change what is known of a source; see `Collection.update_metadata`."""
-        self._transport.send("PATCH", _path(id_), json={"metadata": dict(fields)})
+        told = dict(fields)
+        encoded(told, str(id_))
+        self._transport.send("PATCH", _path(id_), json={"metadata": told})
 
-    def remove(self, ids: Iterable[str] | str) -> int:
-        """Remove sources by id; return how many. Raises UnknownIdError for the first that is not there."""
-        names = [ids] if isinstance(ids, str) else list(ids)
-        for name in names:
-            self._transport.send("DELETE", _path(name))
-        return len(names)
+    def remove(self, what: Iterable[str] | str) -> int:
+        """Remove sources by id; return how many. More than a thousand go in several requests.
 
-    def _query(self, query: Any) -> dict[str, Any]:
-        if query is None:
-            return {}
-        asked = SourceQuery(query) if isinstance(query, str) else as_query(query)
-        if isinstance(asked, SourceQuery):
-            return {"id": asked.id}
-        if isinstance(asked, PictureQuery):
-            data = asked.picture if isinstance(asked.picture, bytes) else _read(asked.picture)
+        Raises:
+            UnknownIdError: one of a request is not there; nothing of that request was removed then.
+            InputError: something is no name.
+        """
+        names = list(dict.fromkeys(as_names(what)))
+        if "" in names:
+            raise InputError("'' is no name; give an id. Nothing was removed")
+        removed = 0
+        for start in range(0, len(names), SENT_IDS):
+            body = {"ids": names[start : start + SENT_IDS]}
+            removed += self._transport.send("POST", "/api/v1/sources/remove", json=body)["removed"]
+        return removed
+
+    def _found(self, query: Query | None, request: SearchRequest) -> Hits:
+        body = {**_search(request), "query": {} if query is None else self._sent(query)}
+        pages: list[Mapping[str, Any]] = []
+        left, cursor = request.k, None
+        while True:
+            asked = {**body, "limit": min(PAGE, left), "cursor": cursor}
+            page = self._transport.send("POST", "/api/v1/search", again=True, json=asked)
+            pages.append(page)
+            left, cursor = left - len(page["hits"]), page["next"]
+            if cursor is None or left <= 0:
+                return hits_of(pages, query, request)
+
+    def _sent(self, query: Query) -> dict[str, Any]:
+        """Return a query as the service takes it; a picture is sent to it before."""
+        if isinstance(query, SourceQuery):
+            return {"id": query.id}
+        if isinstance(query, PictureQuery):
+            data = query.picture if isinstance(query.picture, bytes) else read(query.picture)
             sent = self._transport.send("POST", "/api/v1/uploads", again=True, files={"picture": data})
             return {"upload": sent["id"]}
-        if isinstance(asked, VectorQuery):
-            vectors = asked.vectors
+        if isinstance(query, VectorQuery):
+            vectors = query.vectors
             if isinstance(vectors, Mapping):
                 return {"vector": {name: _numbers(one) for name, one in vectors.items()}}
             return {"vector": _numbers(vectors)}
-        raise OptionError(f"{type(asked).__name__} cannot be sent; give an id, a picture or vectors")
+        if isinstance(query, RowQuery):
+            raise OptionError(f"row {query.row} of {query.file} cannot be sent; read it, and give the vector")
+        raise OptionError(f"{shown(query)} cannot be sent; give an id, a picture or vectors")
 
-    def _sources(self, *, where: Filters = None, **given: Any) -> Any:
-        filters = where_to_json(as_where(where))
-        parameters = {name: value for name, value in given.items() if value is not None}
-        if filters:
-            parameters["where"] = json.dumps(filters)
-        return self._transport.send("GET", "/api/v1/sources", params=parameters)
+    def _sources(self, **given: Any) -> Any:
+        return self._transport.send("GET", "/api/v1/sources", params=_parameters(**given))
+
+    def _listed(self, page: Any, asked: Mapping[str, Any], most: int | None) -> Iterator[Source]:
+        start = 0
+        while True:
+            left = len(page["sources"]) if most is None else most - start
+            yield from map(source_of, page["sources"][:left])
+            start += len(page["sources"])
+            if not page["sources"] or start >= page["total"] or (most is not None and start >= most):
+                return
+            size = PAGE if most is None else min(PAGE, most - start)
+            page = self._sources(**asked, start=start, limit=size)
 
     def _finished(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         while job["state"] in ("waiting", "running"):
@@ -251,27 +386,31 @@ class Client:
         return job
 
 
-def _options(
-    text: str | None,
-    where: Filters,
-    features: Mapping[str, float] | None,
-    blend: bool,
-    max_distance: float | None,
-) -> dict[str, Any]:
+def _as_query(query: Asked | str) -> Query:
+    return SourceQuery(query) if isinstance(query, str) else as_query(query)
+
+
+def _options(request: SearchRequest) -> dict[str, Any]:
     return {
-        "text": text,
-        "where": where_to_json(as_where(where)),
-        "features": None if features is None else dict(features),
-        "blend": blend,
-        "max_distance": max_distance,
+        "text": request.text,
+        "where": where_to_json(request.where),
+        "features": None if request.weights is None else dict(request.weights),
+        "blend": request.blend,
+        "text_weight": request.text_weight,
+        "max_distance": request.max_distance,
     }
 
 
-def _defaulted(options: Mapping[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {"where": None, "features": None, "blend": False, "max_distance": None}
-    for name in options.keys() - known.keys():
-        raise OptionError(f"explain has no option {name!r}")
-    return known | dict(options)
+def _search(request: SearchRequest) -> dict[str, Any]:
+    more = {"facets": list(request.facets), "candidates": request.candidates, "strict": request.strict}
+    return _options(request) | more
+
+
+def _parameters(*, where: Any = None, **given: Any) -> dict[str, Any]:
+    parameters = {name: value for name, value in given.items() if value is not None}
+    if where is not None:
+        parameters["where"] = json.dumps(where_to_json(where))
+    return parameters
 
 
 def _numbers(vector: Any) -> list[float]:
@@ -286,37 +425,7 @@ def _numbers(vector: Any) -> list[float]:
     return found
 
 
-def _hit(told: Mapping[str, Any]) -> Hit:
-    return Hit(
-        id=told["id"],
-        path=None,
-        distance=HIDDEN if told["distance"] is None else told["distance"],
-        features=told["features"],
-        text_score=told["text_score"],
-        metadata=told["metadata"],
-    )
-
-
-def _read(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise PictureMissingError(str(path), error.strerror or str(error)) from None
-
-
-def _batches(paths: Sequence[str]) -> Iterator[list[tuple[str, bytes]]]:
-    batch: list[tuple[str, bytes]] = []
-    size = 0
-    for path in paths:
-        data = _read(path)
-        if batch and (size + len(data) > SENT_BYTES or len(batch) == 200):
-            yield batch
-            batch, size = [], 0
-        batch.append((path, data))
-        size += len(data)
-    if batch:
-        yield batch
-
-
 def _path(id_: str) -> str:
+    if not is_unicode(id_) or id_ == "":
+        raise UnknownIdError(f"{id_!r} is not the id of a source (lookalike list)")
     return f"/api/v1/sources/{quote(id_, safe='')}"

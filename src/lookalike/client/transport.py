@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lookalike import errors
 from lookalike.arguments import shown
+from lookalike.problem_types import error_of
 
 if TYPE_CHECKING:
     import httpx
 
-KINDS = "tag:lookalike,2026:"
 TRIES = 4
 """Times that a request is sent which the service is too busy for, or which a broken connection may have cut short."""
 LONGEST_WAIT = 10.0
@@ -54,11 +55,18 @@ class Transport:
         """
         import httpx
 
+        headers = dict(self._headers)
+        if "json" in content:
+            # In ASCII, so that texts which UTF-8 cannot hold come to the service, which says what is wrong with them.
+            content["content"] = json.dumps(content.pop("json"))
+            headers["content-type"] = "application/json"
         repeatable = again or method in REPEATABLE
         lost = False
         for attempt in range(1, TRIES + 1):
             try:
-                answer = self._http.request(method, self._url + path, headers=self._headers, **content)
+                answer = self._http.request(method, self._url + path, headers=headers, **content)
+            except UnicodeEncodeError:
+                raise errors.InputError("a text has half of a surrogate pair; leave it out") from None
             except httpx.HTTPError as error:
                 if attempt == TRIES or not repeatable:
                     raise errors.ServiceUnavailableError(
@@ -88,12 +96,8 @@ class Transport:
             detail, kind = str(told["detail"]), str(told.get("type", ""))
         except (ValueError, KeyError, TypeError):
             detail, kind = f"it answered {answer.status_code}, which is no problem document", ""
-        raised = getattr(errors, kind.removeprefix(KINDS), None) if kind.startswith(KINDS) else None
-        if isinstance(raised, type) and issubclass(raised, errors.PictureError):
-            name, _, reason = detail.partition(": ")
-            return raised(name, reason)
-        if isinstance(raised, type) and issubclass(raised, errors.LookalikeError):
-            return raised(detail)
+        if (told_of := error_of(kind, detail)) is not None:
+            return told_of
         if answer.status_code in BUSY:
             return errors.ServiceUnavailableError(f"{self._url}: {detail}")
         if answer.status_code in (401, 403):

@@ -50,17 +50,16 @@ def plan_add(
     """
     stored = stored or {}
     wanted = as_paths(paths, "paths")
-    if metadata is not None and not isinstance(metadata, Mapping):
-        metadata = as_path(metadata, "metadata")
     pictures = find_pictures(wanted)
-    return AddPlan(pictures, _table(metadata, wanted), plan_features(stored, features), stored)
+    return AddPlan(pictures, as_table(metadata, wanted), plan_features(stored, features), stored)
 
 
-def _table(metadata: Mapping[str, Any] | Path | None, added: Sequence[Path]) -> MetadataTable | None:
+def as_table(metadata: Metadata, added: Sequence[Path]) -> MetadataTable | None:
+    """Return the metadata of an `add` as a table, of the pictures in `added`. Raises OptionError, MetadataError."""
     if metadata is None:
         return None
-    if isinstance(metadata, Path):
-        return MetadataTable.read(metadata, added)
+    if not isinstance(metadata, Mapping):
+        return MetadataTable.read(as_path(metadata, "metadata"), added)
     for name, fields in metadata.items():
         if not isinstance(name, str) or not isinstance(fields, Mapping):
             raise MetadataError(

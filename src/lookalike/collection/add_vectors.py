@@ -82,6 +82,12 @@ def plan_feature(
     return stored
 
 
+def check_on_duplicate(given: Any) -> None:
+    """Raise OptionError for what is no way to deal with an id that is there."""
+    if not isinstance(given, str) or given not in get_args(OnDuplicate):
+        raise OptionError(f"on_duplicate is {given!r}; choose one of {', '.join(get_args(OnDuplicate))}")
+
+
 class RowIngest:
     """One import into a catalogue whose writer lock is held.
 
@@ -92,10 +98,7 @@ class RowIngest:
     def __init__(
         self, catalogue: Catalogue, feature: FeatureRecord, *, on_duplicate: str, listener: Listener
     ) -> None:
-        if not isinstance(on_duplicate, str) or on_duplicate not in get_args(OnDuplicate):
-            raise OptionError(
-                f"on_duplicate is {on_duplicate!r}; choose one of {', '.join(get_args(OnDuplicate))}"
-            )
+        check_on_duplicate(on_duplicate)
         self._catalogue = catalogue
         self._feature = feature
         self._on_duplicate = on_duplicate

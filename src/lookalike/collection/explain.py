@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from lookalike.collection.resolve import ResolvedQueries
 from lookalike.collection.search import Searched
 from lookalike.errors import UnknownIdError
 from lookalike.index import Explanation as FeatureExplanation
+from lookalike.index.reports import TableExplanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,21 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as the command line prints it under `--json`."""
         return {**asdict(self), "features": {name: asdict(one) for name, one in self.features.items()}}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Return the explanation that `to_json` told of, which may have been written as JSON since."""
+        features = {}
+        for name, one in told["features"].items():
+            tables = tuple(
+                TableExplanation(**{**table, "probed_tokens": tuple(table["probed_tokens"])})
+                for table in one["tables"]
+            )
+            tokens = tuple((token, weight) for token, weight in one["tokens"])
+            features[name] = FeatureExplanation(**{**one, "tables": tables, "tokens": tokens})
+        words = {word: tuple(parts) for word, parts in told["words"].items()}
+        missing = tuple(told["missing_features"])
+        return cls(**{**told, "words": words, "features": features, "missing_features": missing})
 
     def lines(self) -> list[str]:
         """Return the details for people, a line each."""

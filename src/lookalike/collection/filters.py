@@ -19,7 +19,11 @@ def labelled(where: Filters) -> dict[str, Where]:
     if where is None:
         return {}
     if isinstance(where, Where):
-        return {str(condition): Where((condition,)) for condition in where.conditions}
+        found: dict[str, Where] = {}
+        for one in where.conditions:  # those of a text and of a number may be called the same
+            same = found.get(str(one), Where(()))
+            found[str(one)] = Where((*same.conditions, one))
+        return found
     if isinstance(where, Mapping):
         for name in where:
             if not isinstance(name, str):

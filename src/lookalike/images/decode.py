@@ -80,11 +80,7 @@ def decode(
     else:
         name = name or str(source)
         data = _read(source, name)
-    if not data:
-        raise PictureEmptyError(name, "is empty")
-    format_name = sniff(data[:HEAD_LENGTH])
-    if format_name is None:
-        raise PictureFormatError(name, f"is not a picture in a known format ({', '.join(FORMATS)})")
+    format_name = format_of(data, name)
     if format_name not in FORMATS:
         raise PictureFormatError(
             name, f"is {format_name}, which is not installed; {install_hint(format_name)}"
@@ -133,6 +129,20 @@ def _upright(image: Image.Image) -> Image.Transpose | None:
     except Exception:  # damaged EXIF says nothing about the pixels
         return None
     return _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
+
+
+def format_of(data: bytes, name: str) -> str:
+    """Return the format of a picture's bytes, by their head alone; this installation may not read it.
+
+    Raises:
+        PictureEmptyError, PictureFormatError: they are none, or no picture's.
+    """
+    if not data:
+        raise PictureEmptyError(name, "is empty")
+    found = sniff(data[:HEAD_LENGTH])
+    if found is None:
+        raise PictureFormatError(name, f"is not a picture in a known format ({', '.join(FORMATS)})")
+    return found
 
 
 def _read(path: Path, name: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lookalike.collection import Collection
@@ -13,7 +14,7 @@ from lookalike.collection.query import Query as Asked
 from lookalike.collection.query import SourceQuery, VectorQuery
 from lookalike.collection.request import SearchRequest
 from lookalike.service.home import as_vector
-from lookalike.service.messages import Options, Page, Query, SearchBody
+from lookalike.service.messages import Page, Query, Search, SearchBody
 from lookalike.service.paging import page_of
 from lookalike.service.problems import ProblemError
 from lookalike.service.uploads import Uploads
@@ -34,11 +35,7 @@ def find(body: SearchBody, collection: Collection, uploads: Uploads, most: int) 
 
     def ask(k: int) -> Hits:
         hits = collection.answer_one(query, options_of(body, k + len(own)))
-        return (
-            Hits([hit for hit in hits if hit.id not in own][:k], hits.query, notes=hits.notes)
-            if own
-            else hits
-        )
+        return replace(hits, hits=[hit for hit in hits if hit.id not in own][:k]) if own else hits
 
     return page_of(body, ask, most)
 
@@ -55,7 +52,7 @@ def asked(query: Query, uploads: Uploads) -> Asked | None:
     return None if query.vector is None else as_vector(query.vector)
 
 
-def options_of(body: Options, k: int) -> SearchRequest:
+def options_of(body: Search, k: int) -> SearchRequest:
     """Return the options of a message, for the k best hits. Raises OptionError, MetadataError."""
     return SearchRequest.of(
         k=k,
@@ -63,7 +60,11 @@ def options_of(body: Options, k: int) -> SearchRequest:
         where=where_from_json(body.where),
         features=body.features,
         blend=body.blend,
+        text_weight=body.text_weight,
+        facets=body.facets,
+        candidates=body.candidates,
         max_distance=body.max_distance,
+        strict=body.strict,
     )
 
 

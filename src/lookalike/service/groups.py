@@ -9,6 +9,8 @@ from lookalike.collection.copies import Copies
 
 MOST_KEPT = 20
 MOST_GROUPS = 50
+NEWEST = 500
+"""Sources, the latest, that are each compared with all."""
 
 
 class Groups:
@@ -21,18 +23,25 @@ class Groups:
         """Know nothing yet."""
         self._lock = threading.Lock()
         self._stamp: int | None = None
-        self._found: dict[tuple[str | None, float, int], Copies] = {}
+        self._found: dict[tuple[str | None, float, int, int], Copies] = {}
 
     def of(
-        self, collection: Collection, feature: str | None, max_distance: float, most: int = MOST_GROUPS
+        self,
+        collection: Collection,
+        feature: str | None,
+        max_distance: float,
+        newest: int = NEWEST,
+        most: int = MOST_GROUPS,
     ) -> Copies:
         """Return what `Collection.copies` does, of a state that the collection was in meanwhile."""
-        asked = (feature, max_distance, most)
+        asked = (feature, max_distance, newest, most)
         with self._lock:
             stamp = collection.stamp
             if stamp != self._stamp or len(self._found) >= MOST_KEPT:
                 self._found.clear()
                 self._stamp = stamp
             if asked not in self._found:
-                self._found[asked] = collection.copies(feature, max_distance=max_distance, most=most)
+                self._found[asked] = collection.copies(
+                    feature, max_distance=max_distance, newest=newest, most=most
+                )
             return self._found[asked]

@@ -21,7 +21,7 @@ from lookalike.locks import exclusive
 State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 MOST_WAITING = 100
 MOST_KEPT = 1000
-MOST_SKIPPED = 100
+MOST_SKIPPED = 1000
 """Skipped pictures of a job that are told of by name."""
 LOCK_SECONDS = 60.0
 """For which a job waits for another process that writes to the collection."""

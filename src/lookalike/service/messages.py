@@ -68,10 +68,34 @@ class Options(Message):
         Field(description="The weight of each feature that is compared; by default all, equally."),
     ] = None
     blend: bool = False
+    text_weight: Annotated[
+        float | None,
+        Field(
+            description="How much words weigh beside looks, from 0 to 1; without `blend`, hits must have them, too."
+        ),
+    ] = None
     max_distance: float | None = None
 
 
-class SearchBody(Options):
+class Search(Options):
+    """What is asked for beside the query."""
+
+    facets: Annotated[
+        list[Name],
+        Field(
+            max_length=50,
+            description="Metadata fields whose most frequent values are counted among what filters and words select.",
+        ),
+    ] = []
+    candidates: Annotated[
+        Literal["tokens", "knn"], Field(description="How a search engine finds candidates.")
+    ] = "tokens"
+    strict: Annotated[
+        bool, Field(description="Fail where the home of an index cannot be used, instead of comparing all.")
+    ] = False
+
+
+class SearchBody(Search):
     """A search."""
 
     query: Query = Query()
@@ -92,7 +116,7 @@ class ExplainBody(Options):
     limit: int = Field(20, ge=1, le=1000, description="Hits of the search.")
 
 
-class BatchBody(Options):
+class BatchBody(Search):
     """Several searches that ask for the same."""
 
     queries: Annotated[list[Query], Field(min_length=1, max_length=10_000)]
@@ -109,7 +133,15 @@ class HitMessage(BaseModel):
     text_score: float | None
     metadata: dict[str, Any]
     has_picture: bool
+    pixels: int = Field(description="Width times height of a picture; 0 for other vectors.")
     rank: int
+
+
+class ValueCount(BaseModel):
+    """A value of metadata, and how many sources have it."""
+
+    value: str | int | float | bool
+    count: int
 
 
 class Page(BaseModel):
@@ -118,12 +150,19 @@ class Page(BaseModel):
     hits: list[HitMessage]
     next: str | None = Field(description="The cursor of the next page; null after the last.")
     notes: list[str] = Field(description="What should be known of the answer, a sentence each.")
+    features: dict[str, float] = Field(description="What was compared, and how much each weighed.")
+    facets: dict[str, list[ValueCount]]
 
 
 class SourceMessage(BaseModel):
     """A source of the collection."""
 
     id: str
+    number: int = Field(description="By which indexes know it.")
+    kind: Literal["picture", "row"]
+    sha256: str
+    size: int = Field(description="Bytes.")
+    generation: int = Field(description="Of the write that changed it last.")
     title: str | None
     metadata: dict[str, Any]
     width: int | None
@@ -161,6 +200,18 @@ class ChangeBody(Message):
     metadata: dict[str, JsonValue]
 
 
+class RemoveBody(Message):
+    """Sources to be removed."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=1000)]
+
+
+class RemovedMessage(BaseModel):
+    """What became of sources."""
+
+    removed: int
+
+
 class VectorsBody(Message):
     """Vectors to be added."""
 
@@ -192,13 +243,6 @@ class JobMessage(BaseModel):
     ids: list[str]
     skipped: list[dict[str, str]]
     error: str | None
-
-
-class ValueCount(BaseModel):
-    """A value of metadata, and how many sources have it."""
-
-    value: str | int | float | bool
-    count: int
 
 
 class UrlBody(Message):

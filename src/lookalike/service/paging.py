@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from lookalike.collection.hits import Hit, Hits
 from lookalike.errors import OptionError
 from lookalike.service.cursor import Cursor
-from lookalike.service.messages import HitMessage, Page, SearchBody
+from lookalike.service.messages import HitMessage, Page, SearchBody, ValueCount
 
 Ask = Callable[[int], Hits]
 """Returns the k best."""
@@ -23,7 +25,7 @@ def page_of(body: SearchBody, ask: Ask, most: int) -> Page:
     Raises:
         OptionError: the cursor is none of this search; and what `ask` raises.
     """
-    search = body.model_dump(mode="json", exclude={"cursor", "limit"})
+    search = body.model_dump(mode="json", exclude={"cursor", "limit", "facets"})
     cursor = None if body.cursor is None else Cursor.read(body.cursor, search)
     if cursor is not None and cursor.rank >= most:
         raise OptionError(f"a search has at most {most} hits, all its pages together; narrow it")
@@ -37,15 +39,40 @@ def page_of(body: SearchBody, ask: Ask, most: int) -> Page:
         k = min(most, 2 * k)
     shown = hits.hits[start : start + body.limit]
     more = start + body.limit < len(hits)
+    notes = list(hits.notes)
+    if len(hits) == most and not more:
+        notes.append(
+            f"a search has at most {most:,} hits here, all its pages together; narrow it to see others"
+        )
     following = None
     if shown and more:
         last = shown[-1]
         following = Cursor(last.id, start + len(shown), _key(last, body)).written(search)
+    return page_message(replace(hits, hits=shown, notes=tuple(notes)), first=start + 1, following=following)
+
+
+def page_message(hits: Hits, *, first: int = 1, following: str | None = None) -> Page:
+    """Return hits as clients get them.
+
+    Args:
+        first: the rank of the first.
+        following: the cursor of the next page.
+    """
     return Page(
-        hits=[hit_message(hit, start + place) for place, hit in enumerate(shown, 1)],
+        hits=[hit_message(hit, rank) for rank, hit in enumerate(hits, first)],
         next=following,
         notes=list(hits.notes),
+        features=dict(hits.query["features"]),
+        facets=counts_message(hits.facets),
     )
+
+
+def counts_message(facets: Mapping[str, Sequence[tuple[Any, int]]]) -> dict[str, list[ValueCount]]:
+    """Return how often values of metadata fields occur as clients get it."""
+    return {
+        name: [ValueCount(value=value, count=count) for value, count in counts]
+        for name, counts in facets.items()
+    }
 
 
 def hit_message(hit: Hit, rank: int) -> HitMessage:
@@ -58,6 +85,7 @@ def hit_message(hit: Hit, rank: int) -> HitMessage:
         text_score=hit.text_score,
         metadata=dict(hit.metadata),
         has_picture=hit.pixels > 0 and hit.exists,
+        pixels=hit.pixels,
         rank=rank,
     )
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from lookalike import errors
+from lookalike.problem_types import type_of
 from lookalike.service.request_id import HEADER, request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,8 +30,6 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
-KINDS = "tag:lookalike,2026:"
-"""Before the name of an error of `lookalike.errors`, which a client can raise again."""
 STATUSES: tuple[tuple[type[errors.LookalikeError], int], ...] = (
     (errors.UnknownIdError, 404),
     (errors.DuplicateIdError, 409),
@@ -108,7 +107,7 @@ def add_handlers(app: FastAPI) -> None:
     def failed(request: Request, error: errors.LookalikeError) -> Response:
         if isinstance(error, errors.CollectionError) and not isinstance(error, errors.CollectionLockedError):
             request.app.state.home.doubt()
-        return problem(status_of(error), str(error), kind=f"{KINDS}{type(error).__name__}")
+        return problem(status_of(error), str(error), kind=type_of(error))
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:

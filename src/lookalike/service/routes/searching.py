@@ -14,7 +14,7 @@ from lookalike.service.access import READS, Fetching, Kept, KeyedRoute, Sent, Se
 from lookalike.service.find import asked, find, options_of
 from lookalike.service.home import Home
 from lookalike.service.messages import BatchBody, Id, Page, SearchBody, UploadMessage, UrlBody
-from lookalike.service.paging import hit_message
+from lookalike.service.paging import page_message
 from lookalike.service.problems import ProblemError
 from lookalike.service.settings import Settings
 from lookalike.service.uploads import Upload, Uploads, upload_id
@@ -42,14 +42,7 @@ def search_batch(body: BatchBody, collection: Served, settings: Told, sent: Sent
     if any(query is None for query in queries):
         raise ProblemError(422, "each query of a batch needs an id, an upload or a vector", field="queries")
     found = collection.answer([query for query in queries if query is not None], options_of(body, body.limit))
-    return [
-        Page(
-            hits=[hit_message(hit, rank) for rank, hit in enumerate(hits, 1)],
-            next=None,
-            notes=list(hits.notes),
-        )
-        for hits in found
-    ]
+    return [page_message(hits) for hits in found]
 
 
 @router.post("/uploads", status_code=201)

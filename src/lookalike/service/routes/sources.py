@@ -12,7 +12,15 @@ from starlette.responses import FileResponse
 from lookalike.catalogue import Source
 from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, WRITES, KeyedRoute, Served, Told, Views
-from lookalike.service.messages import Id, SourceMessage, Sources, json_of, title_of
+from lookalike.service.messages import (
+    Id,
+    RemoveBody,
+    RemovedMessage,
+    SourceMessage,
+    Sources,
+    json_of,
+    title_of,
+)
 from lookalike.service.problems import ProblemError
 from lookalike.service.thumbnails import SIDES
 
@@ -100,6 +108,12 @@ def remove(id_: Id, collection: Served) -> Response:
     return Response(status_code=204)
 
 
+@router.post("/remove", dependencies=WRITES)
+def remove_several(body: RemoveBody, collection: Served) -> RemovedMessage:
+    """Remove sources from the collection: all of them, or none where one is not there. Their files stay."""
+    return RemovedMessage(removed=collection.remove([collection.source(id_).id for id_ in body.ids]))
+
+
 def _file(source: Source) -> Path:
     """Return the file of a picture: one that the catalogue names, and never one that a request does."""
     if source.kind != "picture":
@@ -115,6 +129,11 @@ def message_of(source: Source) -> SourceMessage:
     """Return a source as clients get it: without the places of this machine's disk."""
     return SourceMessage(
         id=source.id,
+        number=source.number,
+        kind=source.kind,
+        sha256=source.sha256,
+        size=source.size,
+        generation=source.generation,
         title=title_of(source.metadata),
         metadata=source.metadata,
         width=source.width,

@@ -10,6 +10,7 @@ from lookalike.collection.copies import COPIES_WITHIN
 from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, Grouped, KeyedRoute, Sent, Served, Told
 from lookalike.service.find import asked
+from lookalike.service.groups import MOST_GROUPS, NEWEST
 from lookalike.service.messages import (
     LONGEST_TEXT,
     ExplainBody,
@@ -19,6 +20,7 @@ from lookalike.service.messages import (
     ValueCount,
     json_of,
 )
+from lookalike.service.paging import counts_message
 from lookalike.service.problems import ProblemError
 from lookalike.service.routes.sources import message_of
 
@@ -56,10 +58,13 @@ def groups(
         Name | None, Query(description="By which sources are compared; by default the first.")
     ] = None,
     max_distance: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
-    limit: Annotated[int, Query(ge=1, le=200, description="Groups.")] = 50,
+    newest: Annotated[
+        int, Query(ge=0, le=NEWEST, description="Sources, the latest, that are each compared with all.")
+    ] = NEWEST,
+    limit: Annotated[int, Query(ge=1, le=200, description="Groups.")] = MOST_GROUPS,
 ) -> Groups:
     """Find groups of sources that look nearly the same: copies in other sizes, or pictures of one thing."""
-    found = known.of(collection, feature, max_distance, limit)
+    found = known.of(collection, feature, max_distance, newest, limit)
     told = [[message_of(source) for source in group] for group in found.groups]
     return Groups(groups=told, looked_at=found.looked_at, total=found.total)
 
@@ -75,11 +80,7 @@ def facets(
 
     Where a field is filtered itself, its values are counted as if it were not: what else could be chosen.
     """
-    found = collection.facets(field, text=text, where=where_from_json(json_of(where)))
-    return {
-        name: [ValueCount(value=value, count=count) for value, count in values]
-        for name, values in found.items()
-    }
+    return counts_message(collection.facets(field, text=text, where=where_from_json(json_of(where))))
 
 
 @router.post("/explain")
@@ -96,6 +97,7 @@ def explain(body: ExplainBody, collection: Served, settings: Told, sent: Sent) -
         where=where_from_json(body.where),
         features=body.features,
         blend=body.blend,
+        text_weight=body.text_weight,
         max_distance=body.max_distance,
     )
     return told.to_json()
