@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.collection.afar import Create
 
@@ -89,7 +89,7 @@ searches = st.fixed_dictionaries(
     metric=st.sampled_from(["euclidean", "cosine", "dot"]),
     asked=st.lists(searches, min_size=1, max_size=8),
 )
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_filters_words_and_distances_are_exact(
     create: Create, table: list[dict[str, Any]], metric: str, asked: list[dict[str, Any]]
 ) -> None:
@@ -143,7 +143,7 @@ def check(
     weights=st.tuples(st.floats(0.05, 1), st.floats(0.05, 1)),
     k=st.integers(1, 12),
 )
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_several_features_rank_by_the_weighted_mean(
     create: Create, table: list[dict[str, Any]], query: tuple[int, ...], weights: tuple[float, float], k: int
 ) -> None:
