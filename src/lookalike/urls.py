@@ -1,8 +1,13 @@
-"""URLs of stores, as they may be kept and shown."""
+"""URLs of stores, as they may be kept and shown, and of pictures."""
 
 from __future__ import annotations
 
 import re
+
+
+def is_web_address(place: str) -> bool:
+    """Return whether a place is on the web, and no file's path."""
+    return place.startswith(("http://", "https://"))
 
 
 def without_password(url: str) -> str:

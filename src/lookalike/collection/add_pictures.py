@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -190,13 +190,17 @@ class _Run:
                 self._skip(file.path, file.problem)
             elif (
                 place is not None
+                and file.raw is None
                 and not self._options.reread
                 and place.number not in self._lacking
                 and (place.size, place.modified_ns) == (file.size, file.modified_ns)
             ):
                 self._batch.known.append((file, "unchanged", place.number))
             else:
-                if len(group) == READ_FILES or file.size + sum(len(one.raw) for one in group) > READ_BYTES:
+                if (
+                    len(group) == READ_FILES
+                    or (file.size or 0) + sum(len(one.raw) for one in group) > READ_BYTES
+                ):
                     yield from self._identify(group)
                 try:
                     group.append(_read(file, place))
@@ -356,7 +360,9 @@ class _Run:
 
 
 def _read(file: Found, place: StoredLocation | None) -> _File:
-    if file.size > MAX_FILE_BYTES:
+    if file.raw is not None:
+        return _File(replace(file, raw=None), place, file.raw, content_id(file.raw))
+    if (file.size or 0) > MAX_FILE_BYTES:
         raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
     with open(file.path, "rb") as stream:
         raw = stream.read(MAX_FILE_BYTES + 1)

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.arguments import as_count, as_finite, usable_cores
+from lookalike.arguments import as_count, as_finite, shown, usable_cores
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection.extraction import FeaturePlan, plan_features
 from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.paths import as_path
-from lookalike.collection.walk import FoundPictures, find_pictures
+from lookalike.collection.walk import Found, FoundPictures, find_pictures
 from lookalike.errors import MetadataError, OptionError
 from lookalike.features.registry import FeatureSpec
+from lookalike.urls import is_web_address
 
 Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
 Features = Iterable[str | FeatureSpec] | str | FeatureSpec | None
@@ -52,6 +53,24 @@ def plan_add(
     wanted = as_paths(paths, "paths")
     pictures = find_pictures(wanted)
     return AddPlan(pictures, as_table(metadata, wanted), plan_features(stored, features), stored)
+
+
+def plan_fetched(
+    pictures: Mapping[str, bytes],
+    *,
+    metadata: Mapping[str, Mapping[str, Any]] | None = None,
+    stored: Mapping[str, FeatureRecord],
+) -> AddPlan:
+    """Return what an `add` of pictures that were fetched from the web does; both mappings are by URL.
+
+    Raises:
+        OptionError, MetadataError.
+    """
+    for url, raw in pictures.items():
+        if not isinstance(url, str) or not is_web_address(url) or not isinstance(raw, bytes):
+            raise OptionError(f"pictures has {shown(url)}; give bytes by URLs of http or https")
+    files = [Found(url, None, None, raw=raw) for url, raw in pictures.items()]
+    return AddPlan(FoundPictures(files), as_table(metadata, ()), plan_features(stored, None), stored)
 
 
 def as_table(metadata: Metadata, added: Sequence[Path]) -> MetadataTable | None:

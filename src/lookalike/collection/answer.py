@@ -14,6 +14,7 @@ from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
+from lookalike.urls import is_web_address
 
 KEPT_SOURCES = 1 << 16
 """About so many sources are kept in memory."""
@@ -133,6 +134,11 @@ class FetchedHits(Sequence[Hit]):
         return made[position]
 
 
+def _is_there(path: str) -> bool:
+    """Return whether a picture is at a place; of one on the web that is taken for granted."""
+    return is_web_address(path) or os.path.exists(path)
+
+
 def _hit_of(
     sources: HitRows,
     number: int,
@@ -142,7 +148,7 @@ def _hit_of(
 ) -> Hit:
     source = sources[number]
     # Only pictures lie in files of their own; that a row is in its file is taken for granted.
-    there = source.paths[:1] if not source.pixels else filter(os.path.exists, source.paths)
+    there = source.paths[:1] if not source.pixels else filter(_is_there, source.paths)
     path = next(iter(there), None)
     last_known = next(iter(source.paths), None)
     return Hit(

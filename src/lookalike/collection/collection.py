@@ -23,7 +23,7 @@ from lookalike.features import TIME_LIMIT
 from lookalike.images import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from lookalike.collection.add_plan import AddPlan, Metadata
+    from lookalike.collection.add_plan import AddOptions, AddPlan, Metadata
     from lookalike.features.registry import FeatureSpec
 
 
@@ -106,7 +106,6 @@ class Collection(Indexing):
             OptionError: an argument is not of its kind.
             MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError, CollectionLockedError.
         """
-        from lookalike.collection.add_pictures import add_pictures
         from lookalike.collection.add_plan import AddOptions, AddPlan, plan_add
 
         started = time.monotonic()
@@ -120,9 +119,42 @@ class Collection(Indexing):
             stored = self._catalogue.features()
             if plan is None or plan.stored != stored:
                 plan = plan_add(paths, features=features, metadata=metadata, stored=stored)
-            plan.features.new[:] = map(self._placed, plan.features.new)
-            report = add_pictures(self._catalogue, plan, options, listener)
-            self._update_indexes(listener)
+            report = self._add(plan, options, listener)
+        report.seconds = time.monotonic() - started
+        return report
+
+    def add_fetched(
+        self,
+        pictures: Mapping[str, bytes],
+        *,
+        metadata: Mapping[str, Mapping[str, Any]] | None = None,
+        jobs: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        time_limit: float | None = TIME_LIMIT,
+        listener: Listener | None = None,
+    ) -> AddReport:
+        """Add pictures that were fetched from the web, each of which lies at its URL from then on.
+
+        Nothing is fetched here, and the pictures themselves are not kept. They are decoded in processes of their own.
+
+        Args:
+            pictures: files, by URLs of http or https.
+            metadata: the fields of each picture, by its URL.
+
+        The other arguments are those of `add`.
+
+        Raises:
+            OptionError, MetadataError, CollectionLockedError.
+        """
+        from lookalike.collection.add_plan import AddOptions, plan_fetched
+
+        started = time.monotonic()
+        options = AddOptions.of(
+            jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=False, isolated=True
+        )
+        with self._backend.writing("add"):
+            plan = plan_fetched(pictures, metadata=metadata, stored=self._catalogue.features())
+            report = self._add(plan, options, as_listener(listener))
         report.seconds = time.monotonic() - started
         return report
 
@@ -295,6 +327,14 @@ class Collection(Indexing):
             with self._catalogue.write() as writer:
                 writer.drop_feature(name)
             self._indexes.drop(features[name])
+
+    def _add(self, plan: AddPlan, options: AddOptions, listener: Listener) -> AddReport:
+        from lookalike.collection.add_pictures import add_pictures
+
+        plan.features.new[:] = map(self._placed, plan.features.new)
+        report = add_pictures(self._catalogue, plan, options, listener)
+        self._update_indexes(listener)
+        return report
 
     def _store_rows(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from lookalike.urls import is_web_address
+
 
 class Gone:
     """Tells whether a file is gone: it is not there, though its folder is there and holds something.
@@ -33,7 +35,9 @@ class Gone:
 
 
 def is_missing(path: str) -> bool:
-    """Return whether there is no file at `path`. One that may not be looked at is there."""
+    """Return whether there is no file at `path`. What may not be looked at is there, and what is on the web."""
+    if is_web_address(path):
+        return False
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

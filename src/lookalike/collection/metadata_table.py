@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from lookalike.errors import MetadataError
+from lookalike.urls import is_web_address
 
 FILE_COLUMNS = ("image", "path")
 
@@ -126,7 +127,7 @@ class MetadataTable:
         self._fields: dict[str, Fields] = {}
         self._unmatched: Counter[str] = Counter()
         for name, metadata in rows:
-            key = os.path.normpath(name)
+            key = name if is_web_address(name) else os.path.normpath(name)
             self._unmatched[key] += 1
             fields = self._fields.setdefault(key, {})
             for field, value in metadata.items():

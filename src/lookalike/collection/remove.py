@@ -10,6 +10,7 @@ from typing import Any
 from lookalike.catalogue import Catalogue, StoredLocation
 from lookalike.collection.gone import Gone, is_missing
 from lookalike.errors import InputError, UnknownIdError
+from lookalike.urls import is_web_address
 
 
 def as_names(what: Any) -> list[str]:
@@ -37,7 +38,7 @@ def remove_sources(catalogue: Catalogue, names: Sequence[str]) -> int:
     for name in unknown:
         if not name.strip():  # as a path it would be the current folder
             raise InputError(f"{name!r} is no name; give an id or a path. Nothing was removed")
-    paths = [os.path.abspath(name) for name in unknown]
+    paths = [name if is_web_address(name) else os.path.abspath(name) for name in unknown]
     places = _places_below(catalogue, paths) if paths else []
     forgotten = {place.path for place in places}
     for source in catalogue.sources({place.number for place in places}):

@@ -14,16 +14,21 @@ from lookalike.collection.report import PassedOver
 from lookalike.errors import PictureMissingError
 from lookalike.images.formats import SUFFIXES
 from lookalike.images.unread import advice
+from lookalike.urls import is_web_address
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that may be a picture. `problem` says why it cannot even be looked at."""
+    """A file that may be a picture. `problem` says why it cannot even be looked at.
+
+    One that was fetched from the web has its URL as `path`, and its content as `raw`.
+    """
 
     path: str
-    size: int = 0
-    modified_ns: int = 0
+    size: int | None = 0
+    modified_ns: int | None = 0
     problem: str | None = None
+    raw: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +118,8 @@ class _Walk:
 
 def look_at(file: str) -> Found:
     """Return what the file system says of a file."""
+    if is_web_address(file):
+        return Found(file, problem="it is on the web; fetch it again, for the features that it lacks")
     try:
         file.encode()
     except UnicodeEncodeError:
