@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lookalike.catalogue import Source
+from lookalike.catalogue import Location, Source
 from lookalike.catalogue.facets import Facet
 from lookalike.collection.hits import Hit, Hits
 from lookalike.collection.query import PictureQuery, Query, SourceQuery, VectorQuery
@@ -41,9 +41,9 @@ def hit_of(told: Mapping[str, Any]) -> Hit:
 
 
 def source_of(told: Mapping[str, Any]) -> Source:
-    """Return a source, of whose places nothing is known."""
+    """Return a source, of whose places only one on the web is known."""
     known = {name: told[name] for name in Source._fields if name != "places"}
-    return Source(**known, places=())
+    return Source(**known, places=() if told["url"] is None else (Location(told["url"]),))
 
 
 def counts_of(told: Mapping[str, Any]) -> dict[str, Facet]:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader
 
 from lookalike.collection import Collection
+from lookalike.service.elsewhere import Elsewhere
 from lookalike.service.facets import Facets
 from lookalike.service.fetch import Fetcher
 from lookalike.service.groups import Groups
@@ -149,6 +150,13 @@ def fetcher_of(request: Request) -> Fetcher:
     return fetcher
 
 
+def elsewhere_of(request: Request) -> Elsewhere:
+    """Return the pictures that lie on the web. Raises ProblemError where the service fetches none."""
+    state = request.app.state
+    return Elsewhere(fetcher_of(request), state.home, state.thumbnails, settings_of(request).limits)
+
+
+Remote = Annotated[Elsewhere, Depends(elsewhere_of)]
 Fetching = Annotated[Fetcher, Depends(fetcher_of)]
 Offered = Annotated[Facets, Depends(facets_of)]
 Grouped = Annotated[Groups, Depends(groups_of)]

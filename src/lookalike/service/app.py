@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
@@ -49,7 +50,7 @@ def make_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         yield
-        jobs.close()
+        await run_in_threadpool(jobs.close)  # the job at hand may wait for what this loop fetches
         home.close()
 
     metrics = Metrics()

@@ -23,7 +23,6 @@ MOST_AT_ONCE = 8
 """URLs that are fetched at a time, so that slow ones keep nobody else out."""
 REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS = (
-    (b"Accept", b"image/*"),
     (b"Accept-Encoding", b"identity"),
     (b"Connection", b"close"),
     (b"User-Agent", b"lookalike"),
@@ -57,8 +56,17 @@ class Fetcher:
         self._network = _CheckedNetwork(resolve or _addresses, is_allowed)
         self._fetching = 0
 
-    async def fetch(self, url: str) -> bytes:
-        """Return what is there. Raises ProblemError, which tells nothing of addresses."""
+    async def fetch(self, url: str, *, accept: bytes = b"image/*", most_bytes: int | None = None) -> bytes:
+        """Return what is there.
+
+        Args:
+            accept: the kind of what is wanted, as HTTP has it.
+            most_bytes: fewer than otherwise.
+
+        Raises:
+            ProblemError: it cannot be had; nothing of addresses is told.
+        """
+        most = self._most if most_bytes is None else min(self._most, most_bytes)
         if self._fetching >= MOST_AT_ONCE:
             raise ProblemError(
                 503, "too many URLs are being fetched; try again", headers={"retry-after": "2"}
@@ -66,7 +74,7 @@ class Fetcher:
         self._fetching += 1
         try:
             with anyio.fail_after(self._seconds):
-                return await self._followed(self._checked(url))
+                return await self._followed(self._checked(url), accept, most)
         except TimeoutError:
             raise _refused(f"nothing whole came within {self._seconds:g} seconds") from None
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError):
@@ -74,7 +82,7 @@ class Fetcher:
         finally:
             self._fetching -= 1
 
-    async def _followed(self, url: httpx.URL) -> bytes:
+    async def _followed(self, url: httpx.URL, accept: bytes, most: int) -> bytes:
         for _ in range(1 + MOST_REDIRECTS):
             async with httpcore.AsyncConnectionPool(
                 ssl_context=_trusted(), network_backend=self._network, http2=False
@@ -82,26 +90,26 @@ class Fetcher:
                 raw = httpcore.URL(
                     scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
                 )
-                headers = [(b"Host", url.netloc), *HEADERS]
+                headers = [(b"Host", url.netloc), (b"Accept", accept), *HEADERS]
                 async with pool.stream("GET", raw, headers=headers) as answer:
                     if answer.status not in REDIRECTS:
-                        return await self._body(answer)
+                        return await self._body(answer, most)
                     url = self._next(url, answer)
         raise _refused(f"it redirects more than {MOST_REDIRECTS} times")
 
-    async def _body(self, answer: httpcore.Response) -> bytes:
+    async def _body(self, answer: httpcore.Response, most: int) -> bytes:
         if answer.status != 200:
             raise _refused(f"its server answers with status {answer.status}")
         if _header(answer, b"content-encoding") not in (None, b"identity"):
             raise _refused("its server sends it in an encoding that was not asked for")
         length = _header(answer, b"content-length")
         data = bytearray()
-        if length is not None and length.isdigit() and int(length) > self._most:
-            raise self._too_large()
+        if length is not None and length.isdigit() and int(length) > most:
+            raise _too_large(most)
         async for part in answer.aiter_stream():
             data += part
-            if len(data) > self._most:
-                raise self._too_large()
+            if len(data) > most:
+                raise _too_large(most)
         return bytes(data)
 
     def _next(self, url: httpx.URL, answer: httpcore.Response) -> httpx.URL:
@@ -127,11 +135,6 @@ class Fetcher:
         if (url.port or DEFAULT_PORTS[url.scheme]) not in self._ports:
             raise _refused(f"its port is none of {', '.join(map(str, sorted(self._ports)))}")
         return url
-
-    def _too_large(self) -> ProblemError:
-        return ProblemError(
-            413, f"what the URL names is larger than {self._most:,} bytes; give a smaller one", field="url"
-        )
 
 
 class _CheckedNetwork(httpcore.AsyncNetworkBackend):
@@ -193,6 +196,12 @@ def _trusted() -> Any:
 
 def _header(answer: httpcore.Response, name: bytes) -> bytes | None:
     return next((value for key, value in answer.headers if key.lower() == name), None)
+
+
+def _too_large(most: int) -> ProblemError:
+    return ProblemError(
+        413, f"what the URL names is larger than {most:,} bytes; give a smaller one", field="url"
+    )
 
 
 def _refused(reason: str) -> ProblemError:

@@ -17,6 +17,7 @@ from typing import Literal
 from lookalike.collection.report import Event, Listener
 from lookalike.errors import CollectionLockedError, LookalikeError, OutputError, UnknownIdError
 from lookalike.locks import exclusive
+from lookalike.urls import is_web_address
 
 State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 MOST_WAITING = 100
@@ -73,7 +74,7 @@ class Progress(Listener):
         if event.id is not None:
             job.ids.append(event.id)
         if event.outcome == "skipped" and len(job.skipped) < MOST_SKIPPED:
-            name = Path(event.path).name
+            name = event.path if is_web_address(event.path) else Path(event.path).name
             job.skipped.append({"name": name, "reason": event.reason or ""})
         if time.monotonic() - self._told >= TOLD_EVERY:
             self._told = time.monotonic()

@@ -169,6 +169,7 @@ class SourceMessage(BaseModel):
     height: int | None
     added_at: str
     has_picture: bool
+    url: str | None = Field(description="Of the picture itself, where it lies on the web.")
 
 
 class Sources(BaseModel):
@@ -257,6 +258,27 @@ class UrlBody(Message):
             examples=["https://example.org/shoe.jpg"],
         ),
     ]
+
+
+class IiifMessage(Message):
+    """A picture that a server of the IIIF Image API has."""
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=2_000,
+            description="Its base, its `info.json`, or any request for it, of the IIIF Image API 2 or 3.",
+            examples=["https://example.org/iiif/3/apple"],
+        ),
+    ]
+    metadata: dict[str, JsonValue] = {}
+
+
+class IiifBody(Message):
+    """Pictures that lie elsewhere."""
+
+    pictures: Annotated[list[IiifMessage], Field(min_length=1, max_length=1000)]
 
 
 class UploadMessage(BaseModel):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache, partial
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,10 +28,12 @@ from lookalike.service.access import (
     may_read,
     right_of,
 )
+from lookalike.service.elsewhere import place_of
 from lookalike.service.find import find
 from lookalike.service.keys import Right
 from lookalike.service.messages import Id, Name, title_of
 from lookalike.service.problems import ProblemError, status_of
+from lookalike.service.thumbnails import SIDES
 from lookalike.service.view import View
 
 router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
@@ -73,7 +75,15 @@ def page(
     except (LookalikeError, ProblemError) as error:
         status = error.status if isinstance(error, ProblemError) else status_of(error)
         return _page("trouble.html", status=status, view=view, told=str(error))
-    return _page("search.html", view=view, things=things, features=features, facets=facets, **cards)
+    return _page(
+        "search.html",
+        view=view,
+        things=things,
+        features=features,
+        facets=facets,
+        fetches=settings.fetch_urls,
+        **cards,
+    )
 
 
 @router.get("/more", response_class=HTMLResponse, dependencies=[Depends(may_read)])
@@ -93,8 +103,18 @@ def panel(id_: Id, view: Shown, collection: Served) -> Response:
     """Return what is known of a source, for the page to show beside the hits."""
     source = collection.source(id_)
     title = title_of(source.metadata)
+    elsewhere = place_of(source)
     told = [(name, value) for name, value in source.metadata.items() if value not in (None, "", [])]
-    return _page("panel.html", view=view, source=source, title=title or source.id, told=told)
+    return _page(
+        "panel.html",
+        view=view,
+        source=source,
+        title=title or source.id,
+        told=told,
+        original=f"{_address(source.id)}/original",
+        elsewhere=elsewhere,
+        host=elsewhere and urlsplit(elsewhere).hostname,
+    )
 
 
 @router.get("/collection", response_class=HTMLResponse, dependencies=[Depends(may_read)])
@@ -200,12 +220,8 @@ def _things(view: View, collection: Any) -> list[dict[str, Any]]:
                     "kind": kind,
                     "id": id_,
                     "title": title_of(source.metadata) or id_,
-                    "picture": f"/api/v1/sources/{quote(id_, safe='')}/thumbnail"
-                    if source.kind == "picture"
-                    else None,
-                    "original": f"/api/v1/sources/{quote(id_, safe='')}/original"
-                    if source.kind == "picture"
-                    else None,
+                    "picture": f"{_address(id_)}/thumbnail" if source.kind == "picture" else None,
+                    "original": _to_crop(source),
                 }
             )
     for kind, ids in (("uploads", view.uploads), ("not_uploads", view.not_uploads)):
@@ -215,6 +231,19 @@ def _things(view: View, collection: Any) -> list[dict[str, Any]]:
                 {"kind": kind, "id": id_, "title": "your picture", "picture": picture, "original": picture}
             )
     return found
+
+
+def _address(id_: str) -> str:
+    """Return the address of a source in the API."""
+    return f"/api/v1/sources/{quote(id_, safe='')}"
+
+
+def _to_crop(source: Source) -> str | None:
+    """Return the address of the largest picture of a source that this origin has."""
+    if source.kind != "picture":
+        return None
+    is_elsewhere = place_of(source) is not None
+    return f"{_address(source.id)}/{f'thumbnail?side={SIDES[-1]}' if is_elsewhere else 'original'}"
 
 
 def _page(name: str, *, status: int = 200, **shown: Any) -> Response:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, RedirectResponse
 
 from lookalike.catalogue import Source
 from lookalike.collection.filters import where_from_json
-from lookalike.service.access import READS, WRITES, KeyedRoute, Served, Told, Views
+from lookalike.service.access import READS, WRITES, KeyedRoute, Served, Told, Views, elsewhere_of
+from lookalike.service.elsewhere import place_of
 from lookalike.service.messages import (
     Id,
     RemoveBody,
@@ -23,6 +25,7 @@ from lookalike.service.messages import (
 )
 from lookalike.service.problems import ProblemError
 from lookalike.service.thumbnails import SIDES
+from lookalike.urls import is_web_address
 
 router = APIRouter(route_class=KeyedRoute, prefix="/api/v1/sources", tags=["sources"])
 SOME_DAYS = "private, max-age=604800"
@@ -61,7 +64,7 @@ def browse(
 
 
 @router.get("/{id_:path}/thumbnail", dependencies=READS, response_class=Response)
-def thumbnail(
+async def thumbnail(
     id_: Id,
     collection: Served,
     settings: Told,
@@ -72,20 +75,29 @@ def thumbnail(
     """Return a small JPEG of a picture."""
     if side not in SIDES:
         raise ProblemError(422, f"side is {side}; choose one of {', '.join(map(str, SIDES))}", field="side")
-    source = collection.source(id_)
+    source = await run_in_threadpool(collection.source, id_)
     tag = f'"{source.sha256}-{side}"'
     headers = {"cache-control": SOME_DAYS, "etag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
-    data = views.get(source.sha256, _file(source), side, pixels)
+    url = place_of(source)
+    data = views.kept(source.sha256, side)
+    if data is None and url is not None and not _files(source):
+        data = await elsewhere_of(request).thumbnail(source.sha256, url, side)
+    if data is None:
+        pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
+        data = await run_in_threadpool(views.get, source.sha256, _file(source), side, pixels)
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{id_:path}/original", dependencies=READS, response_class=FileResponse)
 def original(id_: Id, collection: Served) -> Response:
-    """Return a picture's file as it is, or a range of its bytes."""
-    file = _file(collection.source(id_))
+    """Return a picture's file as it is, or a range of its bytes; of one that lies elsewhere, the way to it."""
+    source = collection.source(id_)
+    url = place_of(source)
+    if url is not None and not _files(source):
+        return RedirectResponse(url, headers={"referrer-policy": "no-referrer", "cache-control": "no-store"})
+    file = _file(source)
     kind = TYPES.get(file.suffix.lower())
     return FileResponse(
         file,
@@ -118,11 +130,16 @@ def _file(source: Source) -> Path:
     """Return the file of a picture: one that the catalogue names, and never one that a request does."""
     if source.kind != "picture":
         raise ProblemError(404, f"{source.id!r} is a vector without a picture")
-    places = (place.path for place in source.places)
-    there = next((path for path in places if os.path.isfile(path) and os.access(path, os.R_OK)), None)
-    if there is None:
+    files = _files(source)
+    if not files:
         raise ProblemError(404, f"the file of {source.id!r} is not there; its disk or share may be away")
-    return Path(there)
+    return files[0]
+
+
+def _files(source: Source) -> list[Path]:
+    """Return those files of a picture that can be read."""
+    places = (place.path for place in source.places if not is_web_address(place.path))
+    return [Path(path) for path in places if os.path.isfile(path) and os.access(path, os.R_OK)]
 
 
 def message_of(source: Source) -> SourceMessage:
@@ -140,4 +157,5 @@ def message_of(source: Source) -> SourceMessage:
         height=source.height,
         added_at=source.added_at,
         has_picture=source.kind == "picture",
+        url=place_of(source),
     )

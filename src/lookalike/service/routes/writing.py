@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +16,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from lookalike.images.formats import HEAD_LENGTH, sniff
-from lookalike.service.access import READS, WRITES, Kept, KeyedRoute, Queued, Served, Told
+from lookalike.service.access import READS, WRITES, Kept, KeyedRoute, Queued, Remote, Served, Told
+from lookalike.service.elsewhere import Adding, fetched
 from lookalike.service.jobs import Jobs, Progress
-from lookalike.service.messages import ChangeBody, Id, JobMessage, SourceMessage, VectorsBody, VectorsMessage
+from lookalike.service.messages import (
+    ChangeBody,
+    Id,
+    IiifBody,
+    JobMessage,
+    SourceMessage,
+    VectorsBody,
+    VectorsMessage,
+)
 from lookalike.service.problems import ProblemError
 from lookalike.service.routes.sources import message_of
 
@@ -61,11 +70,23 @@ async def add(
             listener=progress,
         )
 
-    job = jobs.submit("add", len(paths), run)
-    if job is None:
-        raise ProblemError(503, "too many jobs wait already; send the pictures again later")
-    response.headers["location"] = f"/api/v1/jobs/{job.id}"
-    return JobMessage(**asdict(jobs.get(job.id)))
+    return _accepted(jobs, len(paths), run, response)
+
+
+@router.post("/sources/iiif", dependencies=WRITES, status_code=202)
+async def add_by_iiif(
+    body: IiifBody, elsewhere: Remote, settings: Told, jobs: Queued, response: Response
+) -> JobMessage:
+    """Add pictures that lie on the servers of museums, by the IIIF Image API: each is fetched in a bounded size, in the
+    background, and lies at its URL from then on. Where the service was told that it may fetch URLs.
+    """
+    loop = asyncio.get_running_loop()
+
+    def fetch(url: str) -> tuple[str, bytes]:
+        return asyncio.run_coroutine_threadsafe(fetched(elsewhere.fetcher, url), loop).result()
+
+    adding = Adding(body.pictures, fetch, elsewhere.home, elsewhere.views, settings.limits)
+    return _accepted(jobs, len(body.pictures), adding, response)
 
 
 @router.post("/vectors", dependencies=WRITES, status_code=201)
@@ -122,6 +143,15 @@ async def _events(jobs: Jobs, id_: str) -> AsyncIterator[str]:
         if found.is_over:
             return
         await asyncio.sleep(POLLED_EVERY)
+
+
+def _accepted(jobs: Jobs, total: int, run: Callable[[Progress], None], response: Response) -> JobMessage:
+    """Have pictures added in the background, and tell of the job."""
+    job = jobs.submit("add", total, run)
+    if job is None:
+        raise ProblemError(503, "too many jobs wait already; send the pictures again later")
+    response.headers["location"] = f"/api/v1/jobs/{job.id}"
+    return JobMessage(**asdict(jobs.get(job.id)))
 
 
 def _fields(written: str | None, count: int) -> list[Mapping[str, Any]]:

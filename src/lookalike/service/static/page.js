@@ -26,21 +26,59 @@ async function reason(answer) {
 const ask = (address, options) => fetch(address, options).catch(() => new Response(JSON.stringify({ detail: "The service does not answer." }), { status: 503 }));
 
 /** Send a picture, and go to what looks like it, as narrowed as this page. @param {Blob} picture */
-async function searchBy(picture) {
-  tell("Looking at the picture…", 60);
+function searchBy(picture) {
   const form = new FormData();
   form.append("picture", picture, "picture");
-  const answer = await ask("/api/v1/uploads", { method: "POST", body: form });
+  return searchByUpload("/api/v1/uploads", { method: "POST", body: form });
+}
+
+/** Have the service fetch a picture, and go to what looks like it. @param {string} url */
+function searchByUrl(url) {
+  return searchByUpload("/api/v1/uploads/url", { method: "POST", body: JSON.stringify({ url }), headers: { "content-type": "application/json" } });
+}
+
+/** @param {string} address @param {RequestInit} options */
+async function searchByUpload(address, options) {
+  tell("Looking at the picture…", 60);
+  const answer = await ask(address, options);
   if (!answer.ok) return tell(await reason(answer));
   const { id } = await answer.json();
-  const address = new URL(location.href);
-  for (const name of ["id", "upload", "not-id", "not-upload", "order", "seed"]) address.searchParams.delete(name);
-  address.searchParams.set("upload", id);
-  location.assign(address);
+  const found = new URL(location.href);
+  for (const name of ["id", "upload", "not-id", "not-upload", "order", "seed"]) found.searchParams.delete(name);
+  found.searchParams.set("upload", id);
+  location.assign(found);
 }
 
 /** @param {DataTransfer | null} data @returns {File | undefined} */
 const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/"));
+
+/** The address of a picture that is dragged from another page. @param {DataTransfer | null} data */
+const addressIn = (data) => data?.getData("text/uri-list").split("\n").map((line) => line.trim()).find((line) => isAddress(line) && !line.startsWith(location.origin));
+
+/** @param {string} text */
+const isAddress = (text) => /^https?:\/\/\S+$/i.test(text);
+
+/** Search by the address of a picture where words are said, or one that is dropped; only where the service fetches any. */
+function takeAddresses() {
+  const form = /** @type {HTMLFormElement} */ (element("ask"));
+  if (!("fetches" in form.dataset)) return;
+  form.addEventListener("submit", (event) => {
+    const text = /** @type {HTMLInputElement} */ (element("text")).value.trim();
+    if (!isAddress(text)) return;
+    event.preventDefault();
+    searchByUrl(text);
+  });
+  document.addEventListener("dragover", (event) => {
+    const types = event.dataTransfer?.types ?? [];
+    if (types.includes("text/uri-list") && !types.includes("Files")) event.preventDefault();
+  });
+  document.addEventListener("drop", (event) => {
+    const address = event.dataTransfer?.types.includes("Files") ? undefined : addressIn(event.dataTransfer);
+    if (!address) return;
+    event.preventDefault();
+    searchByUrl(address);
+  });
+}
 
 function takePictures() {
   const file = /** @type {HTMLInputElement} */ (element("file"));
@@ -272,6 +310,7 @@ function applyAtOnce() {
 
 if (document.getElementById("grid")) {
   takePictures();
+  takeAddresses();
   loadMore();
   openPanels();
   cropPictures();
