@@ -17,7 +17,7 @@ from lookalike.service.app import make_app
 from lookalike.service.settings import Settings
 
 CASES = int(os.environ.get("LOOKALIKE_CASES", "6"))
-"""Of each route and of each mode, at most; how many there were is in what `--junitxml` writes."""
+"""Of each route and of each mode, at most; `--junitxml=FILE -o junit_family=xunit1` tells how many there were."""
 ABOUT_MEANING = (positive_data_acceptance, negative_data_rejection)
 """What a document allows may still make no sense together, such as a field that no source has."""
 
