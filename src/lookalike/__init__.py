@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lookalike.errors import LookalikeError
 
 if TYPE_CHECKING:
-    from lookalike.client import Client
+    from lookalike.client import Client, UrlQuery
     from lookalike.collection import (
         Collection,
         Hit,
@@ -47,6 +47,7 @@ __all__ = [
     "SourceQuery",
     "TextQuery",
     "Tuning",
+    "UrlQuery",
     "VectorQuery",
     "__version__",
     "tune_family",
@@ -65,6 +66,7 @@ _ROOMS = {
     "SourceQuery": "lookalike.collection",
     "TextQuery": "lookalike.collection",
     "Tuning": "lookalike.index",
+    "UrlQuery": "lookalike.client",
     "VectorQuery": "lookalike.collection",
     "tune_family": "lookalike.index",
 }

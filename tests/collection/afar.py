@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-import uvicorn
+from tests.service.in_thread import serving
 
 from lookalike import Client, Collection
 from lookalike.service.app import make_app
-from lookalike.service.server import PromptH11
 from lookalike.service.settings import Limits, Settings
 
 Create = Callable[[Path], Collection]
@@ -65,26 +62,12 @@ class Served(Client):
     def __init__(self, folder: Path) -> None:
         """Serve the collection in `folder` at a free port."""
         self._serving = ExitStack()
-        super().__init__(self._serving.enter_context(serving(folder)))
+        limits = Limits(requests_a_second=1e5, burst=10**6)
+        cache = folder.with_name(f"{folder.name}-cache")
+        app = make_app(Settings(collection=str(folder), cache=cache, limits=limits))
+        super().__init__(self._serving.enter_context(serving(app)))
 
     def close(self) -> None:
         """Close the connections, and end the service."""
         super().close()
         self._serving.close()
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve a collection in a thread, and give its address."""
-    limits = Limits(requests_a_second=1e5, burst=10**6)
-    settings = Settings(collection=str(folder), cache=folder.with_name(f"{folder.name}-cache"), limits=limits)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(make_app(settings), http=PromptH11, log_config=None, access_log=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()

@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 from tests.service.conftest import Serve
 from tests.service.shop import picture
 
+from lookalike import Client, UrlQuery
+from lookalike.errors import InputError, ServiceError
 from lookalike.service.fetch import Fetcher
 from lookalike.service.public_address import is_public
 
@@ -287,3 +289,22 @@ def test_public_addresses_are_told(address: str) -> None:
 @pytest.mark.parametrize("address", [*INSIDE, "x", "", "127.1"])
 def test_other_addresses_are_told(address: str) -> None:
     assert not is_public(address)
+
+
+def test_a_client_searches_by_url(fetching: Made, far: FarServer) -> None:
+    with Client("http://localhost", http=fetching(is_allowed=lambda _: True)) as shop:
+        url = f"http://far.test:{far.server_port}/picture"
+        hits = shop.search(UrlQuery(url), k=1)
+        assert (hits[0].distance, hits.query["url"]) == (0, url)
+        assert [found[0].id for found in shop.search_many([UrlQuery(url)], k=1)] == [hits[0].id]
+        assert shop.explain(UrlQuery(url), hits[0].id).rank == 1
+        with pytest.raises(InputError, match="public internet|status 404"):
+            shop.search(UrlQuery(f"http://far.test:{far.server_port}/missing"))
+
+
+def test_a_client_is_told_that_no_urls_are_fetched(shop: Path, serve: Serve) -> None:
+    with (
+        Client("http://localhost", http=serve(shop)) as client,
+        pytest.raises(ServiceError, match="--fetch-urls"),
+    ):
+        client.search(UrlQuery("https://example.org/shoe.jpg"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lookalike.catalogue import Location, Source
@@ -14,7 +15,16 @@ from lookalike.collection.request import SearchRequest
 NO_DISTANCE = float("nan")
 
 
-def hits_of(pages: Sequence[Mapping[str, Any]], query: Query | None, request: SearchRequest) -> Hits:
+@dataclass(frozen=True, slots=True)
+class UrlQuery:
+    """A picture on the public internet, which the service fetches where it was told that it may."""
+
+    url: str
+
+
+def hits_of(
+    pages: Sequence[Mapping[str, Any]], query: Query | UrlQuery | None, request: SearchRequest
+) -> Hits:
     """Return the hits of the pages of one search, no more than were asked for."""
     first = pages[0]
     notes = dict.fromkeys(note for page in pages for note in page["notes"])
@@ -51,9 +61,11 @@ def counts_of(told: Mapping[str, Any]) -> dict[str, Facet]:
     return {name: tuple((one["value"], one["count"]) for one in counts) for name, counts in told.items()}
 
 
-def _described(query: Query | None) -> dict[str, Any]:
+def _described(query: Query | UrlQuery | None) -> dict[str, Any]:
     if isinstance(query, SourceQuery):
         return {"id": query.id}
+    if isinstance(query, UrlQuery):
+        return {"url": query.url}
     if isinstance(query, PictureQuery):
         picture = query.picture
         return {"bytes": len(picture)} if isinstance(picture, bytes) else {"path": str(picture)}

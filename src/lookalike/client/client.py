@@ -14,7 +14,7 @@ from lookalike.arguments import as_count, as_finite, check_text, shown
 from lookalike.catalogue import Source
 from lookalike.catalogue.facets import Facet
 from lookalike.catalogue.metadata import encoded, is_unicode
-from lookalike.client.answers import counts_of, hits_of, source_of
+from lookalike.client.answers import UrlQuery, counts_of, hits_of, source_of
 from lookalike.client.sending import Pictures, form_of, read, row_bodies
 from lookalike.client.transport import Transport
 from lookalike.collection.add_plan import Metadata, Paths, as_paths
@@ -94,7 +94,7 @@ class Client:
 
     def search(
         self,
-        query: Asked | str | None = None,
+        query: Asked | UrlQuery | str | None = None,
         *,
         k: int = 10,
         text: str | None = None,
@@ -111,7 +111,7 @@ class Client:
 
         Args:
             query: a source's id; the path of a picture here (as `Path`), or its bytes; a vector, or a mapping of
-                features to vectors.
+                features to vectors; a `UrlQuery`, where the service fetches URLs.
 
         Raises:
             What `Collection.search` raises; ServiceError, ServiceUnavailableError.
@@ -132,7 +132,7 @@ class Client:
 
     def search_many(
         self,
-        queries: Iterable[Asked],
+        queries: Iterable[Asked | UrlQuery],
         *,
         k: int = 10,
         text: str | None = None,
@@ -163,7 +163,7 @@ class Client:
         )
         if isinstance(queries, str | bytes | Mapping) or not isinstance(queries, Iterable):
             raise OptionError(f"queries is of type {type(queries).__name__}; give a list of queries")
-        asked = [as_query(query) for query in queries]
+        asked = [query if isinstance(query, UrlQuery) else as_query(query) for query in queries]
         if request.k > PAGE:
             return [self._found(query, request) for query in asked]
         found: list[Hits] = []
@@ -176,7 +176,7 @@ class Client:
 
     def explain(
         self,
-        query: Asked | str,
+        query: Asked | UrlQuery | str,
         id_: str,
         *,
         k: int = 10,
@@ -334,7 +334,7 @@ class Client:
             removed += self._transport.send("POST", "/api/v1/sources/remove", json=body)["removed"]
         return removed
 
-    def _found(self, query: Query | None, request: SearchRequest) -> Hits:
+    def _found(self, query: Query | UrlQuery | None, request: SearchRequest) -> Hits:
         body = {**_search(request), "query": {} if query is None else self._sent(query)}
         pages: list[Mapping[str, Any]] = []
         left, cursor = request.k, None
@@ -346,7 +346,7 @@ class Client:
             if cursor is None or left <= 0:
                 return hits_of(pages, query, request)
 
-    def _sent(self, query: Query) -> dict[str, Any]:
+    def _sent(self, query: Query | UrlQuery) -> dict[str, Any]:
         """Return a query as the service takes it; a picture is sent to it before."""
         if isinstance(query, SourceQuery):
             return {"id": query.id}
@@ -354,6 +354,11 @@ class Client:
             data = query.picture if isinstance(query.picture, bytes) else read(query.picture)
             sent = self._transport.send("POST", "/api/v1/uploads", again=True, files={"picture": data})
             return {"upload": sent["id"]}
+        if isinstance(query, UrlQuery):
+            body = {"url": query.url}
+            return {
+                "upload": self._transport.send("POST", "/api/v1/uploads/url", again=True, json=body)["id"]
+            }
         if isinstance(query, VectorQuery):
             vectors = query.vectors
             if isinstance(vectors, Mapping):
@@ -386,7 +391,9 @@ class Client:
         return job
 
 
-def _as_query(query: Asked | str) -> Query:
+def _as_query(query: Asked | UrlQuery | str) -> Query | UrlQuery:
+    if isinstance(query, UrlQuery):
+        return query
     return SourceQuery(query) if isinstance(query, str) else as_query(query)
 
 
