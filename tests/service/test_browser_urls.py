@@ -80,7 +80,7 @@ def test_a_picture_that_lies_elsewhere_is_shown_from_here_and_leads_there(page: 
     museum.is_closed = True  # everything that is seen comes from this origin
     pictures = page.locator(f"{CARDS} .picture img")
     widths = pictures.evaluate_all(
-        "(all) => Promise.all(all.map(async (one) => (await one.decode(), one.naturalWidth)))"
+        "(all) => Promise.all(all.map((one) => one.decode().then(() => one.naturalWidth)))"
     )
     assert widths == [320] * 4
     page.locator(f"{CARDS} .title").first.click()
