@@ -23,6 +23,7 @@ from lookalike.service.keys import Keys
 from lookalike.service.settings import Limits
 
 READ, WRITE = "r" * 30, "w" * 30
+SESSION = Keys.of(read=READ, write=WRITE).session(READ, time.time() + 3600)
 GIGA = 1 << 30
 GROWTH = 8 << 20
 """Bytes that a server may take on for a body that it refuses."""
@@ -94,7 +95,7 @@ def test_a_body_of_a_gigabyte_is_refused_early(
         ("POST", "/api/v1/sources", {}, 401),
         ("POST", "/api/v1/sources", {"x-api-key": READ}, 403),
         ("POST", "/api/v1/vectors", {"x-api-key": READ}, 403),
-        ("PATCH", "/api/v1/sources/x", {"cookie": f"lookalike-key={WRITE}"}, 403),
+        ("PATCH", "/api/v1/sources/x", {"cookie": f"lookalike-session={SESSION}"}, 403),
         ("POST", "/api/v1/search", {}, 401),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,52 @@ def test_a_cookie_reads_and_does_not_write(guarded: TestClient) -> None:
     assert "samesite=strict" in answer.headers["set-cookie"].lower()
     assert guarded.get("/api/v1/features").status_code == 200
     assert guarded.delete("/api/v1/sources/nobody").status_code == 403
+
+
+@pytest.mark.parametrize("key", [READ, WRITE])
+def test_a_browser_keeps_no_key(guarded: TestClient, key: str) -> None:
+    guarded.post("/sign-in", data={"key": key})
+    kept = guarded.cookies["lookalike-session"]
+    assert key not in kept
+    assert guarded.get("/api/v1/features", headers={"x-api-key": kept}).status_code == 401
+    assert guarded.get("/api/v1/features").status_code == 200
+
+
+def test_a_session_ends(guarded: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded.post("/sign-in", data={"key": READ})
+    started = time.time()
+    for days, status in ((29, 200), (31, 401)):
+        monkeypatch.setattr("lookalike.service.keys.time.time", lambda days=days: started + days * 24 * 3600)
+        assert guarded.get("/api/v1/features").status_code == status
+
+
+def test_a_session_of_another_key_or_of_a_later_end_reads_nothing() -> None:
+    keys, until = Keys.of(read=READ, write=WRITE), int(time.time()) + 100
+    session = keys.session(READ, until)
+    assert session is not None
+    assert keys.session_right(session) == Right.READ
+    assert Keys.of(read="n" * 30, write=None).session_right(session) == Right.NOTHING
+    signature = session.partition(".")[2]
+    forged = [
+        f"{until + 1}.{signature}",
+        f"0{session}",
+        f"{until}.",
+        f"{until}",
+        "",
+        "x",
+        ".",
+        READ,
+        f"{until}.\ud800",
+    ]
+    for one in [
+        *forged,
+        f"{'9' * 30}.{signature}",
+        f"-{session}",
+        f"{session}x",
+        f"\u0661.{signature}",
+        None,
+    ]:
+        assert keys.session_right(one) == Right.NOTHING
 
 
 def test_a_wrong_key_does_not_sign_in(guarded: TestClient) -> None:

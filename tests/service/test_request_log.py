@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from lookalike.service import request_log
 from lookalike.service.keys import Keys
 
 READ, WRITE = "r" * 30, "w" * 30
+SESSION = Keys.of(read=READ, write=WRITE).session(READ, time.time() + 3600)
 Lines = Callable[[], list[dict[str, Any]]]
 
 
@@ -57,7 +60,7 @@ def test_a_line_tells_no_key_no_id_no_file_name_and_no_query(shop: Path, serve: 
     client.get(f"/api/v1/sources/hidden-id?key={WRITE}&text=hidden-words", headers=keyed)
     client.post("/api/v1/uploads", files={"picture": ("hidden-name.png", b"x")}, headers=keyed)
     client.post("/api/v1/search", json={"query": {"vector": [0.123454321]}}, headers=keyed)
-    client.get(f"/hidden-path?key={WRITE}", headers={"cookie": f"lookalike-key={WRITE}"})
+    client.get(f"/hidden-path?key={WRITE}", headers={"cookie": f"lookalike-session={WRITE}"})
     written = json.dumps(lines())
     assert len(lines()) == 4
     assert not [word for word in ("hidden", READ, WRITE, "0.1234") if word in written]
@@ -69,7 +72,8 @@ def test_a_line_tells_no_key_no_id_no_file_name_and_no_query(shop: Path, serve: 
         ({}, "none"),
         ({"x-api-key": READ}, "read"),
         ({"x-api-key": WRITE}, "write"),
-        ({"cookie": f"lookalike-key={READ}"}, "read"),
+        ({"cookie": f"lookalike-session={SESSION}"}, "read"),
+        ({"cookie": f"lookalike-session={READ}"}, "wrong"),
         ({"x-api-key": "x" * 30}, "wrong"),
     ],
 )
@@ -122,6 +126,42 @@ def test_an_error_is_one_line_with_its_traceback(lines: Lines) -> None:
     (line,) = lines()
     assert (line["level"], line["message"]) == ("error", "it failed:\nhere")
     assert line["traceback"].endswith("ValueError: first\nsecond")
+
+
+def test_people_are_told_in_text(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stdout", stream)
+    loggers = [logging.getLogger(name) for name in ("lookalike.service", "uvicorn.error")]
+    before = [(list(one.handlers), one.level, one.propagate) for one in loggers]
+    request_log.log_to_stdout("text")
+    try:
+        answer = client.get("/api/v1/features?secret=1")
+        request_log.log.error("it failed", exc_info=ValueError("why"))
+    finally:
+        for one, (handlers, level, propagate) in zip(loggers, before, strict=True):
+            one.handlers[:], one.level, one.propagate = handlers, level, propagate
+    first, second, last = stream.getvalue().splitlines()
+    id_ = answer.headers["x-request-id"]
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d 200 GET /api/v1/features [\d.]+ ms {id_}", first)
+    assert second.endswith(" error: it failed")
+    assert last == "ValueError: why"
+
+
+@pytest.mark.parametrize(
+    ("given", "is_terminal", "is_json"), [("json", True, True), (None, True, False), (None, False, True)]
+)
+def test_a_terminal_gets_text_unless_json_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, given: Any, is_terminal: bool, is_json: bool
+) -> None:
+    added: list[logging.Handler] = []
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal, raising=False)
+    monkeypatch.setattr(logging.Logger, "addHandler", lambda _, handler: added.append(handler))
+    monkeypatch.setattr(logging.Logger, "setLevel", lambda *_: None)
+    request_log.log_to_stdout(given)
+    for name in ("lookalike.service", "uvicorn.error"):
+        logging.getLogger(name).propagate = True
+    assert all(isinstance(one.formatter, request_log.JsonLines) == is_json for one in added)
+    assert len(added) == 2
 
 
 def test_the_service_writes_its_log_to_standard_output(shop: Path, tmp_path: Path) -> None:

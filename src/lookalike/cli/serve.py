@@ -35,7 +35,12 @@ from lookalike.errors import MissingDependencyError
     "--fetch-urls",
     is_flag=True,
     default=None,
-    help="Let clients search by the URL of a picture on the public internet.",
+    help="Let clients search by the URL of a picture on the public internet, and add some by IIIF.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(("json", "text")),
+    help="Of the log's lines. [default: text in a terminal, else json]",
 )
 @click.option(
     "--open-to-all",

@@ -23,10 +23,12 @@ from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.service.uploads import Uploads
 
-COOKIE = "lookalike-key"
+COOKIE = "lookalike-session"
 HEADER = "X-API-Key"
 _header = APIKeyHeader(name=HEADER, auto_error=False, description="The read key, or the write key.")
-_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same, as the page keeps it.")
+_cookie = APIKeyCookie(
+    name=COOKIE, auto_error=False, description="What the page keeps instead; it reads only."
+)
 
 
 def settings_of(request: Request) -> Settings:
@@ -50,16 +52,16 @@ def right_of(
     keys = settings_of(request).keys
     if header is not None or not keys:
         return keys.right(header)
-    return min(Right.READ, max(keys.right(cookie), keys.right(None)))
+    return max(keys.session_right(cookie), keys.right(None))
 
 
 def key_kind(request: Request) -> str:
     """Return which key a request carries: "none", "read", "write", or "wrong"."""
     header, cookie = request.headers.get(HEADER), request.cookies.get(COOKIE)
-    given, keys = cookie if header is None else header, settings_of(request).keys
-    if given is None or not keys:
+    keys = settings_of(request).keys
+    if not keys or (header is None and cookie is None):
         return "none"
-    right = keys.right(given)
+    right = keys.session_right(cookie) if header is None else keys.right(header)
     return "wrong" if right is Right.NOTHING else right.name.lower()
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -59,6 +59,11 @@ OPTIONS = (
     Option("cache_bytes", Count, "Bytes that thumbnails and uploads may take."),
     Option("fetch_urls", bool, "Whether pictures to search by are fetched from URLs on the public internet."),
     Option("url_ports", Ports, "Ports that such URLs may name."),
+    Option(
+        "log_format",
+        Literal["json", "text"],
+        "Of the log's lines; by default text in a terminal, else JSON.",
+    ),
     Option("request_bytes", Count, "Bytes that a request may have."),
     Option("receive_seconds", Seconds, "Seconds within which a request has to be there whole."),
     Option("answer_seconds", Seconds, "Seconds that a picture may take to be decoded and described."),

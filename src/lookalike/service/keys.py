@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -59,10 +60,38 @@ class Keys:
             return Right.READ
         return Right.NOTHING
 
+    def session(self, key: str, until: float) -> str | None:
+        """Return what a browser keeps instead of `key`, which lets it read until a time (Unix); None for no such key.
+
+        It says when it ends, signed by the key's kept form: so every process can check it, and none has to remember it.
+        A session ends early where its key is not the service's any more.
+        """
+        kept = {Right.READ: self.read, Right.WRITE: self.write}.get(self.right(key)) if self else None
+        return None if kept is None else _signed(int(until), kept)
+
+    def session_right(self, session: str | None) -> Right:
+        """Return what a request with `session` may do, which is to read, or nothing."""
+        written = (session or "").partition(".")[0]
+        if not (written.isascii() and written.isdigit() and len(written) < 20):
+            return Right.NOTHING
+        until, asked = int(written), (session or "").encode("utf-8", "surrogatepass")
+        genuine = [
+            hmac.compare_digest(asked, _signed(until, kept).encode())
+            for kept in (self.read, self.write)
+            if kept is not None
+        ]
+        return Right.READ if any(genuine) and time.time() < until else Right.NOTHING
+
 
 def new_key() -> str:
     """Draw a key."""
     return secrets.token_urlsafe(32)
+
+
+def _signed(until: int, kept: bytes) -> str:
+    """Return a session that ends at a time (Unix), signed by a key's kept form."""
+    signature = hmac.digest(kept, f"lookalike session until {until}".encode(), "sha256")
+    return f"{until}.{signature.hex()}"
 
 
 def _kept(key: str | None, name: str) -> bytes | None:

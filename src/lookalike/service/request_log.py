@@ -1,4 +1,4 @@
-"""The log: a line of JSON a request, and one for whatever else happens."""
+"""The log: a line a request, and one for whatever else happens; as JSON, or as text for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -77,10 +77,31 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def log_to_stdout() -> None:
-    """Have this process write its log, and that of its web server, to standard output."""
+class TextLines(logging.Formatter):
+    """Formats a record as a line for people, with the traceback of an error below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the time of day here, and what happened."""
+        when = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        told: dict[str, Any] | None = getattr(record, "told", None)
+        if told is None:
+            id_ = request_id()
+            line = f"{when} {record.levelname.lower()}: {record.getMessage()}{f' (request {id_})' if id_ else ''}"
+        else:
+            key = "" if told["key"] == "none" else f" {told['key']} key"
+            line = f"{when} {told['status']} {told['method']} {told['route']} {told['ms']} ms{key} {told['request']}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def log_to_stdout(log_format: Literal["json", "text"] | None) -> None:
+    """Have this process write its log, and that of its web server, to standard output.
+
+    Args:
+        log_format: of the lines; None for text in a terminal, and JSON elsewhere.
+    """
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines())
+    is_text = sys.stdout.isatty() if log_format is None else log_format == "text"
+    handler.setFormatter(TextLines() if is_text else JsonLines())
     for name, level in ((log.name, logging.INFO), ("uvicorn.error", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.addHandler(handler)

@@ -92,8 +92,9 @@ class PromptH11(H11Protocol):
 
 def make_configured() -> FastAPI:
     """Return the application that the environment and `lookalike.toml` describe: what each of several workers runs."""
-    log_to_stdout()
-    return make_app(settings_of(os.environ["LOOKALIKE_COLLECTION"], {}))
+    settings = settings_of(os.environ["LOOKALIKE_COLLECTION"], {})
+    log_to_stdout(settings.log_format)
+    return make_app(settings)
 
 
 def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
@@ -112,7 +113,7 @@ def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
         raise ServiceError(
             f"cannot listen at {settings.host} port {settings.port} ({error.strerror or error}); choose another"
         ) from None
-    log_to_stdout()
+    log_to_stdout(settings.log_format)
     config = uvicorn.Config(
         make_app(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}",
         factory=workers > 1,

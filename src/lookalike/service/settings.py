@@ -7,6 +7,7 @@ import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from lookalike.catalogue.opening import is_url
 from lookalike.collection.server_backend import user_cache
@@ -64,6 +65,8 @@ class Settings:
     """Whether clients may search by the URL of a picture, which the service then fetches from the public internet."""
     url_ports: tuple[int, ...] = (80, 443)
     """That such URLs may name."""
+    log_format: Literal["json", "text"] | None = None
+    """Of the lines of the log; by default text in a terminal, and JSON elsewhere."""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache, partial
@@ -166,13 +167,16 @@ def docs() -> Response:
 
 @router.post("/sign-in")
 def sign_in(key: Annotated[str, Form(max_length=500)], settings: Told, request: Request) -> Response:
-    """Let a browser keep a key, which scripts cannot read and other sites cannot use."""
-    if settings.keys.right(key) < Right.READ:
+    """Let a browser read from now on, by a session that scripts cannot read and other sites cannot use."""
+    if not settings.keys:
+        return RedirectResponse("/", 303)
+    session = settings.keys.session(key, time.time() + SIGNED_IN_SECONDS)
+    if session is None:
         return _page("sign_in.html", status=401, wrong=True)
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
         COOKIE,
-        key,
+        session,
         max_age=SIGNED_IN_SECONDS,
         httponly=True,
         samesite="strict",
