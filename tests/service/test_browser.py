@@ -228,6 +228,31 @@ def test_axe_finds_no_serious_fault(page: Page, scheme: str, path: str) -> None:
     assert not serious
 
 
+def test_axe_finds_no_serious_fault_in_the_collection_on_a_phone(phone: Page) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    phone.goto("/collection")
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(phone).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_no_word_of_a_table_is_broken_on_a_phone(phone: Page) -> None:
+    phone.goto("/collection")
+    broken = phone.evaluate(
+        """() => [...document.querySelectorAll("td, th")].flatMap((cell) => {
+            const range = document.createRange();
+            return [...cell.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).flatMap((node) =>
+                [...node.textContent.matchAll(/\\S+/g)].filter((word) => {
+                    range.setStart(node, word.index);
+                    range.setEnd(node, word.index + word[0].length);
+                    return range.getClientRects().length > 1;
+                }).map((word) => word[0]));
+        })"""
+    )
+    assert broken == []
+
+
 def test_values_of_fields_narrow_with_their_counts(page: Page) -> None:
     colours = page.get_by_role("complementary").locator("section", has_text="colour")
     assert "21" in colours.inner_text()
