@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lookalike.errors import IndexFormatError, OptionError, VectorError
-from lookalike.index import Index
+from lookalike.index import Index, search
 
 METRICS = ["euclidean", "cosine", "dot"]
 
@@ -211,3 +211,16 @@ def test_a_build_from_a_file_never_holds_all_rows(tmp_path: Any, monkeypatch: An
     assert run.returncode == 0, run.stderr
     more, size = map(float, run.stdout.split())
     assert more < 0.7 * size, (more, size)
+
+
+@pytest.mark.parametrize("share", [0.5, 2])
+def test_a_scan_lets_go_of_a_file_only_where_it_is_large(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 8), dtype=np.float32)
+    Index.build(rows, path=tmp_path / "i", n_jobs=1)
+    index, released = Index.open(tmp_path / "i"), []
+    monkeypatch.setattr(search, "RELEASED_BYTES", int(rows.nbytes / share))
+    monkeypatch.setattr(search, "release", released.append)
+    index.search(rows[:1], 5)
+    assert len(released) == (share > 1)

@@ -282,3 +282,22 @@ def test_squares_keep_what_is_filled_in(counts: Any, metric: Any) -> None:
             assert np.isnan(known.squares).all()
         known.squares[:] = np.arange(total)
         assert np.array_equal(squares.of(rows[:total], metric).squares, np.arange(total))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_rows_that_were_scanned_once_are_multiplied_as_they_lie(
+    metric: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    rows = row_forms.as_hashed(random.standard_normal((500, 8), dtype=np.float32), metric)
+    known, seen = Squares(), []
+    blocks = bounds.Bounding._blocks
+
+    def watched(self: Any, of: Any, count: int, changed: bool) -> Any:
+        seen.append(changed)
+        return blocks(self, of, count, changed)
+
+    monkeypatch.setattr(bounds.Bounding, "_blocks", watched)
+    for _ in range(2):
+        scan.scan(rows[:1], rows, np.arange(500), 5, metric, squares=known)
+    assert seen[-1] is False

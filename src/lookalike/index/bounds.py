@@ -129,7 +129,9 @@ class Bounding:
         known = self._known
         squares = known.squares[rows]
         lengths = known.lengths[rows] if self._narrow else squares
-        missing = bool(np.isnan(lengths.max())) or (not self._alike and bool(np.isnan(squares.max())))
+        missing = (self._narrow and bool(np.isnan(lengths.max()))) or (
+            not self._alike and bool(np.isnan(squares.max()))
+        )
         products = np.empty((len(squares), self._columns.shape[1]), dtype=np.float32)
         for here, block, room in self._blocks(rows, len(squares), missing or self._moved):
             if missing and self._narrow:

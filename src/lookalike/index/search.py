@@ -56,7 +56,8 @@ def answer(
             shown = snapshot.alive
         rows = None if shown is None else np.flatnonzero(shown[:split])
         found = scan(queries, base.vectors, base.ids, k, options.metric, rows, base.squares)
-        release(base.vectors)
+        if base.vectors.nbytes >= RELEASED_BYTES:
+            release(base.vectors)
     if len(snapshot.tail_ids):
         here = (snapshot.alive if shown is None else shown)[split:]
         rows = None if here.all() else np.flatnonzero(here)
