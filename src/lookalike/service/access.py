@@ -1,13 +1,18 @@
-"""What routes depend on: the served collection, and the right to use it."""
+"""What routes depend on: the served collection, and the right to use it.
+
+All but the opening of a collection takes microseconds, so each is a coroutine: FastAPI gives any other a thread.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from copy import copy
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader
+from starlette.concurrency import run_in_threadpool
 
 from lookalike.collection import Collection
 from lookalike.service.elsewhere import Elsewhere
@@ -31,25 +36,24 @@ _cookie = APIKeyCookie(
 )
 
 
-def settings_of(request: Request) -> Settings:
+async def settings_of(request: Request) -> Settings:
     """Return what the service was told."""
-    settings: Settings = request.app.state.settings
-    return settings
+    return _settings(request)
 
 
-def home_of(request: Request) -> Home:
+async def home_of(request: Request) -> Home:
     """Return the home of the collection."""
     home: Home = request.app.state.home
     return home
 
 
-def right_of(
+async def right_of(
     request: Request,
     header: Annotated[str | None, Security(_header)],
     cookie: Annotated[str | None, Security(_cookie)],
 ) -> Right:
     """Return what the request may do. A cookie lets pages of this origin read only: browsers send it unasked."""
-    keys = settings_of(request).keys
+    keys = _settings(request).keys
     if header is not None or not keys:
         return keys.right(header)
     return max(keys.session_right(cookie), keys.right(None))
@@ -58,20 +62,20 @@ def right_of(
 def key_kind(request: Request) -> str:
     """Return which key a request carries: "none", "read", "write", or "wrong"."""
     header, cookie = request.headers.get(HEADER), request.cookies.get(COOKIE)
-    keys = settings_of(request).keys
+    keys = _settings(request).keys
     if not keys or (header is None and cookie is None):
         return "none"
     right = keys.session_right(cookie) if header is None else keys.right(header)
     return "wrong" if right is Right.NOTHING else right.name.lower()
 
 
-def may_read(right: Annotated[Right, Depends(right_of)]) -> None:
+async def may_read(right: Annotated[Right, Depends(right_of)]) -> None:
     """Refuse a request that may not read."""
     if right < Right.READ:
         raise ProblemError(401, "send the read key or the write key in the header X-API-Key")
 
 
-def may_write(right: Annotated[Right, Depends(right_of)]) -> None:
+async def may_write(right: Annotated[Right, Depends(right_of)]) -> None:
     """Refuse a request that may not write."""
     if right < Right.READ:
         raise ProblemError(401, "send the write key in the header X-API-Key")
@@ -84,14 +88,18 @@ class KeyedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request."""
-        answer = super().get_route_handler()
         checks = [one.dependency for one in self.dependencies if one.dependency in (may_read, may_write)]
+        whole = self.dependant
+        self.dependant = copy(whole)  # what answers need not check again
+        self.dependant.dependencies = [one for one in whole.dependencies if one.call not in checks]
+        answer = super().get_route_handler()
+        self.dependant = whole
 
         async def checked(request: Request) -> Response:
             header, cookie = request.headers.get(HEADER) or None, request.cookies.get(COOKIE) or None
             try:
                 for check in checks:
-                    check(right_of(request, header, cookie))
+                    await check(await right_of(request, header, cookie))
             except ProblemError as refused:
                 if has_body(request.headers):
                     refused.headers |= CLOSING
@@ -101,18 +109,19 @@ class KeyedRoute(APIRoute):
         return checked
 
 
-def collection_of(home: Annotated[Home, Depends(home_of)]) -> Collection:
+async def collection_of(home: Annotated[Home, Depends(home_of)]) -> Collection:
     """Return the collection."""
-    return home.collection()
+    opened = home.opened
+    return await run_in_threadpool(home.collection) if opened is None else opened
 
 
-def views_of(request: Request) -> Thumbnails:
+async def views_of(request: Request) -> Thumbnails:
     """Return the cache of thumbnails."""
     views: Thumbnails = request.app.state.thumbnails
     return views
 
 
-def sent_to(request: Request) -> Uploads:
+async def sent_to(request: Request) -> Uploads:
     """Return the pictures that were sent to search by."""
     uploads: Uploads = request.app.state.uploads
     return uploads
@@ -124,27 +133,27 @@ Kept = Annotated[Home, Depends(home_of)]
 Views = Annotated[Thumbnails, Depends(views_of)]
 
 
-def jobs_of(request: Request) -> Jobs:
+async def jobs_of(request: Request) -> Jobs:
     """Return the jobs of the service."""
     jobs: Jobs = request.app.state.jobs
     return jobs
 
 
-def groups_of(request: Request) -> Groups:
+async def groups_of(request: Request) -> Groups:
     """Return the groups of look-alikes that are known."""
     groups: Groups = request.app.state.groups
     return groups
 
 
-def facets_of(request: Request) -> Facets:
+async def facets_of(request: Request) -> Facets:
     """Return what knows the fields that are worth offering."""
     facets: Facets = request.app.state.facets
     return facets
 
 
-def fetcher_of(request: Request) -> Fetcher:
+async def fetcher_of(request: Request) -> Fetcher:
     """Return what fetches pictures. Raises ProblemError where the service fetches none."""
-    if not settings_of(request).fetch_urls:
+    if not _settings(request).fetch_urls:
         raise ProblemError(
             403, "this service fetches no URLs; send the picture itself, or have it started with --fetch-urls"
         )
@@ -152,10 +161,10 @@ def fetcher_of(request: Request) -> Fetcher:
     return fetcher
 
 
-def elsewhere_of(request: Request) -> Elsewhere:
+async def elsewhere_of(request: Request) -> Elsewhere:
     """Return the pictures that lie on the web. Raises ProblemError where the service fetches none."""
     state = request.app.state
-    return Elsewhere(fetcher_of(request), state.home, state.thumbnails, settings_of(request).limits)
+    return Elsewhere(await fetcher_of(request), state.home, state.thumbnails, _settings(request).limits)
 
 
 Remote = Annotated[Elsewhere, Depends(elsewhere_of)]
@@ -166,3 +175,8 @@ Queued = Annotated[Jobs, Depends(jobs_of)]
 Sent = Annotated[Uploads, Depends(sent_to)]
 READS = [Depends(may_read)]
 WRITES = [Depends(may_write)]
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings

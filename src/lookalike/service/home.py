@@ -31,6 +31,11 @@ class Home:
         self._collection: Collection | None = None
         self._pool: tuple[Sequence[FeatureRecord], WorkerPool] | None = None
 
+    @property
+    def opened(self) -> Collection | None:
+        """The collection, where it is open already."""
+        return self._collection
+
     def collection(self) -> Collection:
         """Return the collection. Raises CollectionError as long as it is not there, or damaged."""
         with self._lock:
