@@ -27,6 +27,7 @@ from lookalike.service.request_log import RequestLog
 from lookalike.service.routes import export, health, page, searching, sources, telling, writing
 from lookalike.service.settings import Settings
 from lookalike.service.thumbnails import Thumbnails
+from lookalike.service.together import Together
 from lookalike.service.uploads import Uploads
 
 ROUTERS = tuple(room.router for room in (searching, sources, writing, telling, health, page, export))
@@ -70,6 +71,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.home, app.state.metrics = settings, home, metrics
     kept = BoundedFolder(settings.cache_folder / "pictures", settings.cache_bytes)
     app.state.uploads, app.state.thumbnails, app.state.jobs = Uploads(kept), Thumbnails(kept), jobs
+    app.state.together = Together(app.state.uploads, settings.limits.most_hits)
     app.state.facets = Facets()
     app.state.groups = Groups()
     app.state.fetcher = Fetcher(

@@ -29,7 +29,7 @@ def page_of(body: SearchBody, ask: Ask, most: int) -> Page:
     cursor = None if body.cursor is None else Cursor.read(body.cursor, search)
     if cursor is not None and cursor.rank >= most:
         raise OptionError(f"a search has at most {most} hits, all its pages together; narrow it")
-    k = min(most, (cursor.rank if cursor else 0) + body.limit + 1)
+    k = first_hits(body, most) if cursor is None else min(most, cursor.rank + body.limit + 1)
     while True:
         hits = ask(k)
         start = 0 if cursor is None else cursor.start([hit.id for hit in hits], _keys(hits, body))
@@ -73,6 +73,11 @@ def counts_message(facets: Mapping[str, Sequence[tuple[Any, int]]]) -> dict[str,
         name: [ValueCount(value=value, count=count) for value, count in counts]
         for name, counts in facets.items()
     }
+
+
+def first_hits(body: SearchBody, most: int) -> int:
+    """Return how many hits a first page asks for, once: one more than it shows, which tells whether there is a next."""
+    return min(most, body.limit + 1)
 
 
 def hit_message(hit: Hit, rank: int) -> HitMessage:

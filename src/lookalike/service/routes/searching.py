@@ -6,17 +6,18 @@ from functools import cache
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, File, Response, UploadFile
+from fastapi import APIRouter, File, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from lookalike.images.thumbnail import thumbnail
 from lookalike.service.access import READS, Fetching, Kept, KeyedRoute, Sent, Served, Told
-from lookalike.service.find import asked, find, options_of
+from lookalike.service.find import asked, options_of
 from lookalike.service.home import Home
 from lookalike.service.messages import BatchBody, Id, Page, SearchBody, UploadMessage, UrlBody
 from lookalike.service.paging import page_message
 from lookalike.service.problems import ProblemError
 from lookalike.service.settings import Settings
+from lookalike.service.together import Together
 from lookalike.service.uploads import Upload, Uploads, upload_id
 
 router = APIRouter(route_class=KeyedRoute, prefix="/api/v1", tags=["search"], dependencies=READS)
@@ -26,10 +27,12 @@ SIDE = 320
 """Of the thumbnail of a picture that was sent."""
 
 
-@router.post("/search")
-def search(body: SearchBody, collection: Served, settings: Told, sent: Sent) -> Page:
+@router.post("/search", response_model=Page)
+async def search(body: SearchBody, request: Request, collection: Served) -> Response:
     """Find what looks like a source, an uploaded picture, a vector or a mix of them; or what words tell of."""
-    return find(body, collection, sent, settings.limits.most_hits)
+    together: Together = request.app.state.together
+    page = await together.page(body, collection)
+    return Response(page.model_dump_json(), media_type="application/json")
 
 
 @router.post("/search/batch")

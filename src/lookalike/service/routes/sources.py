@@ -83,7 +83,7 @@ async def thumbnail(
     url = place_of(source)
     data = views.kept(source.sha256, side)
     if data is None and url is not None and not _files(source):
-        data = await elsewhere_of(request).thumbnail(source.sha256, url, side)
+        data = await (await elsewhere_of(request)).thumbnail(source.sha256, url, side)
     if data is None:
         pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
         data = await run_in_threadpool(views.get, source.sha256, _file(source), side, pixels)
