@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
@@ -93,8 +94,23 @@ class PromptH11(H11Protocol):
 def make_configured() -> FastAPI:
     """Return the application that the environment and `lookalike.toml` describe: what each of several workers runs."""
     settings = settings_of(os.environ["LOOKALIKE_COLLECTION"], {})
-    log_to_stdout(settings.log_format)
+    _begin(settings)
     return make_app(settings)
+
+
+def config_of(app: Any, *, workers: int = 1) -> uvicorn.Config:
+    """Return how an ASGI application is run: `app` itself, or where several workers find what makes it."""
+    return uvicorn.Config(
+        app,
+        factory=workers > 1,
+        http=PromptH11,
+        log_config=None,
+        access_log=False,
+        workers=workers,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
 
 
 def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
@@ -108,22 +124,14 @@ def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
         ServiceError: the address cannot be listened at.
     """
     try:
-        listening = _listen(settings.host, settings.port)
+        listening = listen(settings.host, settings.port)
     except OSError as error:
         raise ServiceError(
             f"cannot listen at {settings.host} port {settings.port} ({error.strerror or error}); choose another"
         ) from None
-    log_to_stdout(settings.log_format)
-    config = uvicorn.Config(
-        make_app(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}",
-        factory=workers > 1,
-        http=PromptH11,
-        log_config=None,
-        access_log=False,
-        workers=workers,
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+    _begin(settings)
+    config = config_of(
+        make_app(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}", workers=workers
     )
     name = "localhost" if settings.is_local else settings.host
     ready(f"http://{name}:{listening.getsockname()[1]}")
@@ -134,7 +142,8 @@ def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
             Multiprocess(config, [listening]).run()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)
     try:
@@ -147,3 +156,9 @@ def _listen(host: str, port: int) -> socket.socket:
         raise
     listening.set_inheritable(True)
     return listening
+
+
+def _begin(settings: Settings) -> None:
+    """Have this process log, and its searches take one thread each: those of BLAS wait for one another, spinning."""
+    log_to_stdout(settings.log_format)
+    threadpool_limits(1, user_api="blas")
