@@ -13,7 +13,7 @@ router = APIRouter(route_class=KeyedRoute, tags=["operation"])
 
 
 @router.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Say that the process runs."""
     return {"status": "ok"}
 
