@@ -219,7 +219,8 @@ def test_a_scan_lets_go_of_a_file_only_where_it_is_large(
 ) -> None:
     rows = np.random.default_rng(0).standard_normal((200, 8), dtype=np.float32)
     Index.build(rows, path=tmp_path / "i", n_jobs=1)
-    index, released = Index.open(tmp_path / "i"), []
+    index = Index.open(tmp_path / "i")
+    released: list[Any] = []
     monkeypatch.setattr(search, "RELEASED_BYTES", int(rows.nbytes / share))
     monkeypatch.setattr(search, "release", released.append)
     index.search(rows[:1], 5)
