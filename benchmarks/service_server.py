@@ -33,16 +33,11 @@ class Service:
 
     def resident(self) -> int:
         """Return the bytes of memory that its processes have, all together."""
-        pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in self._processes())
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return sum(pages for pages, _ in self._used()) * os.sysconf("SC_PAGE_SIZE")
 
     def processor_seconds(self) -> float:
         """Return the processor time that its processes have used."""
-        ticks = 0
-        for one in self._processes():
-            told = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(told[11]) + int(told[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(ticks for _, ticks in self._used()) / os.sysconf("SC_CLK_TCK")
 
     def milliseconds(self, since: int = 0) -> dict[str, list[float]]:
         """Return what requests took by the service's own log, by route, of those that were answered with 2xx.
@@ -60,13 +55,17 @@ class Service:
                         found[told["route"]].append(told["ms"])
         return found
 
-    def _processes(self) -> list[int]:
-        """Return the numbers of the processes, those that it started included."""
+    def _used(self) -> Iterator[tuple[int, int]]:
+        """Yield pages of memory and ticks of processor time of each process, those that it started included."""
         found = [self.process.pid]
         for one in found:
-            for thread in Path(f"/proc/{one}/task").iterdir():
-                found += map(int, (thread / "children").read_text().split())
-        return found
+            with suppress(FileNotFoundError, ProcessLookupError):  # it, or a thread of it, has just ended
+                place = Path(f"/proc/{one}")
+                told = (place / "stat").read_text().rpartition(")")[2].split()
+                yield int((place / "statm").read_text().split()[1]), int(told[11]) + int(told[12])
+                for thread in (place / "task").iterdir():
+                    with suppress(FileNotFoundError, ProcessLookupError):
+                        found += map(int, (thread / "children").read_text().split())
 
 
 @contextmanager
