@@ -7,7 +7,7 @@ import ipaddress
 import time
 from collections import OrderedDict
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +19,8 @@ BUSY = "too much to do at the moment; try again"
 CLOSING = {"connection": "close"}
 """What is left of a request is not waited for."""
 SAFE = ("GET", "HEAD", "OPTIONS")
+CARRIED = [(name.encode("ascii"), value.encode("latin-1")) for name, value in HEADERS.items()]
+"""By every answer that does not say otherwise."""
 MOST_CLIENTS = 10_000
 """Of whom is known how often they asked lately."""
 
@@ -87,7 +89,8 @@ class Guard:
             if whole:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    message = await receive()
             except TimeoutError:
                 seconds = f"{self._limits.receive_seconds:g}"
                 raise HTTPException(
@@ -131,9 +134,8 @@ class Rates:
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
+            said = {name.lower() for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(one for one in CARRIED if one[0] not in said)]
         await send(message)
 
     return sending
