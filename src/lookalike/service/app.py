@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -37,6 +38,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
     }
 }
+THREADS = 8
+"""Requests that are worked on at once; with more, what answers all of them has to wait for each thread in turn."""
 STATIC = Path(__file__).parent / "static"
 ABOUT = """
 Finds what looks alike in a collection. Errors are problem details (RFC 9457), which name the field that was wrong.
@@ -50,6 +53,7 @@ def make_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
         await run_in_threadpool(jobs.close)  # the job at hand may wait for what this loop fetches
         home.close()
