@@ -32,19 +32,22 @@ from benchmarks.engine_ways import (
 from benchmarks.missing import DatasetMissingError
 from benchmarks.runner import machine
 from lookalike import EngineIndex
-from lookalike.arrays import Float32, as_metric
+from lookalike.arrays import Float32, Rows, as_metric
 from lookalike.engine.asked import Asked
 from lookalike.engine.client import Engine
 from lookalike.engine.query import MOST_HITS
 from lookalike.engine.search import Search
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.tuning import tune_tokens
+from lookalike.engine.vector_form import engine_dtype
 from lookalike.hashing import Clusterings, Clusters
 from lookalike.index.row_forms import as_hashed
 
 QUERIES = 200
 SAMPLE = 20_000
 ROWS_A_CLUSTER = 20
+PLAIN = ("hnsw", "hnsw-bytes", "exact")
+"""Ways without tokens: the engine's own HNSW of float32, and of bytes where vectors are such, and no index at all."""
 BEAMS = {"opensearch": (10, 20, 40, 100), "elasticsearch": (10, 20, 40, 100)}
 """Candidates that the engine's own HNSW looks at."""
 SHARES = (0.001, 0.01, 0.1, 0.5, 1.0)
@@ -61,7 +64,9 @@ class Bench:
         found = load(name, data)
         self.metric = as_metric(found.metric)
         base = found.base if rows is None else found.base[:rows]
-        self.base = np.asarray(base, dtype=np.float32)
+        self.rows: Rows = np.ascontiguousarray(base, dtype=engine_dtype(base.dtype, self.metric))
+        """As they are kept."""
+        self.base = self.rows.astype(np.float32)
         self.queries = np.asarray(found.queries[:QUERIES], dtype=np.float32)
         self.truth = truth.cached(np.asarray(base), np.asarray(found.queries[:QUERIES]), found.metric)
         self.name = f"bench-{name}" if rows is None else f"bench-{name}-{rows}"
@@ -80,9 +85,10 @@ class Bench:
     def make(self, way: str) -> engine_indexes.Made:
         """Write the index of a way."""
         index = f"{self.name}-{way}"
-        if way in ("hnsw", "exact"):
-            return engine_indexes.make_plain(self.engine, index, self.metric, self.base, graph=way == "hnsw")
-        return engine_indexes.make_tokens(self.engine, index, self.schemes()[way](), self.base)
+        if way in PLAIN:
+            rows = self.rows if way == "hnsw-bytes" else self.base
+            return engine_indexes.make_plain(self.engine, index, self.metric, rows, graph=way != "exact")
+        return engine_indexes.make_tokens(self.engine, index, self.schemes()[way](), self.rows)
 
     def ways(self, chosen: Sequence[str]) -> list[Way]:
         """Return how each of the indexes is searched."""
@@ -91,11 +97,12 @@ class Bench:
             name = f"{self.name}-{way}"
             if way == "exact":
                 ways.append(Way("exact script", name, by_script(self.engine, name)))
-            elif way == "hnsw":
+            elif way in PLAIN:
+                rows = self.rows if way == "hnsw-bytes" else self.base
+                form = engine_indexes.plain_form(self.engine, rows)
                 for beam in BEAMS[self.engine.name]:
-                    ways.append(
-                        Way(f"the engine's HNSW, beam {beam}", name, by_graph(self.engine, name, beam))
-                    )
+                    find = by_graph(self.engine, name, beam, form)
+                    ways.append(Way(f"the engine's HNSW of {rows.dtype}, beam {beam}", name, find))
             else:
                 index = EngineIndex.open(self.engine, name)
                 scheme = index.scheme
@@ -174,7 +181,7 @@ def table(heads: Sequence[str]) -> None:
 @click.option("--url", required=True)
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--rows", type=int, help="Only the first rows of the data set.")
-@click.option("--ways", default="tuned,all,256x32,256x256,exact,hnsw", show_default=True)
+@click.option("--ways", default="tuned,all,256x32,256x256,exact,hnsw,hnsw-bytes", show_default=True)
 def main(action: str, name: str, url: str, data: Path, rows: int | None, ways: str) -> None:
     """Print a table."""
     try:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from lookalike import EngineIndex
-from lookalike.arrays import Float32, Metric
+from lookalike.arrays import Float32, Metric, Rows
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine, path_of
-from lookalike.engine.documents import vectors_json
 from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.vector_form import VectorForm
 from lookalike.engine.writing import in_streams
 from lookalike.errors import EngineError
 
@@ -61,32 +61,32 @@ def documents(count: int) -> Documents:
     return [{NUMBER: int(number)} for number in np.random.default_rng(0).permutation(count)]
 
 
-def make_tokens(engine: Engine, name: str, scheme: TokenScheme, base: Float32) -> Made:
+def make_tokens(engine: Engine, name: str, scheme: TokenScheme, base: Rows) -> Made:
     """Make an index of tokens."""
     drop(engine, name)
-    index = EngineIndex.create(engine, name, scheme=scheme, fields={NUMBER: "long"})
+    index = EngineIndex.create(engine, name, scheme=scheme, dtype=base.dtype.name, fields={NUMBER: "long"})
     return _made(
         engine, name, len(base), lambda: index.add(_ids(base), base, documents(len(base)), refresh=False)
     )
 
 
-def make_plain(engine: Engine, name: str, metric: Metric, base: Float32, *, graph: bool) -> Made:
+def make_plain(engine: Engine, name: str, metric: Metric, base: Rows, *, graph: bool) -> Made:
     """Make an index of vectors alone, as one does without Lookalike, all else by the engine's defaults.
 
     Args:
         graph: whether the engine indexes them by its own HNSW, quantised where that is its default.
     """
     drop(engine, name)
-    mapping: dict[str, Any]
+    form = plain_form(engine, base)
     settings: dict[str, Any] = {"number_of_shards": 1, "number_of_replicas": 0}
     if engine.name == "opensearch":
         space = "cosinesimil" if metric == "cosine" else "l2"
-        mapping = {"type": "knn_vector", "dimension": base.shape[1]}
+        mapping = form.described(base.shape[1])
         if graph:
             settings["knn"] = True
             mapping["method"] = {"name": "hnsw", "engine": "lucene", "space_type": space}
     else:
-        mapping = {"type": "dense_vector", "dims": base.shape[1], "index": graph}
+        mapping = {**form.described(base.shape[1]), "index": graph}
         if graph:
             mapping["similarity"] = "cosine" if metric == "cosine" else "l2_norm"
     fields = {NUMBER: {"type": "long"}, "vector": mapping}
@@ -94,9 +94,14 @@ def make_plain(engine: Engine, name: str, metric: Metric, base: Float32, *, grap
     engine.call("PUT", path_of(name), body, timeout=TIMEOUT)
 
     def write_part(part: slice) -> None:
-        write(engine, name, _actions(base[part], part.start))
+        write(engine, name, _actions(base[part].astype(np.float32), part.start, form))
 
     return _made(engine, name, len(base), lambda: in_streams(write_part, len(base)))
+
+
+def plain_form(engine: Engine, base: Rows) -> VectorForm:
+    """Return how an index of vectors alone keeps them."""
+    return VectorForm("knn_vector" if engine.name == "opensearch" else "dense_vector", base.dtype.name)
 
 
 def drop(engine: Engine, name: str) -> None:
@@ -134,11 +139,11 @@ def parts(engine: Engine, name: str, count: int) -> dict[str, float]:
     return sizes
 
 
-def _ids(base: Float32) -> list[str]:
+def _ids(base: Rows) -> list[str]:
     return [str(i) for i in range(len(base))]
 
 
-def _actions(some: Float32, first: int) -> Iterator[Action]:
+def _actions(some: Float32, first: int, form: VectorForm) -> Iterator[Action]:
     """Yield what writes some vectors, those from the `first` on, as quickly as Lookalike writes its own."""
-    for i, vector in enumerate(vectors_json(some, "knn_vector"), first):
+    for i, vector in enumerate(form.written(some), first):
         yield Action(str(i), {NUMBER: i, "vector": vector})

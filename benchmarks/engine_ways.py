@@ -17,6 +17,7 @@ from lookalike.engine.client import Engine, path_of
 from lookalike.engine.mapping import tokens_field
 from lookalike.engine.query import rescored
 from lookalike.engine.rescore import script_query
+from lookalike.engine.vector_form import VectorForm
 
 K = 10
 WARM_SECONDS = 4.0
@@ -101,17 +102,18 @@ def by_tokens(index: EngineIndex, **options: Any) -> Find:
     return lambda query: index.search(query, K, documents=False, **options).ids
 
 
-def by_graph(engine: Engine, name: str, count: int) -> Find:
+def by_graph(engine: Engine, name: str, count: int, form: VectorForm) -> Find:
     """Return the search by the engine's own HNSW for `count` neighbours, of ids and scores alone."""
     path = path_of(name, "_search")
 
     def find(query: Float32) -> list[str]:
         body: dict[str, Any] = {"size": K, "_source": False, "track_total_hits": False}
+        vector = form.asked(query)
         if engine.name == "opensearch":
             beam = {"method_parameters": {"ef_search": count}}
-            body["query"] = {"knn": {"vector": {"vector": query, "k": K, **beam}}}
+            body["query"] = {"knn": {"vector": {"vector": vector, "k": K, **beam}}}
         else:
-            body["knn"] = {"field": "vector", "query_vector": query, "k": K, "num_candidates": count}
+            body["knn"] = {"field": "vector", "query_vector": vector, "k": K, "num_candidates": count}
         return _ids(engine.call("POST", path, body))
 
     return find
@@ -139,7 +141,8 @@ def by_defaults_of_more_like_this(index: EngineIndex, engine: Engine, candidates
         (tokens,) = scheme.document_tokens(query[np.newaxis])
         like = {"more_like_this": {"fields": [tokens_field(index.feature)], "like": tokens}}
         body = {"size": K, "_source": False, "track_total_hits": False, "query": like}
-        body = rescored(engine.name, index.feature, body, query, candidates)
+        vector = index._target.header.form.asked(query)
+        body = rescored(engine.name, index.feature, body, vector, candidates)
         return _ids(engine.call("POST", path, body))
 
     return find

@@ -31,8 +31,8 @@ from lookalike.engine import followed
 from lookalike.engine.followed import id_of
 from lookalike.engine.header import Following, find_index
 from lookalike.engine.layout import put_header
-from lookalike.engine.mapping import VectorType
 from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.vector_form import VectorForm
 from lookalike.engine.writing import added_objects
 from lookalike.errors import EngineError, EngineUnavailableError, OptionError
 
@@ -66,9 +66,9 @@ def test_tokens_are_made_for_some_documents_at_a_time(
     made: list[int] = []
     real = added_objects
 
-    def counted(scheme: TokenScheme, rows: Rows, kind: VectorType) -> list[dict[str, Any]]:
+    def counted(scheme: TokenScheme, rows: Rows, form: VectorForm) -> list[dict[str, Any]]:
         made.append(len(rows))
-        return real(scheme, rows, kind)
+        return real(scheme, rows, form)
 
     monkeypatch.setattr(followed, "added_objects", counted)
     monkeypatch.setattr(followed, "WRITTEN_TOGETHER", 4)

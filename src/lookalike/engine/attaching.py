@@ -15,7 +15,9 @@ from lookalike.engine.writing import strip_documents
 from lookalike.errors import EngineError
 
 
-def attach_feature(engine: Engine, name: str, feature: str, scheme: TokenScheme, forecast: Forecast) -> None:
+def attach_feature(
+    engine: Engine, name: str, feature: str, scheme: TokenScheme, dtype: str, forecast: Forecast
+) -> None:
     """Add the fields and the header of a feature to an index. Errors: `EngineIndex.attach`."""
 
     header: FeatureHeader | None = None
@@ -29,7 +31,9 @@ def attach_feature(engine: Engine, name: str, feature: str, scheme: TokenScheme,
             )
         check_keeps_documents(engine, found, name)
         if header is None:
-            header = feature_header(engine, scheme, owned=before.owned, graph=False, forecast=forecast)
+            header = feature_header(
+                engine, scheme, dtype=dtype, owned=before.owned, graph=False, forecast=forecast
+            )
         return before.with_feature(feature, header), {feature: header}
 
     added(find_index(engine, name))  # what takes long is done before others are kept away

@@ -78,7 +78,7 @@ class ByWords:
     def _fetch(self, ids: Sequence[str]) -> None:
         """Read vectors and documents of `ids`; those that are gone by now are left out."""
         target = self._target
-        binary = target.header.vector == "binary"
+        binary = target.header.form.binary
         parts = [ids[start : start + FETCHED_TOGETHER] for start in range(0, len(ids), FETCHED_TOGETHER)]
         bodies = [
             {
@@ -89,7 +89,7 @@ class ByWords:
         ]
         costs = [float(RETURNED * target.header.dimension * len(part)) for part in parts]
         for answer in send_searches(target.engine, target.index, bodies, costs):
-            names, vectors, documents, _ = returned(answer, target.feature)
+            names, vectors, documents, _ = returned(answer, target.feature, target.header.form)
             self._known |= dict(zip(names, zip(vectors, documents, strict=True), strict=True))
 
 

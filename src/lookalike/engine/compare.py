@@ -35,6 +35,7 @@ def compared(
     *,
     scored: bool,
     limit: float | None = None,
+    error: float = 0.0,
 ) -> Compared:
     """Return the hits of an answer.
 
@@ -42,16 +43,17 @@ def compared(
         limit: a distance; who is about so far away is in doubt, as scores do not tell whether it is farther.
         scored: whether the answer has scores by distance and no vectors; otherwise it has vectors.
         k: how many of them are wanted.
+        error: how far the query may be from what the engine compared, whose scores tell no distance then.
     """
     metric = target.header.metric
-    ids, vectors, documents, scores = returned(answer, target.feature, vectors=not scored)
+    ids, vectors, documents, scores = returned(answer, target.feature, target.header.form, vectors=not scored)
     if not ids:
         return Compared(Neighbours((), np.empty(0, dtype=np.float32), ()), 0.0)
     unclear: tuple[str, ...] = ()
     if scored:
         wide = np.array(scores)
         distances = scored_distances(wide, metric)
-        places = doubtful(wide, k)
+        places = np.arange(len(ids)) if error else doubtful(wide, k)
         if limit is not None:
             places = np.union1d(places, _about(wide[:k], limit, metric))
         unclear = tuple(ids[place] for place in places)
@@ -69,7 +71,7 @@ def resolved(target: Target, queries: Float32, found: Sequence[Compared]) -> lis
     neighbours = [one.neighbours for one in found]
     answers = send_searches(target.engine, target.index, bodies, costs)
     for i, answer in zip(unclear, answers, strict=True):
-        ids, vectors, *_ = returned(answer, target.feature)
+        ids, vectors, *_ = returned(answer, target.feature, target.header.form)
         exact: Mapping[str, float] = {}
         if ids:
             exact = dict(zip(ids, exact_distances(queries[i], vectors, target.header.metric), strict=True))

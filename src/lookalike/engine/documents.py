@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from lookalike.arguments import shown
 from lookalike.arrays import Float32
@@ -14,13 +11,12 @@ from lookalike.engine.bulk import Action
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.filters import check_value
 from lookalike.engine.header import Found
-from lookalike.engine.mapping import OBJECT, Fields, VectorType, has_plain_vectors, loses_shards
+from lookalike.engine.mapping import OBJECT, Fields, has_plain_vectors, loses_shards
+from lookalike.engine.vector_form import VectorForm
 from lookalike.errors import DuplicateIdError, EngineError, InputError, MetadataError
 
 LONGEST_ID = 512
 """Bytes of an id that engines take."""
-LARGEST_WHOLE = 1 << 24
-"""Whole numbers up to this one are exact as float32."""
 
 
 def check_ids(ids: Sequence[str]) -> list[str]:
@@ -71,14 +67,6 @@ def check_documents(
                 raise MetadataError(
                     f"document {one!r}, field {name!r}: {shown(value)} {wrong}; write what its field holds"
                 )
-
-
-def vectors_json(vectors: Float32, kind: VectorType) -> Sequence[Any]:
-    """Return vectors (n, d) as they are sent: whole numbers as such, which engines read in half the time."""
-    if kind == "binary":
-        return [base64.b64encode(vector.astype("<f4").tobytes()).decode() for vector in vectors]
-    whole = np.array_equal(np.rint(vectors), vectors) and bool((np.abs(vectors) <= LARGEST_WHOLE).all())
-    return list(vectors.astype(np.int32) if whole else vectors)
 
 
 def write_actions(
@@ -144,16 +132,10 @@ def whole_source(engine: Engine) -> dict[str, str]:
     return {}
 
 
-def vectors_of(there: Mapping[str, Mapping[str, Any]], feature: str) -> dict[str, Float32]:
+def vectors_of(there: Mapping[str, Mapping[str, Any]], feature: str, form: VectorForm) -> dict[str, Float32]:
     """Return the vectors of the documents that have one."""
-    found: dict[str, Float32] = {}
-    for one, known in there.items():
-        kept = _added(known, feature).get("vector")
-        if isinstance(kept, str):
-            found[one] = np.frombuffer(base64.b64decode(kept), dtype="<f4").astype(np.float32)
-        elif kept is not None:
-            found[one] = np.array(kept, dtype=np.float32)
-    return found
+    kept = {one: _added(known, feature).get("vector") for one, known in there.items()}
+    return {one: form.read(vector) for one, vector in kept.items() if vector is not None}
 
 
 def tokens_of(known: Mapping[str, Any], feature: str) -> list[str]:

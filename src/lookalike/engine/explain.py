@@ -28,7 +28,7 @@ MARGIN = 100
 
 def read_vectors(target: Target, ids: Sequence[str]) -> Float32:
     """Return the vectors of documents (n, d). Raises UnknownIdError."""
-    found = vectors_of(read_documents(target.engine, target.index, ids), target.feature)
+    found = vectors_of(read_documents(target.engine, target.index, ids), target.feature, target.header.form)
     for one in ids:
         if one not in found:
             raise _unknown(target, one)
@@ -38,7 +38,7 @@ def read_vectors(target: Target, ids: Sequence[str]) -> Float32:
 def explain_document(target: Target, query: Float32, one: str) -> EngineExplanation:
     """Return which tokens a document shares with `query` (d,), and its distance. Raises UnknownIdError."""
     there = read_documents(target.engine, target.index, [one])
-    vectors = vectors_of(there, target.feature)
+    vectors = vectors_of(there, target.feature, target.header.form)
     if one not in vectors:
         raise _unknown(target, one)
     (terms,) = target.scheme.query_terms(query[np.newaxis])
@@ -56,15 +56,17 @@ def alike_documents(target: Target, query: Float32, one: str | None, asked: Aske
     like: list[Any] = tokens if one is None else [{"_index": target.index, "_id": one}]
     window = max(min(ALIKE, target.scheme.candidates), asked.k)
     size = min(window, asked.k + MARGIN) if target.scripts else window
-    binary = target.header.vector == "binary"
-    body = hits_body(target.feature, size, documents=True, binary=binary, vectors=not target.scripts)
+    form = target.header.form
+    body = hits_body(target.feature, size, documents=True, binary=form.binary, vectors=not target.scripts)
     filters = filter_clauses(asked.where, target.fields)
     clause_count(target, filters)
     body["query"] = more_like_this_query(target.feature, like, len(tokens), filters)
     if target.scripts:
-        body = rescored(target.engine.name, target.feature, body, query, window)
+        body = rescored(target.engine.name, target.feature, body, form.asked(query), window)
     (answer,) = send_searches(target.engine, target.index, [body])
-    found = compared(target, query, answer, asked.k, scored=target.scripts)
+    found = compared(
+        target, query, answer, asked.k, scored=target.scripts, error=form.errors(query[np.newaxis])[0]
+    )
     (near,) = resolved(target, query[np.newaxis], [found])
     near = near.take(range(min(asked.k, len(near.ids))))
     return EngineHits(near.ids, near.distances, near.documents)

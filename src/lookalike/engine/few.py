@@ -7,9 +7,9 @@ that its rows have doubled.
 from __future__ import annotations
 
 from lookalike.arrays import Metric, Rows
-from lookalike.engine.mapping import VectorType
 from lookalike.engine.search import CLIENT_EXACT_ROWS, EXACT_NUMBERS
 from lookalike.engine.tokens import ALL_CANDIDATES, TokenScheme
+from lookalike.engine.vector_form import VectorType
 from lookalike.hashing import Clusterings
 from lookalike.index.row_forms import as_hashed
 

@@ -33,10 +33,11 @@ from lookalike.engine.layout import (
     refresh_index,
     writing_alias,
 )
-from lookalike.engine.mapping import OBJECT, VectorType, vector_type
+from lookalike.engine.mapping import OBJECT, vector_type
 from lookalike.engine.records import record_fields, record_properties
 from lookalike.engine.target import Target, feature_header, given_scheme, read_target
 from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.vector_form import VectorForm, engine_dtype
 from lookalike.engine.writing import added_objects
 from lookalike.errors import EngineError
 from lookalike.index.base import VectorReader
@@ -153,7 +154,8 @@ def build_followed(
     else:
         scheme, forecast = given_scheme(sample, None, metric, len(numbers), recall)
     # Its mapping changes, which vectors in a graph bear on every release.
-    made = feature_header(engine, scheme, owned=graph, graph=graph, forecast=forecast)
+    dtype = engine_dtype(sample.dtype, metric)
+    made = feature_header(engine, scheme, dtype=dtype, owned=graph, graph=graph, forecast=forecast)
     made = replace(made, follows=Following(stamp, None, len(numbers)))
     shards, replicas = (1, 0) if old is None else _size(engine, old.index)
     index = create_index(
@@ -167,7 +169,7 @@ def build_followed(
     try:
         save_arrays(engine, scheme.arrays())
         for some, rows in blocks:
-            actions = _written(some, prepared(rows, metric), reader, scheme, made.vector)
+            actions = _written(some, prepared(rows, metric), reader, scheme, made.form)
             write(engine, writing_alias(index), actions, require_alias=True)
         refresh_index(engine, index)
         publish_index(engine, name, index, None if old is None else old.index)
@@ -202,7 +204,7 @@ def change_followed(
         return None
     _put(target, now, replace(follows, writing=stamp))
     gone = (Action(id_of(number), None) for number in np.setdiff1d(removed, ids).tolist())
-    written = _written(ids, rows, reader, target.scheme, target.header.vector)
+    written = _written(ids, rows, reader, target.scheme, target.header.form)
     write(engine, writing_alias(target.index), chain(gone, written), require_alias=True)
     refresh_index(engine, target.index)
     changed = Following(stamp, None, follows.rows)
@@ -232,7 +234,7 @@ def differing(target: Target, ids: Int64, rows: Rows, reader: StateReader) -> Bo
     for start in range(0, len(ids), READ_TOGETHER):
         names = [id_of(number) for number in ids[start : start + READ_TOGETHER].tolist()]
         there = read_documents(target.engine, target.index, names)
-        vectors = vectors_of(there, FEATURE)
+        vectors = vectors_of(there, FEATURE, target.header.form)
         metadata = reader.metadata(ids[start : start + READ_TOGETHER])
         for i, name, one in zip(range(start, len(ids)), names, metadata, strict=False):
             same = name in vectors and np.array_equal(vectors[name], rows[i])
@@ -264,12 +266,12 @@ def _put(target: Target, found: Found, follows: Following) -> None:
 
 
 def _written(
-    ids: Int64, rows: Rows, reader: StateReader, scheme: TokenScheme, vector: VectorType
+    ids: Int64, rows: Rows, reader: StateReader, scheme: TokenScheme, form: VectorForm
 ) -> Iterator[Action]:
     """Yield what writes documents, whose tokens are made as they are asked for."""
     for start in range(0, len(ids), WRITTEN_TOGETHER):
         some = ids[start : start + WRITTEN_TOGETHER]
-        added = added_objects(scheme, rows[start : start + WRITTEN_TOGETHER], vector)
+        added = added_objects(scheme, rows[start : start + WRITTEN_TOGETHER], form)
         for number, one, metadata in zip(some.tolist(), added, reader.metadata(some), strict=True):
             document = {NUMBER: number, **record_fields(metadata), OBJECT: {FEATURE: one}}
             yield Action(id_of(number), document)

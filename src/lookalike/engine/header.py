@@ -9,8 +9,9 @@ from typing import Any
 from lookalike.arrays import Metric, as_metric
 from lookalike.engine.client import Engine, path_of
 from lookalike.engine.families import ArraysError, load_arrays
-from lookalike.engine.mapping import OBJECT, VectorType
+from lookalike.engine.mapping import OBJECT
 from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.vector_form import OFFSETS, VectorForm, VectorType
 from lookalike.errors import EngineError, OptionError
 
 FORMAT = 1
@@ -42,13 +43,20 @@ class FeatureHeader:
     tables: tuple[str, ...]
     """UUID of each table of the family."""
     vector: VectorType
-    """How the engine keeps vectors."""
+    """The type of the field in which the engine keeps vectors."""
+    dtype: str
+    """Of the vectors, as `VectorForm` has it."""
     graph: bool
     """Whether the engine indexes vectors by its own HNSW, too."""
     forecast: Mapping[str, Any] | None
     """What was predicted, `now` and `grown`, as `lookalike.engine.tuning` has it; None where the scheme was given."""
     follows: Following | None = None
     """Of a collection's index; None for others."""
+
+    @property
+    def form(self) -> VectorForm:
+        """How the engine keeps vectors."""
+        return VectorForm(self.vector, self.dtype)
 
     @property
     def factors(self) -> bool:
@@ -146,6 +154,7 @@ def _header(engine: Engine, name: str, told: Any) -> Header:
                 str(value["family"]),
                 tuple(value["tables"]),
                 value["vector"],
+                _dtype(value.get("dtype", "float32")),
                 bool(value["graph"]),
                 value["forecast"],
                 _following(value.get("follows")),
@@ -158,6 +167,12 @@ def _header(engine: Engine, name: str, told: Any) -> Header:
             f"{engine.shown}, index {name!r}: its header is damaged ({type(error).__name__}: {error}); "
             "make the index again"
         ) from error
+
+
+def _dtype(told: Any) -> str:
+    if told not in OFFSETS:
+        raise ValueError(f"vectors of type {told!r}")
+    return str(told)
 
 
 def _following(told: Any) -> Following | None:

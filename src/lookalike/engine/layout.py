@@ -168,7 +168,7 @@ def _added(features: Mapping[str, FeatureHeader], flat: Collection[str]) -> dict
     for name, feature in features.items():
         described = feature_properties(
             name,
-            feature.vector,
+            feature.form,
             feature.dimension,
             factors=feature.factors,
             graph=feature.graph,

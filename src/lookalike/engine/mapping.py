@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lookalike.arguments import shown
 from lookalike.engine.client import Engine, path_of
+from lookalike.engine.vector_form import VectorForm, VectorType
 from lookalike.errors import MetadataError, OptionError
 
 OBJECT = "lookalike"
@@ -28,7 +29,6 @@ FLAT_SINCE = {"opensearch": (2, 18), "elasticsearch": (8, 13)}
 """Releases that can do so; Elasticsearch by an option of the field."""
 
 Kind = Literal["text", "whole", "number", "date", "truth", "none"]
-VectorType = Literal["knn_vector", "dense_vector", "binary"]
 
 WHOLE = {"long": 63, "integer": 31, "short": 15, "byte": 7}
 NUMBERS = frozenset({"double", "float", "half_float", "scaled_float"})
@@ -70,7 +70,7 @@ def factor_field(feature: str) -> str:
 
 
 def feature_properties(
-    feature: str, vector: VectorType, dimension: int, *, factors: bool, graph: bool, flat: bool
+    feature: str, form: VectorForm, dimension: int, *, factors: bool, graph: bool, flat: bool
 ) -> dict[str, Any]:
     """Return the mapping of the fields of a feature.
 
@@ -80,20 +80,16 @@ def feature_properties(
         flat: whether it can keep them in its files of vectors without one, where they are compared soonest and are
             not kept once more within documents.
     """
-    of_vector: dict[str, Any]
-    if vector == "knn_vector":
-        of_vector = {"type": vector, "dimension": dimension}
-        if graph or flat:
-            library = "lucene" if graph else "faiss"  # which heeds WITHOUT_GRAPHS in every release
-            of_vector["method"] = {"name": "hnsw", "engine": library, "space_type": "l2"}
-    elif vector == "dense_vector":
-        of_vector = {"type": vector, "dims": dimension, "index": graph or flat}
+    of_vector = form.described(dimension)
+    if form.type == "knn_vector" and (graph or flat):
+        library = "lucene" if graph else "faiss"  # which heeds WITHOUT_GRAPHS in every release
+        of_vector["method"] = {"name": "hnsw", "engine": library, "space_type": "l2"}
+    elif form.type == "dense_vector":
+        of_vector["index"] = graph or flat
         if graph or flat:
             of_vector["similarity"] = "l2_norm"  # cosine would change vectors in their last bits
         if flat and not graph:
             of_vector["index_options"] = {"type": "flat"}
-    else:
-        of_vector = {"type": vector}
     of_tokens = {"type": "keyword", "doc_values": False, "norms": False, "index_options": "docs"}
     of_tokens["ignore_above"] = (
         LONGEST  # a setting of the index may make it less for fields that do not say it

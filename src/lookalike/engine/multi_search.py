@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from lookalike.arrays import Float32
 from lookalike.engine.client import Engine, as_bytes, path_of
 from lookalike.engine.mapping import OBJECT, vector_field
+from lookalike.engine.vector_form import VectorForm
 from lookalike.errors import EngineUnavailableError
 
 SENT_TOGETHER = 64
@@ -122,7 +122,7 @@ def _together(
 
 
 def returned(
-    answer: Mapping[str, Any], feature: str, *, vectors: bool = True
+    answer: Mapping[str, Any], feature: str, form: VectorForm, *, vectors: bool = True
 ) -> tuple[list[str], Float32, list[Mapping[str, Any]], list[float]]:
     """Return ids, vectors (n, d), documents and scores of an answer's hits that have a vector.
 
@@ -130,19 +130,16 @@ def returned(
         vectors: whether they were asked for; otherwise all hits are returned, and no vectors.
     """
     ids: list[str] = []
-    found: list[Any] = []
+    found: list[Float32] = []
     documents: list[Mapping[str, Any]] = []
     scores: list[float] = []
     field = vector_field(feature)
     for hit in answer["hits"]["hits"]:
         document = dict(hit.get("_source") or {})
         added = document.pop(OBJECT, None) or {}
-        kept = added.get(feature, {}).get("vector")
-        vector = hit.get("fields", {}).get(field)
-        if vector is None and isinstance(kept, str):
-            vector = np.frombuffer(base64.b64decode(kept), dtype="<f4")
-        if vector is not None:
-            found.append(vector)
+        kept = hit.get("fields", {}).get(field) or added.get(feature, {}).get("vector")
+        if kept is not None:
+            found.append(form.read(kept))
         elif vectors:
             continue
         ids.append(hit["_id"])

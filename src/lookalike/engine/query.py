@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Array
 from lookalike.engine.mapping import OBJECT, Field, factor_field, tokens_field, vector_field
 from lookalike.engine.rescore import script_query
 from lookalike.engine.terms import Term
@@ -68,14 +68,14 @@ def union_filter(feature: str, terms: Sequence[Term]) -> Body:
     return {"terms": {tokens_field(feature): [token for tokens, _ in terms for token in tokens]}}
 
 
-def rescored(engine: Name, feature: str, body: Body, query: Float32, window: int) -> Body:
+def rescored(engine: Name, feature: str, body: Body, query: Array, window: int) -> Body:
     """Return `body` with the best `window` candidates of each shard ordered by distance alone."""
     script = script_query(engine, vector_field(feature), query, ())
     by_distance = {"query_weight": 0, "rescore_query_weight": 1, "rescore_query": script}
     return {**body, "rescore": {"window_size": window, "query": by_distance}}
 
 
-def graph_query(engine: Name, feature: str, query: Float32, count: int, filters: Sequence[Body]) -> Body:
+def graph_query(engine: Name, feature: str, query: Array, count: int, filters: Sequence[Body]) -> Body:
     """Return the part of a body that has the engine's own HNSW find `count` neighbours a shard, filtered within."""
     field = vector_field(feature)
     within: Body = {"filter": {"bool": {"filter": list(filters)}}} if filters else {}

@@ -57,7 +57,9 @@ def rebuild_index(target: Target, sample: Given | None, scheme: TokenScheme | No
     try:
         refresh_index(engine, target.index)
         written = _last_writes(target)
-        header = feature_header(engine, fitted, owned=True, graph=before.graph, forecast=forecast)
+        header = feature_header(
+            engine, fitted, dtype=before.dtype, owned=True, graph=before.graph, forecast=forecast
+        )
         known = find_index(engine, target.index).header or target.whole
         new_index = _new_index(target, known.with_feature(target.feature, header))
         save_arrays(engine, fitted.arrays())
@@ -97,9 +99,9 @@ def _copy(target: Target, index: str, scheme: TokenScheme) -> None:
     for ids in all_ids(engine, target.index):
         actions = []
         there = read_documents(engine, target.index, ids)
-        vectors = vectors_of(there, feature)
+        vectors = vectors_of(there, feature, target.header.form)
         rows = np.array(list(vectors.values()), dtype=np.float32).reshape(-1, scheme.dimension)
-        added = dict(zip(vectors, added_objects(scheme, rows, target.header.vector), strict=True))
+        added = dict(zip(vectors, added_objects(scheme, rows, target.header.form), strict=True))
         for one, known in there.items():
             source = dict(known["_source"])
             if one in added:
@@ -134,7 +136,8 @@ def _sample(target: Target, rows: int) -> Float32:
     random = np.random.default_rng(0)
     found: list[Float32] = []
     for ids in all_ids(engine, target.index):
-        vectors = vectors_of(read_documents(engine, target.index, ids), target.feature).values()
+        there = read_documents(engine, target.index, ids)
+        vectors = vectors_of(there, target.feature, target.header.form).values()
         found += [vector for vector in vectors if random.random() < share]
     return np.array(found, dtype=np.float32).reshape(-1, target.header.dimension)
 

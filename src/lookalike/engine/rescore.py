@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32, Float64, Int64, Metric
+from lookalike.arrays import Array, Float32, Float64, Int64, Metric
 from lookalike.engine.urls import Name
 from lookalike.index.scan import DISTANCES
 
@@ -26,13 +26,11 @@ LEAST_SCORE = 1e-30
 """Nor does a score below this, which the engine keeps in fewer bits; a document without a vector has 0."""
 
 
-def script_query(
-    engine: Name, field: str, query: Float32, filters: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+def script_query(engine: Name, field: str, query: Array, filters: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the query that scores every document that has the vector and meets `filters`.
 
     Args:
-        query: (d,), of length one under cosine.
+        query: (d,), as `VectorForm.asked` makes it.
     """
     has_vector = {"exists": {"field": field}}
     inner = {"bool": {"filter": [has_vector, *filters]}} if filters else has_vector
@@ -80,12 +78,13 @@ def exact_distances(query: Float32, vectors: Float32, metric: Metric) -> Float32
     return distances
 
 
-def is_settled(distances: Float32, k: int, last_score: float, metric: Metric) -> bool:
+def is_settled(distances: Float32, k: int, last_score: float, metric: Metric, error: float = 0.0) -> bool:
     """Whether what the engine left out cannot belong to the k nearest, equal ones of lower ids included.
 
     Args:
         distances: of what it returned, ascending, at least k.
         last_score: the least score among that.
+        error: by which each of these distances may be off, as may those of what was left out.
     """
-    kth = float(engine_scores(distances[k - 1 : k], metric)[0])
+    kth = float(engine_scores(distances[k - 1 : k] + 2 * error, metric)[0])
     return kth > last_score * (1 + SLACK)

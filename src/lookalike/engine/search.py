@@ -185,6 +185,7 @@ class Search:
         target = self._target
         asked = dict.fromkeys(range(len(queries)), plan)
         bodies = dict(enumerate(self.bodies(queries, plan, counted=counted)))
+        errors = target.header.form.errors(queries).tolist()
         seen: dict[int, Compared] = {}
         facets: tuple[dict[str, Any], list[str]] = ({}, [])
         while bodies:
@@ -199,11 +200,13 @@ class Search:
                 mine = asked[i]
                 scored = self._is_scored(mine) and not self._asked.to_the_bit
                 limit = self._asked.max_distance
-                seen[i] = compared(target, queries[i], answer, self._k, scored=scored, limit=limit)
+                seen[i] = compared(
+                    target, queries[i], answer, self._k, scored=scored, limit=limit, error=errors[i]
+                )
                 size = body["size"]
                 if self._may_probe_more(mine, answer):
                     asked[i] = self._with_more_probes(mine)
-                elif self._is_enough(seen[i], size, len(answer["hits"]["hits"]), mine):
+                elif self._is_enough(seen[i], size, len(answer["hits"]["hits"]), mine, errors[i]):
                     continue
                 else:
                     size = min(mine.window, 4 * size)
@@ -251,13 +254,13 @@ class Search:
         """Whether scores are by exact distance."""
         return self._target.scripts and plan.way != "knn"
 
-    def _is_enough(self, found: Compared, size: int, returned: int, plan: Plan) -> bool:
+    def _is_enough(self, found: Compared, size: int, returned: int, plan: Plan, error: float) -> bool:
         """Whether nothing that the engine left out belongs to the k nearest."""
         if plan.way == "knn" or not self._target.scripts or returned < size or size >= plan.window:
             return True
         settled = len(found.neighbours.ids) >= self._k
         metric = self._target.header.metric
-        return settled and is_settled(found.neighbours.distances, self._k, found.last, metric)
+        return settled and is_settled(found.neighbours.distances, self._k, found.last, metric, error)
 
     def _terms(self, queries: Float32, plan: Plan) -> list[list[Term]]:
         """Return the terms of each query, as many as the engine takes."""
@@ -279,18 +282,19 @@ class Search:
     def _body(self, query: Float32, terms: Sequence[Term], plan: Plan, size: int, *, counted: bool) -> Body:
         target = self._target
         name, feature = target.engine.name, target.feature
+        vector = target.header.form.asked(query)
         body = hits_body(
             feature,
             size,
             documents=self._asked.documents,
-            binary=target.header.vector == "binary",
+            binary=target.header.form.binary,
             vectors=not self._is_scored(plan) or self._asked.to_the_bit,
         )
         if plan.way == "knn":
-            body |= graph_query(name, feature, query, plan.window, self._filters)
+            body |= graph_query(name, feature, vector, plan.window, self._filters)
         elif self._is_scored(plan) and plan.way != "tokens":
             among = [union_filter(feature, terms)] if plan.way == "union" else []
-            body["query"] = script_query(name, vector_field(feature), query, [*among, *self._filters])
+            body["query"] = script_query(name, vector_field(feature), vector, [*among, *self._filters])
             if plan.wanted:
                 body["track_total_hits"] = plan.wanted
         elif plan.way == "exact":
@@ -300,7 +304,7 @@ class Search:
                 body["track_total_hits"] = plan.wanted
             body["query"] = token_query(feature, terms, self._filters, factors=target.header.factors)
             if target.scripts:
-                body = rescored(name, feature, body, query, plan.window)
+                body = rescored(name, feature, body, vector, plan.window)
         if counted and self._facets:
             body["aggs"] = facet_aggregations(self._facets, self._filters)
         return body

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.arrays import Float32, Given, Metric, as_metric, as_vectors
+from lookalike.arguments import shown
+from lookalike.arrays import Float32, Given, Metric, as_array, as_metric, as_rows, as_vectors
 from lookalike.engine.client import Engine
 from lookalike.engine.defaults import Forecast, fitted_scheme
 from lookalike.engine.families import save_arrays
@@ -23,6 +24,7 @@ from lookalike.engine.mapping import (
 from lookalike.engine.multi_search import send_searches
 from lookalike.engine.rescore import script_query
 from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.vector_form import OFFSETS, engine_dtype, mapped_as
 from lookalike.errors import EngineError, EngineUnavailableError, OptionError
 from lookalike.index.row_forms import prepared
 
@@ -53,8 +55,14 @@ class Target:
         """Engine and index, as messages name them."""
         return f"{self.engine.shown}, index {self.name!r}"
 
-    def rows(self, vectors: Given, name: str) -> Float32:
-        """Return vectors (n, dimension) as the index keeps them. Raises VectorError."""
+    def rows(self, vectors: Given) -> Float32:
+        """Return vectors (n, dimension) that the index can keep, as they are compared. Raises VectorError."""
+        metric, dtype = self.header.metric, np.dtype(self.header.dtype)
+        rows = as_rows(vectors, dtype, dimension=self.header.dimension, metric=metric)
+        return np.ascontiguousarray(prepared(rows, metric), dtype=np.float32)
+
+    def queries(self, vectors: Given, name: str) -> Float32:
+        """Return queries (q, dimension) as they are compared. Raises VectorError."""
         metric = self.header.metric
         checked = as_vectors(vectors, dimension=self.header.dimension, metric=metric, name=name)
         return np.ascontiguousarray(prepared(checked, metric))
@@ -82,7 +90,7 @@ def read_target(engine: Engine, name: str, feature: str) -> Target:
 
 
 def feature_header(
-    engine: Engine, scheme: TokenScheme, *, owned: bool, graph: bool, forecast: Forecast
+    engine: Engine, scheme: TokenScheme, *, dtype: str, owned: bool, graph: bool, forecast: Forecast
 ) -> FeatureHeader:
     """Return the header of a new feature, whose arrays are kept by then. Raises EngineError, OptionError.
 
@@ -100,9 +108,27 @@ def feature_header(
         save_arrays(engine, scheme.arrays()),
         scheme.family.table_uuids(),
         vector,
+        dtype,
         graph,
         forecast,
     )
+
+
+def given_dtype(sample: Given | None, dtype: str | None, metric: Metric) -> str:
+    """Return the type in which vectors are kept: `dtype`, or by default that of a sample.
+
+    Raises:
+        OptionError: an engine keeps no such vectors.
+        VectorError: the sample cannot be read.
+    """
+    known = as_metric(metric)
+    if dtype is None:
+        return "float32" if sample is None else engine_dtype(as_array(sample, "sample").dtype, known)
+    if dtype not in OFFSETS:
+        raise OptionError(f"dtype is {shown(dtype)}; an engine keeps one of {', '.join(OFFSETS)}")
+    if dtype != engine_dtype(dtype, known):
+        raise OptionError(f"an engine keeps {dtype} under euclidean, not under {metric}; choose float32")
+    return dtype
 
 
 def given_scheme(
@@ -133,10 +159,11 @@ def _check_mapped(engine: Engine, name: str, found: Found, feature: str, header:
     inner = found.mapping.get("properties", {}).get(OBJECT, {}).get("properties", {})
     mapped = inner.get(feature, {}).get("properties", {})
     tokens, vector = mapped.get("tokens", {}), mapped.get("vector", {})
-    if (tokens.get("type"), vector.get("type")) != ("keyword", header.vector):
+    told, kept = mapped_as(vector), mapped_as(header.form.described(header.dimension))
+    if tokens.get("type") != "keyword" or told != kept:
         raise EngineError(
             f"{engine.shown}, index {name!r}: it maps {tokens_field(feature)} as {tokens.get('type')} and "
-            f"{vector_field(feature)} as {vector.get('type')}, not as keyword and {header.vector}, so that documents "
+            f"{vector_field(feature)} as {told}, not as keyword and {kept}, so that documents "
             "are not found; attach the feature to an index without these fields"
         )
     if tokens.get("ignore_above", LONGEST) < LONGEST:
@@ -151,7 +178,7 @@ def _runs_scripts(engine: Engine, index: str, feature: str, header: FeatureHeade
     """Whether the engine takes the script that computes distances: an administrator may have switched scripts off."""
     if header.vector != "dense_vector":
         return header.vector == "knn_vector"
-    query = np.zeros(header.dimension, dtype=np.float32)
+    query = header.form.asked(np.zeros(header.dimension, dtype=np.float32))
     body = {"size": 0, "query": script_query(engine.name, vector_field(feature), query, ())}
     try:
         send_searches(engine, index, [body])

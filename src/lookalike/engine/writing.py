@@ -10,12 +10,12 @@ from typing import Any
 
 from lookalike.arrays import Float32
 from lookalike.engine.bulk import Action, Written, write
-from lookalike.engine.documents import existing, read_documents, stripped_actions, vectors_json, write_actions
+from lookalike.engine.documents import existing, read_documents, stripped_actions, write_actions
 from lookalike.engine.header import find_index
 from lookalike.engine.layout import writing_alias
-from lookalike.engine.mapping import VectorType
 from lookalike.engine.target import Target
 from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.vector_form import VectorForm
 from lookalike.errors import EngineError, UnknownIdError
 
 WRITTEN_TOGETHER = 500
@@ -30,12 +30,11 @@ PAUSE = 0.02
 """Seconds before that, at most; they are drawn, so that two who write the same do not keep meeting."""
 
 
-def added_objects(scheme: TokenScheme, vectors: Float32, kind: VectorType) -> list[dict[str, Any]]:
+def added_objects(scheme: TokenScheme, vectors: Float32, form: VectorForm) -> list[dict[str, Any]]:
     """Return what Lookalike adds to the document of each of `vectors` (n, d)."""
     tokens, factors = scheme.documents(vectors)
     added = [
-        {"tokens": mine, "vector": vector}
-        for mine, vector in zip(tokens, vectors_json(vectors, kind), strict=True)
+        {"tokens": mine, "vector": vector} for mine, vector in zip(tokens, form.written(vectors), strict=True)
     ]
     if scheme.spread is None:
         return added
@@ -62,7 +61,7 @@ def add_documents(
     target: Target, ids: Sequence[str], vectors: Float32, documents: Sequence[Mapping[str, Any]] | None
 ) -> None:
     """Write documents whole, those parts of them that were not given as they are. Errors: `EngineIndex.add`."""
-    added = dict(zip(ids, added_objects(target.scheme, vectors, target.header.vector), strict=True))
+    added = dict(zip(ids, added_objects(target.scheme, vectors, target.header.form), strict=True))
     given = None if documents is None else dict(zip(ids, documents, strict=True))
     merged = given is None or _has_other_features(target)
     left = list(ids)
