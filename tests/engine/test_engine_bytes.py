@@ -27,7 +27,8 @@ def rows_of(dtype: str) -> Array:
     rows = middles[np.arange(COUNT) % 25] + random.integers(-9, 10, size=(COUNT, DIMENSION))
     rows[0], rows[1], rows[2] = limits.min, limits.max, 0
     rows[40:60] = rows[5:25]
-    return np.clip(rows, limits.min, limits.max).astype(dtype)
+    clipped: Array = np.clip(rows, limits.min, limits.max).astype(dtype)
+    return clipped
 
 
 def make(engine: Engine, name: str, dtype: str, **options: Any) -> EngineIndex:
