@@ -83,6 +83,17 @@ def test_boosts_fall_with_the_distance_as_the_formula_says() -> None:
                 assert boosts[f"{table}-{key}-3"] == pytest.approx(boost / 16, abs=1 / GRID)
 
 
+@pytest.mark.parametrize("name", SCHEMES)
+def test_tokens_of_a_query_are_those_of_its_terms_nearer_centroids_first(name: str) -> None:
+    scheme, queries = SCHEMES[name], sample(20)
+    for probes in (1, 5, 99):
+        told = scheme.query_tokens(queries, probes)
+        for tokens, terms in zip(told, scheme.query_terms(queries, probes), strict=True):
+            assert sorted(tokens) == sorted(token for token, _ in terms)
+    nearest = [tokens[: scheme.family.tables * scheme.ranks] for tokens in scheme.query_tokens(queries, 5)]
+    assert nearest == scheme.query_tokens(queries, 1)
+
+
 def test_terms_are_those_of_the_largest_boosts_first() -> None:
     for terms in SCHEMES["ranks"].query_terms(sample(20)):
         boosts = [boost for _, boost in terms]

@@ -68,7 +68,7 @@ def alike_documents(target: Target, query: Float32, one: str | None, asked: Aske
         target, query, answer, asked.k, scored=target.scripts, error=form.errors(query[np.newaxis])[0]
     )
     (near,) = resolved(target, query[np.newaxis], [found])
-    near = near.take(range(min(asked.k, len(near.ids))))
+    near = near.first(asked.k)
     return EngineHits(near.ids, near.distances, near.documents)
 
 

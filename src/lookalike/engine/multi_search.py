@@ -45,10 +45,17 @@ class Neighbours:
             tuple(self.documents[i] for i in order),
         )
 
+    def first(self, count: int) -> Neighbours:
+        """Return the first `count`, or all where there are fewer."""
+        if len(self.ids) <= count:
+            return self
+        return Neighbours(self.ids[:count], self.distances[:count], self.documents[:count])
+
     def by_distance(self) -> Neighbours:
         """Return them nearest first, equal ones by id."""
         distances = self.distances.tolist()
-        return self.take(sorted(range(len(self.ids)), key=lambda i: (distances[i], self.ids[i])))
+        order = sorted(range(len(self.ids)), key=lambda i: (distances[i], self.ids[i]))
+        return self if order == list(range(len(order))) else self.take(order)
 
 
 def search_request(index: str, bodies: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, str], Any]:

@@ -134,7 +134,7 @@ class Search:
         answers = []
         for neighbours, told in zip(found, notes, strict=True):
             kept = within(neighbours, self._asked.max_distance)
-            kept = kept.take(range(min(self._asked.k, len(kept.ids))))
+            kept = kept.first(self._asked.k)
             answers.append(EngineHits(kept.ids, kept.distances, kept.documents, counts, (*told, *also)))
         return answers
 
@@ -267,10 +267,13 @@ class Search:
         if not plan.by_tokens:
             return [[] for _ in queries]
         room = max(FEWEST_TERMS, MOST_CLAUSES - self._clauses)
-        found = self._target.scheme.query_terms(queries, plan.probes)
-        if plan.way == "union":  # of one clause, in which each token counts
-            return [packed(terms[:MOST_UNION_TERMS], MOST_UNION_TERMS) for terms in found]
-        return [packed(terms, room) for terms in found]
+        scheme = self._target.scheme
+        if plan.way == "union":  # of one clause, whatever the boosts
+            return [
+                [(tuple(tokens[:MOST_UNION_TERMS]), 1.0)]
+                for tokens in scheme.query_tokens(queries, plan.probes)
+            ]
+        return [packed(terms, room) for terms in scheme.query_terms(queries, plan.probes)]
 
     def _first_size(self, plan: Plan) -> int:
         if plan.way == "knn":
@@ -318,7 +321,7 @@ class Search:
         by_words_within(words, queries, asked.k, self._k, asked.max_distance)
         weight = asked.text_weight or 0.0
         return [
-            fused(near.take(range(min(self._k, len(near.ids)))), words.found(query), weight)
+            fused(near.first(self._k), words.found(query), weight)
             for query, near in zip(queries, found, strict=True)
         ], words.notes
 

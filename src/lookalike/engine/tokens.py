@@ -141,6 +141,13 @@ class TokenScheme:
         """Return the tokens of each of `vectors` (n, d). Raises VectorError."""
         return self.documents(vectors)[0]
 
+    def query_tokens(self, queries: Float32, probes: int) -> list[list[str]]:
+        """Return the tokens of the terms of each of `queries` (q, d), those of nearer centroids first."""
+        keys, _ = self._nearest(queries, probes)
+        numbers = self._numbers(keys[..., np.newaxis], np.arange(self.ranks))
+        by_closeness = numbers.transpose(0, 2, 1, 3).reshape(len(keys), -1)
+        return [[self._text(number) for number in row] for row in by_closeness.tolist()]
+
     def query_terms(self, queries: Float32, probes: int | None = None) -> list[list[tuple[str, float]]]:
         """Return the terms of each of `queries` (q, d) with their boosts, those of the largest first.
 

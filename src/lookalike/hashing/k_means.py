@@ -134,10 +134,11 @@ def nearest_centroids(vectors: Float32, centroids: Float32, count: int) -> tuple
 def several_largest(products: Float32, count: int) -> tuple[Int64, Float32]:
     """Return places and values of the `count` largest of each of `products` (n, m), which are overwritten."""
     if count > FEW_LARGEST:
+        lines = np.arange(len(products))[:, np.newaxis]
         places = np.argpartition(products, -count, axis=1)[:, -count:]
-        values = np.take_along_axis(products, places, axis=1)
+        values = products[lines, places]
         order = np.lexsort((places, -values), axis=1)
-        return np.take_along_axis(places, order, axis=1), np.take_along_axis(values, order, axis=1)
+        return places[lines, order], values[lines, order]
     places = np.empty((len(products), count), dtype=np.int64)
     values = np.empty(places.shape, dtype=np.float32)
     for rank in range(count):
