@@ -103,7 +103,10 @@ def by_tokens(index: EngineIndex, **options: Any) -> Find:
 
 
 def by_graph(engine: Engine, name: str, count: int, form: VectorForm) -> Find:
-    """Return the search by the engine's own HNSW for `count` neighbours, of ids and scores alone."""
+    """Return the search by the engine's own HNSW for `count` neighbours, of ids and scores alone.
+
+    Elasticsearch compares as many again, exactly, as `k` says, where it keeps few bits of vectors.
+    """
     path = path_of(name, "_search")
 
     def find(query: Float32) -> list[str]:
@@ -113,7 +116,7 @@ def by_graph(engine: Engine, name: str, count: int, form: VectorForm) -> Find:
             beam = {"method_parameters": {"ef_search": count}}
             body["query"] = {"knn": {"vector": {"vector": vector, "k": K, **beam}}}
         else:
-            body["knn"] = {"field": "vector", "query_vector": vector, "k": K, "num_candidates": count}
+            body["knn"] = {"field": "vector", "query_vector": vector, "k": count, "num_candidates": count}
         return _ids(engine.call("POST", path, body))
 
     return find
