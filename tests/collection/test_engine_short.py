@@ -11,7 +11,7 @@ from tests.collection.test_engine_home import VECTORS, add
 from tests.services.engines import EngineServer
 
 from lookalike import Collection
-from lookalike.engine import few, finder, followed, search
+from lookalike.engine import few, finder, followed, planning
 from lookalike.engine.tokens import TokenScheme
 from lookalike.hashing import Clusterings
 
@@ -33,9 +33,9 @@ def collection(engine_server: EngineServer, tmp_path_factory: pytest.TempPathFac
         patched.setattr(few, "CLIENT_EXACT_ROWS", 0)
         patched.setattr(followed, "given_scheme", lambda *_: (scheme, None))
         for name in ("EXACT_NUMBERS", "LARGEST_EXACT_NUMBERS", "CLIENT_EXACT_ROWS"):
-            patched.setattr(search, name, 0)
-        patched.setattr(search, "TERM_NUMBERS", {"tokens": 0, "union": 0})
-        patched.setattr(search, "CANDIDATES_K", 10_000)  # else more is probed for more hits
+            patched.setattr(planning, name, 0)
+        patched.setattr(planning, "TERM_NUMBERS", {"tokens": 0, "union": 0})
+        patched.setattr(planning, "CANDIDATES_K", 10_000)  # else more is probed for more hits
         add(made, 0, ROWS)
         yield made
         made.remove_feature("vectors")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.engine.museum import COUNT, IDS, nearest, vectors
 
-from lookalike.engine import EngineIndex, TokenScheme
+from lookalike.engine import EngineIndex, TokenScheme, planning
 from lookalike.engine import search as searching
 from lookalike.engine.asked import Asked
 from lookalike.engine.client import Engine
@@ -36,8 +36,8 @@ def narrow(engine: Engine, index_name: str, request: pytest.FixtureRequest) -> E
 def never_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no filter be so narrow that all documents that pass it are compared."""
     for name in ("EXACT_NUMBERS", "LARGEST_EXACT_NUMBERS"):
-        monkeypatch.setattr(searching, name, 0)
-    monkeypatch.setattr(searching, "TERM_NUMBERS", {"tokens": 0, "union": 0})
+        monkeypatch.setattr(planning, name, 0)
+    monkeypatch.setattr(planning, "TERM_NUMBERS", {"tokens": 0, "union": 0})
 
 
 def exact(query: np.ndarray, allowed: np.ndarray) -> list[str]:
@@ -77,7 +77,7 @@ def test_a_query_that_shares_too_few_tokens_is_compared_with_all(narrow: EngineI
 def test_a_query_that_shares_too_few_tokens_with_too_many_documents_says_so(
     narrow: EngineIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lookalike.engine.search.CANDIDATES_K", COUNT)  # else more is probed for more hits
+    monkeypatch.setattr("lookalike.engine.planning.CANDIDATES_K", COUNT)  # else more is probed for more hits
     hits = narrow.search(vectors()[0], COUNT)
     assert len(hits) < COUNT
     assert hits.notes == (

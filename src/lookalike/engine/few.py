@@ -7,7 +7,7 @@ that its rows have doubled.
 from __future__ import annotations
 
 from lookalike.arrays import Metric, Rows
-from lookalike.engine.search import CLIENT_EXACT_ROWS, EXACT_NUMBERS
+from lookalike.engine.planning import CLIENT_EXACT_ROWS, EXACT_NUMBERS
 from lookalike.engine.tokens import ALL_CANDIDATES, TokenScheme
 from lookalike.engine.vector_form import VectorType
 from lookalike.hashing import Clusterings

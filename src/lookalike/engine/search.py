@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 from lookalike.arrays import Float32
 from lookalike.engine.asked import Asked
@@ -15,6 +13,7 @@ from lookalike.engine.filters import Clause, filter_clauses, leaves, word_clause
 from lookalike.engine.hits import EngineHits
 from lookalike.engine.mapping import filtered_field, vector_field
 from lookalike.engine.multi_search import RETURNED, Neighbours, send_searches
+from lookalike.engine.planning import MOST_UNION_TERMS, Plan, Planner
 from lookalike.engine.query import (
     MOST_HITS,
     Body,
@@ -30,55 +29,19 @@ from lookalike.engine.query import (
 from lookalike.engine.rescore import is_settled, script_query
 from lookalike.engine.target import Target
 from lookalike.engine.terms import Term, packed
-from lookalike.engine.tokens import ALL_CANDIDATES
-from lookalike.errors import EngineError, MetadataError, OptionError
+from lookalike.errors import EngineError, MetadataError
 
-Way = Literal["tokens", "union", "exact", "knn"]
 _SHARED = "share a token with the query"
 _FOUND = {"tokens": _SHARED, "union": _SHARED, "knn": "were found by the engine's graph"}
 
-EXACT_NUMBERS = 3_000_000
-"""Documents that pass a filter are all compared where their vectors have no more numbers, or no more than a query by
-tokens takes the time for: `TERM_NUMBERS` for each of its terms. OpenSearch 3.5 compares 400 numbers a microsecond."""
-TERM_NUMBERS = {"tokens": 6_000, "union": 2_000}
-MORE_PROBES = 4
-"""Where a filter leaves fewer candidates than are to be compared, so many times the clusters are probed."""
-LARGEST_EXACT_NUMBERS = 200_000_000
-"""The same for a query with which too few documents share a token."""
-CLIENT_EXACT_ROWS = 1000
-"""The same where vectors have to be fetched to be compared."""
 MOST_CLAUSES = 1000
 """Leaf clauses of a query; OpenSearch refuses more than 1,024."""
-MOST_UNION_TERMS = 60_000
-"""Tokens of one `terms` clause; engines take up to 65,536."""
 FEWEST_TERMS = 64
 """A query has room for so many, however many conditions and words there are."""
 MARGIN = 2
 """Hits that are fetched beyond k, to see that none of them is as near as the k-th."""
-GRAPH_FACTOR = 4
-"""An engine's HNSW is asked for so many times k neighbours."""
 QUERIES_TOGETHER = 256
 """Queries whose terms and hits are kept at a time."""
-CANDIDATES_K = 10
-"""The k that a scheme's candidates are for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How candidates are found."""
-
-    way: Way
-    """By tokens: "tokens" ranks documents by those that they share and compares the best; "union" compares all."""
-    probes: int
-    window: int
-    """Candidates a shard."""
-    wanted: int = 0
-    """Candidates that are to be compared even where a filter leaves few of them."""
-
-    @property
-    def by_tokens(self) -> bool:
-        """Whether candidates are documents that share a token."""
-        return self.way in ("tokens", "union")
 
 
 def clause_count(target: Target, clauses: Sequence[Clause]) -> int:
@@ -112,7 +75,7 @@ class Search:
             raise MetadataError(f"{target.shown}: {error}") from error
         self._clauses = clause_count(target, [*self._filters, *(self._words if self._blended else ())])
         self._k = min(MOST_HITS // 2, max(BLEND_DEPTH, 10 * asked.k)) if self._blended else asked.k
-        self._counts: tuple[int, int] | None = None
+        self._planner = Planner(target, self._k, self._filters)
 
     def run(self, queries: Float32) -> list[EngineHits]:
         """Return what each of `queries` (q, d) finds, prepared as the index keeps vectors."""
@@ -139,36 +102,12 @@ class Search:
         return answers
 
     def plan(self) -> Plan:
-        """Return how candidates are found, for which a filter is counted first."""
-        scheme, asked = self._target.scheme, self._asked
-        share = math.ceil(self._k / CANDIDATES_K)
-        window = min(MOST_HITS, max(2 * self._k, scheme.candidates * share))
-        if asked.way == "knn":
-            if not self._target.header.graph:
-                raise OptionError(
-                    f'{self._target.shown}: it was made without a graph, which candidates="knn" needs; '
-                    "create it with graph=True"
-                )
-            return Plan("knn", 0, min(MOST_HITS, GRAPH_FACTOR * self._k))
-        family = scheme.family
-        whole = self._target.scripts and scheme.candidates >= ALL_CANDIDATES
-        way: Way = "union" if whole else "tokens"
-        probes = min(family.centroids, scheme.probes * share)
-        if not self._filters:
-            return Plan(way, probes, window)
-        matching, total = self._counted()
-        if matching <= self._exact_rows(EXACT_NUMBERS):
-            return Plan("exact", 0, MOST_HITS)
-        wanted = max(1, total * probes * family.tables // (2 * family.centroids)) if whole else window
-        probes = min(family.centroids, math.ceil(probes * total / matching))
-        terms = probes * family.tables * scheme.ranks
-        if matching <= self._exact_rows(TERM_NUMBERS[way] * terms):
-            return Plan("exact", 0, MOST_HITS)
-        return Plan(way, probes, window, wanted)
+        """Return how candidates are found, for which a filter is counted first. Raises OptionError."""
+        return self._planner.plan(self._asked.way)
 
     def count(self) -> int:
         """Return how many documents have a vector and meet the filters."""
-        return self._matching()
+        return self._planner.matching()
 
     def bodies(self, queries: Float32, plan: Plan, *, counted: bool = True) -> list[Body]:
         """Return the first search for each query; that of the first counts the facets, too, if they are `counted`."""
@@ -204,8 +143,8 @@ class Search:
                     target, queries[i], answer, self._k, scored=scored, limit=limit, error=errors[i]
                 )
                 size = body["size"]
-                if self._may_probe_more(mine, answer):
-                    asked[i] = self._with_more_probes(mine)
+                if self._planner.may_probe_more(mine, answer):
+                    asked[i] = self._planner.with_more_probes(mine)
                 elif self._is_enough(seen[i], size, len(answer["hits"]["hits"]), mine, errors[i]):
                     continue
                 else:
@@ -215,7 +154,7 @@ class Search:
             bodies = again
         found = dict(enumerate(resolved(target, queries, [seen[i] for i in range(len(queries))])))
         few = [i for i in found if len(found[i].ids) < self._k]
-        if plan.way != "exact" and few and self._may_lack(min(len(found[i].ids) for i in few)):
+        if plan.way != "exact" and few and self._planner.may_lack(min(len(found[i].ids) for i in few)):
             exact, _ = self._nearest(queries[few], Plan("exact", 0, MOST_HITS), counted=False)
             found.update(zip(few, exact, strict=True))
         return [found[i] for i in range(len(queries))], facets
@@ -226,29 +165,9 @@ class Search:
         rows = float(plan.window)
         if plan.way in ("exact", "union"):
             share = 1.0 if plan.way == "exact" else plan.probes * family.tables / family.centroids
-            rows = self._matching() * min(1.0, share)
+            rows = self._planner.matching() * min(1.0, share)
         fetched = 0 if self._is_scored(plan) and not self._asked.to_the_bit else size
         return dimension * (rows + RETURNED * fetched)
-
-    def _may_probe_more(self, plan: Plan, answer: Mapping[str, Any]) -> bool:
-        """Whether a filter left fewer candidates than are to be compared, and other clusters may have more.
-
-        The nearest documents that pass a filter may be anywhere; as many candidates as without it are then needed.
-        """
-        if not plan.by_tokens or not self._filters or plan.probes >= self._target.scheme.family.centroids:
-            return False
-        return int(answer["hits"]["total"]["value"]) < min(plan.wanted, self._matching())
-
-    def _with_more_probes(self, plan: Plan) -> Plan:
-        """Return a plan of more probes, or to compare all documents that pass, where that is the lesser work."""
-        family, scheme = self._target.scheme.family, self._target.scheme
-        probes = min(family.centroids, MORE_PROBES * plan.probes)
-        terms = probes * family.tables * scheme.ranks
-        few = self._exact_rows(min(TERM_NUMBERS[plan.way] * terms, LARGEST_EXACT_NUMBERS))
-        too_many = terms > MOST_UNION_TERMS and self._may_lack(-1)
-        if self._target.scripts and (self._matching() <= few or too_many):
-            return Plan("exact", 0, MOST_HITS)
-        return replace(plan, probes=probes)
 
     def _is_scored(self, plan: Plan) -> bool:
         """Whether scores are by exact distance."""
@@ -279,7 +198,7 @@ class Search:
         if plan.way == "knn":
             return plan.window
         if not self._target.scripts:
-            return min(plan.window, max(self._matching(), 1)) if plan.way == "exact" else plan.window
+            return min(plan.window, max(self._planner.matching(), 1)) if plan.way == "exact" else plan.window
         return min(plan.window, self._k + MARGIN)
 
     def _body(self, query: Float32, terms: Sequence[Term], plan: Plan, size: int, *, counted: bool) -> Body:
@@ -326,31 +245,8 @@ class Search:
         ], words.notes
 
     def _notes(self, neighbours: Neighbours, plan: Plan) -> list[str]:
-        if plan.way == "exact" or len(neighbours.ids) >= self._k or self._counts is None:
+        if plan.way == "exact" or len(neighbours.ids) >= self._k or not self._planner.has_counted:
             return []
-        if len(neighbours.ids) >= self._matching():
+        if len(neighbours.ids) >= self._planner.matching():
             return []
         return [f"too few documents {_FOUND[plan.way]}, and there are too many to compare them all"]
-
-    def _may_lack(self, least: int) -> bool:
-        """Whether comparing all documents would give a query more than `least`, and can be done."""
-        return least < self._matching() <= self._exact_rows(LARGEST_EXACT_NUMBERS)
-
-    def _exact_rows(self, numbers: int) -> int:
-        if not self._target.scripts:
-            return CLIENT_EXACT_ROWS
-        return numbers // self._target.header.dimension
-
-    def _matching(self) -> int:
-        """Return how many documents meet the filters."""
-        return self._counted()[0]
-
-    def _counted(self) -> tuple[int, int]:
-        """Return how many documents meet the filters, and how many there are; asked once."""
-        if self._counts is None:
-            target = self._target
-            wanted = [count_body(filters, target.feature) for filters in (self._filters, [])]
-            answers = send_searches(target.engine, target.index, wanted if self._filters else wanted[:1])
-            counts = [int(answer["hits"]["total"]["value"]) for answer in answers]
-            self._counts = (counts[0], counts[-1])
-        return self._counts
