@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lookalike.engine.tokens import GRID, TokenScheme
 from lookalike.errors import LookalikeError, OptionError, VectorError
 from lookalike.hashing import Clusterings, Clusters, Hyperplane, token
+from lookalike.index.row_forms import as_hashed
 
 
 def sample(rows: int = 400, dimension: int = 12, seed: int = 1) -> Any:
@@ -85,7 +86,8 @@ def test_boosts_fall_with_the_distance_as_the_formula_says() -> None:
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_tokens_of_a_query_are_those_of_its_terms_nearer_centroids_first(name: str) -> None:
-    scheme, queries = SCHEMES[name], sample(20)
+    scheme = SCHEMES[name]
+    queries = as_hashed(sample(20), scheme.metric)
     for probes in (1, 5, 99):
         told = scheme.query_tokens(queries, probes)
         for tokens, terms in zip(told, scheme.query_terms(queries, probes), strict=True):

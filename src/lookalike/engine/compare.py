@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32, Float64, Int64, Metric
+from lookalike.arrays import Float32, Metric
 from lookalike.engine.multi_search import RETURNED, Neighbours, returned, send_searches
 from lookalike.engine.query import vectors_body
-from lookalike.engine.rescore import SLACK, doubtful, engine_scores, exact_distances, scored_distances
+from lookalike.engine.rescore import SLACK, doubtful, engine_score, exact_distances, scored_distances
 from lookalike.engine.target import Target
 
 
@@ -51,12 +51,11 @@ def compared(
         return Compared(Neighbours((), np.empty(0, dtype=np.float32), ()), 0.0)
     unclear: tuple[str, ...] = ()
     if scored:
-        wide = np.array(scores)
-        distances = scored_distances(wide, metric)
-        places = np.arange(len(ids)) if error else doubtful(wide, k)
+        distances = scored_distances(scores, metric)
+        places = set(range(len(ids))) if error else doubtful(scores, k)
         if limit is not None:
-            places = np.union1d(places, _about(wide[:k], limit, metric))
-        unclear = tuple(ids[place] for place in places)
+            places |= _about(scores[:k], limit, metric)
+        unclear = tuple(ids[place] for place in sorted(places))
     else:
         distances = exact_distances(query, vectors, metric)
     found = Neighbours(tuple(ids), distances, tuple(documents)).by_distance()
@@ -82,9 +81,7 @@ def resolved(target: Target, queries: Float32, found: Sequence[Compared]) -> lis
     return neighbours
 
 
-def _about(scores: Float64, limit: float, metric: Metric) -> Int64:
+def _about(scores: Sequence[float], limit: float, metric: Metric) -> set[int]:
     """Return the places of scores that may be of distances on either side of `limit`."""
-    with np.errstate(over="ignore"):
-        score = engine_scores(np.array([max(limit, 0.0)], dtype=np.float32), metric)[0]
-    places: Int64 = np.flatnonzero(np.abs(scores - score) <= SLACK * score)
-    return places
+    score = engine_score(max(limit, 0.0), metric)
+    return {place for place, one in enumerate(scores) if abs(one - score) <= SLACK * score}

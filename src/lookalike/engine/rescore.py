@@ -9,12 +9,13 @@ here in float64, as every index of Lookalike does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Array, Float32, Float64, Int64, Metric
+from lookalike.arrays import Array, Float32, Metric
 from lookalike.engine.urls import Name
 from lookalike.index.scan import DISTANCES
 
@@ -43,33 +44,34 @@ def script_query(engine: Name, field: str, query: Array, filters: Sequence[dict[
     return {"script_score": {"query": inner, "script": script}}
 
 
-def engine_scores(distances: Float32, metric: Metric) -> Float64:
-    """Return the scores that an engine gives to vectors at these distances."""
-    wide = distances.astype(np.float64)
-    return 1 / (1 + (2 * wide if metric == "cosine" else wide**2))
+def engine_score(distance: float, metric: Metric) -> float:
+    """Return the score that an engine gives to a vector at this distance."""
+    return 1 / (1 + (2 * distance if metric == "cosine" else distance * distance))
 
 
-def scored_distances(scores: Float64, metric: Metric) -> Float32:
-    """Return the distances that scores tell, the reverse of `engine_scores`."""
-    squares = np.maximum(1 / np.maximum(scores, LEAST_SCORE) - 1, 0)
-    distances: Float32 = (squares / 2 if metric == "cosine" else np.sqrt(squares)).astype(np.float32)
-    return distances
+def scored_distances(scores: Sequence[float], metric: Metric) -> Float32:
+    """Return the distances that scores tell, the reverse of `engine_score`."""
+    squares = [_square(score) for score in scores]
+    distances = [square / 2 if metric == "cosine" else math.sqrt(square) for square in squares]
+    return np.array(distances, dtype=np.float32)
 
 
-def doubtful(scores: Float64, k: int) -> Int64:
+def doubtful(scores: Sequence[float], k: int) -> set[int]:
     """Return the places of hits whose vectors decide how far and which are the k nearest.
 
     Args:
         scores: of hits, from the largest to the least.
     """
-    squares = 1 / np.maximum(scores, LEAST_SCORE) - 1
-    unclear = (squares < LEAST_SQUARE) | (scores < LEAST_SCORE)
-    tied = scores[:-1] <= scores[1:] * (1 + SLACK)
-    unclear[:-1] |= tied
-    unclear[1:] |= tied
-    last = min(k, len(scores)) - 1
-    places: Int64 = np.flatnonzero(unclear & (scores * (1 + SLACK) >= scores[last]))
-    return places
+    last = scores[min(k, len(scores)) - 1]
+    unclear: set[int] = set()
+    for place, score in enumerate(scores):
+        if score * (1 + SLACK) < last:
+            break
+        if _square(score) < LEAST_SQUARE or score < LEAST_SCORE:
+            unclear.add(place)
+        if place and scores[place - 1] <= score * (1 + SLACK):
+            unclear |= {place - 1, place}
+    return unclear
 
 
 def exact_distances(query: Float32, vectors: Float32, metric: Metric) -> Float32:
@@ -86,5 +88,9 @@ def is_settled(distances: Float32, k: int, last_score: float, metric: Metric, er
         last_score: the least score among that.
         error: by which each of these distances may be off, as may those of what was left out.
     """
-    kth = float(engine_scores(distances[k - 1 : k] + 2 * error, metric)[0])
-    return kth > last_score * (1 + SLACK)
+    return engine_score(float(distances[k - 1]) + 2 * error, metric) > last_score * (1 + SLACK)
+
+
+def _square(score: float) -> float:
+    """Return the squared distance that a score tells."""
+    return max(1 / max(score, LEAST_SCORE) - 1, 0.0)

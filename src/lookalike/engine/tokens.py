@@ -142,8 +142,13 @@ class TokenScheme:
         return self.documents(vectors)[0]
 
     def query_tokens(self, queries: Float32, probes: int) -> list[list[str]]:
-        """Return the tokens of the terms of each of `queries` (q, d), those of nearer centroids first."""
-        keys, _ = self._nearest(queries, probes)
+        """Return the tokens of the terms of each query, those of nearer centroids first.
+
+        Args:
+            queries: (q, d), as they are compared: of length one under cosine.
+            probes: centroids of a table.
+        """
+        keys = self.family.probe_keys(queries, probes).astype(np.int64)
         numbers = self._numbers(keys[..., np.newaxis], np.arange(self.ranks))
         by_closeness = numbers.transpose(0, 2, 1, 3).reshape(len(keys), -1)
         return [[self._text(number) for number in row] for row in by_closeness.tolist()]
