@@ -192,6 +192,28 @@ def test_vectors_are_added_and_removed(shown: Both) -> None:
     assert len(shown) == 40
 
 
+@pytest.mark.parametrize(("name", "value"), [("SENT_BYTES", 500), ("SENT_ROWS", 2), ("SENT_PICTURES", 2)])
+def test_what_makes_several_requests_is_added_whole(
+    own_shop: Path, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    monkeypatch.setattr(f"lookalike.client.sending.{name}", value)
+    rows = np.random.default_rng(1).random((7, 3), dtype=np.float32)
+    metadata = [{"text": "x" * 100, "n": number} for number in range(7)]
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture(200 + number))
+    with Client("http://localhost", http=serve(own_shop)) as client:
+        report = client.add_vectors(rows, ids=range(7), feature="embedding", metadata=metadata)
+        assert report.added == 7
+        added = [source for source in client.list() if source.kind == "row"]
+        assert [(source.id, source.metadata["n"]) for source in added] == [(str(n), n) for n in range(7)]
+        assert client.search(rows[6], k=1)[0].id == "6"
+        assert client.add(paths).added == 5
+        with pytest.raises(VectorError, match="row 5"):
+            client.add_vectors(np.vstack([rows[:5], [[1, np.nan, 1]]]), feature="other")
+        assert "other" not in client.info()["features"]
+
+
 def test_metadata_are_changed(shown: Both, ids: list[str]) -> None:
     shown.update_metadata(ids[0], {"colour": "pink", "price": None})
     assert [hit.id for hit in shown.search(text="pink")] == [ids[0]]
