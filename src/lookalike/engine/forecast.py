@@ -9,6 +9,9 @@ from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import TokenScheme
 from lookalike.engine.trial import Standing, Union
 
+SURE = 1.645
+"""A forecast is surely reached if so many standard errors less would do: by chance, nineteen of twenty are."""
+
 REQUEST = 2_750.0
 """What any request with a vector takes."""
 TERM, COMPARED, COMPARED_DIMENSION = 28.0, 0.5, 0.0004
@@ -35,7 +38,7 @@ class Forecast:
     recall: float
     """Of the ten nearest among the candidates, which exact distances then order."""
     error: float
-    """Standard error of the recall; choices must reach the recall that is asked for with this to spare."""
+    """Standard error of the recall; choices must reach the recall that is asked for with `SURE` times this to spare."""
     tokens: int
     """Of a document."""
     terms: int
@@ -64,7 +67,7 @@ def ranked(
     """Return the forecast with the fewest candidates of `windows` that reach `recall`, or with the most."""
     for window in windows:
         told, error = sample.recall(standing.found(window), rows)
-        if told - error >= recall:
+        if told - SURE * error >= recall:
             break
     tokens, terms = _counts(scheme)
     factors = scheme.spread is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lookalike.arrays import Metric
-from lookalike.engine.forecast import Forecast, ranked, unranked
+from lookalike.engine.forecast import SURE, Forecast, ranked, unranked
 from lookalike.engine.sample import Sample
 from lookalike.engine.tokens import ALL_CANDIDATES, TokenScheme
 from lookalike.engine.trial import Trial
@@ -72,8 +72,8 @@ class Task:
         return sorted({self.candidates, *(window for window in WINDOWS if window < self.candidates)})
 
     def reached(self, told: Forecast) -> bool:
-        """Whether the recall is reached, with the standard error to spare."""
-        return told.recall - told.error >= self.recall
+        """Whether the recall is surely reached."""
+        return told.recall - SURE * told.error >= self.recall
 
     def order(self, choice: Choice) -> tuple[bool, float]:
         """Return what choices are ordered by: those that reach the recall by cost, then the others by recall."""
