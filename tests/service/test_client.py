@@ -177,6 +177,21 @@ def test_what_is_no_picture_is_skipped_and_copies_are_counted(shown: Both, tmp_p
     assert shown.search(picture(200), k=1)[0].metadata == {"title": ["one", "two"]}
 
 
+def test_an_older_picture_that_is_away_stops_no_adding(own_shop: Path, serve: Serve, tmp_path: Path) -> None:
+    """It lacks a feature, so that whoever adds tries it again, and tells that it was skipped."""
+    first, second = tmp_path / "first.png", tmp_path / "second.png"
+    first.write_bytes(picture(300))
+    second.write_bytes(picture(301))
+    with Collection.open(own_shop) as collection:
+        gone = next(iter(collection.list())).places[0].path
+        Path(gone).unlink()
+        collection.remove_feature("look")
+        assert [event.path for event in collection.add(first, features=["look"]).skipped] == [gone]
+    with Client("http://localhost", http=serve(own_shop)) as client:
+        report = client.add(second)
+    assert (report.added, len(report.skipped)) == (1, 0)
+
+
 def test_vectors_are_added_and_removed(shown: Both) -> None:
     rows = np.random.default_rng(1).random((30, 8), dtype=np.float32)
     names = [f"v{number}" for number in range(30)]

@@ -15,6 +15,7 @@ from tests.service.conftest import Serve
 from tests.service.museum import KINDS, Museum, opened_museum, painting, resolved
 
 from lookalike import Client, Collection
+from lookalike.service import elsewhere
 from lookalike.service.fetch import Fetcher
 from lookalike.service.iiif import IiifPicture, base_of
 from lookalike.service.problems import ProblemError
@@ -230,3 +231,26 @@ def test_a_locked_collection_is_waited_for_and_nothing_fetched_twice(
 def test_an_info_that_makes_no_sense_is_told(told: str) -> None:
     with pytest.raises(ProblemError, match=r"info\.json"):
         IiifPicture.read(BASE, told.encode())
+
+
+def test_metadata_that_no_catalogue_holds_is_refused_before_anything_is_fetched(
+    client: TestClient, museum: Museum
+) -> None:
+    told = [{"url": BASE, "metadata": {"title": title}} for title in ("fine", "a\0b")]
+    answer = client.post("/api/v1/sources/iiif", json={"pictures": told})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "pictures.1")
+
+
+def test_a_job_waits_while_others_fetch_as_much_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "PAUSE", 0.0)
+    answers: list[Any] = [ProblemError(503, "busy"), ProblemError(503, "busy"), (BASE, b"picture")]
+
+    def fetch(url: str) -> tuple[str, bytes]:
+        answer = answers.pop(0)
+        if isinstance(answer, ProblemError):
+            raise answer
+        return answer  # type: ignore[no-any-return]
+
+    nothing: Any = None
+    adding = elsewhere.Adding([], fetch, nothing, nothing, nothing)
+    assert adding._patiently(BASE) == (BASE, b"picture")

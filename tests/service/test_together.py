@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 
 from lookalike import Collection
 from lookalike.errors import UnknownIdError
@@ -85,6 +86,43 @@ def test_one_that_fails_fails_alone(shop: Path, ids: list[str], tmp_path: Path) 
         found = pages(opened, [like(ids[0]), like(ids[1]), like("nobody"), like(ids[2])], tmp_path)
     assert [isinstance(page, UnknownIdError) for page in found] == [False, False, True, False]
     assert all(isinstance(page, Page) for page in (found[0], found[1], found[3]))
+
+
+def test_a_search_that_says_the_defaults_is_answered_with_others(
+    shop: Path, ids: list[str], tmp_path: Path
+) -> None:
+    """As the client's do, which names all that it knows."""
+    with Collection.open(shop) as opened:
+        watched = Asked(opened)
+        bodies = [like(id_, cursor=None, also=[], text=None) for id_ in ids[:10]]
+        pages(watched, bodies, tmp_path, watched.go_on)
+    assert sum(watched.sizes) == 10
+    assert len(watched.sizes) <= AT_ONCE + 1
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_a_search_that_comes_while_others_end_is_answered(
+    shop: Path, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
+        await asyncio.sleep(0)
+        return call(*arguments)
+
+    monkeypatch.setattr(to_thread, "run_sync", at_once)
+    with Collection.open(shop) as opened:
+        together = Together(Uploads(BoundedFolder(tmp_path / "uploads", 1 << 20)), MOST)
+
+        async def two_and_one() -> None:
+            first = [
+                asyncio.create_task(together.page(like(id_, limit=limit), opened))
+                for limit, id_ in enumerate(ids[:AT_ONCE], 3)
+            ]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            assert (await asyncio.wait_for(together.page(like(ids[2]), opened), 20)).hits
+            await asyncio.gather(*first)
+
+        asyncio.run(two_and_one())
 
 
 def test_what_nobody_foresaw_is_told_to_all_who_wait_and_those_after_are_answered(

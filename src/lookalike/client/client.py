@@ -278,9 +278,11 @@ class Client:
                 if outcome != "skipped":
                     setattr(report, outcome, getattr(report, outcome) + count)
             for one in job["skipped"]:
-                digest = one["name"].partition(".")[0]
+                digest = one["name"].partition(".")[
+                    0
+                ]  # of ours, or what names an older source that was tried again
                 refused.add(digest)
-                for path in pictures.paths[digest]:
+                for path in pictures.paths.get(digest, ()):
                     report.count(Event("skipped", path, reason=one["reason"]))
         kept = [paths for digest, paths in pictures.paths.items() if digest not in refused]
         report.duplicate += sum(len(paths) - 1 for paths in kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,8 @@ MOST_AT_ONCE = 4
 TOGETHER = 16
 """Pictures that are added together."""
 TOGETHER_BYTES = 64 << 20
+TRIES, PAUSE = 30, 2.0
+"""Times that a picture is asked for while as many are fetched as may be, and seconds between."""
 
 Fetch = Callable[[str], tuple[str, bytes]]
 
@@ -100,13 +103,24 @@ class Adding:
         while self._left and len(self._fetched) < TOGETHER and self._size() < TOGETHER_BYTES:
             wanted = self._left.popleft()
             try:
-                place, data = self._fetch(wanted.url)
+                place, data = self._patiently(wanted.url)
             except ProblemError as error:
                 progress.event(Event("skipped", wanted.url, reason=error.detail))
                 continue
             self._fetched[place] = data
             if wanted.metadata:
                 self._metadata[place] = wanted.metadata
+
+    def _patiently(self, url: str) -> tuple[str, bytes]:
+        """Fetch, again and again where others fetch too much meanwhile. Raises ProblemError."""
+        for _ in range(TRIES):
+            try:
+                return self._fetch(url)
+            except ProblemError as error:
+                if error.status != 503:
+                    raise
+            time.sleep(PAUSE)
+        return self._fetch(url)
 
     def _add(self, progress: Listener) -> None:
         report = self._home.collection().add_fetched(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
+
+from anyio import CapacityLimiter, to_thread
 
 from lookalike.collection import Collection
 from lookalike.collection.copies import Copies
@@ -25,6 +28,19 @@ class Groups:
         self._stamp: int | None = None
         self._found: dict[tuple[str | None, float, int, int], Copies] = {}
 
+    async def found(
+        self,
+        collection: Collection,
+        feature: str | None,
+        max_distance: float,
+        newest: int = NEWEST,
+        most: int = MOST_GROUPS,
+    ) -> Copies:
+        """Return what `of` does; who waits for it takes no thread that other requests need."""
+        return await to_thread.run_sync(
+            self.of, collection, feature, max_distance, newest, most, limiter=_finding()
+        )
+
     def of(
         self,
         collection: Collection,
@@ -45,3 +61,8 @@ class Groups:
                     feature, max_distance=max_distance, newest=newest, most=most
                 )
             return self._found[asked]
+
+
+@cache
+def _finding() -> CapacityLimiter:
+    return CapacityLimiter(1)

@@ -41,7 +41,7 @@ class Together:
         """Take where uploads are kept, and how many hits all pages of a search may have."""
         self._uploads, self._most = uploads, most
         self._waiting: list[Waiting] = []
-        self._workers: set[asyncio.Task[None]] = set()
+        self._workers: set[asyncio.Task[None] | None] = set()
 
     async def page(self, body: SearchBody, collection: Collection) -> Page:
         """Return a page of hits. Raises ProblemError, LookalikeError."""
@@ -50,13 +50,17 @@ class Together:
         page = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(body, collection, page))
         if len(self._workers) < AT_ONCE:
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(asyncio.create_task(self._work()))
         found: Page = await page
         return found
 
     async def _work(self) -> None:
+        try:
+            await self._answer_all()
+        finally:  # at once after the last look at what waits: what comes later starts another
+            self._workers.discard(asyncio.current_task())
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             first = self._waiting[0]
             some = [
@@ -84,7 +88,7 @@ class Together:
 def _is_plain(body: SearchBody) -> bool:
     """Whether a search is for what looks like one thing, and says nothing else that may take long."""
     one = body.query.id is not None or body.query.upload is not None
-    return one and body.model_fields_set <= {"query", "limit"}
+    return one and not body.model_dump(exclude={"query", "limit"}, exclude_defaults=True)
 
 
 def _answered(

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from lookalike.catalogue import Source
@@ -127,16 +128,16 @@ def collection_page(collection: Served) -> Response:
 
 
 @router.get("/copies", response_class=HTMLResponse, dependencies=[Depends(may_read)])
-def copies(
+async def copies(
     collection: Served,
     known: Grouped,
     feature: Annotated[Name | None, Query()] = None,
     within: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
 ) -> Response:
     """Show groups of sources that look nearly the same."""
-    features = list(collection.features())
+    features = list(await run_in_threadpool(collection.features))
     chosen = feature or next(iter(features), None)
-    found = known.of(collection, chosen, within) if features else Copies((), 0, 0)
+    found = await known.found(collection, chosen, within) if features else Copies((), 0, 0)
     groups = [[_card(source) for source in group] for group in found.groups]
     return _page(
         "copies.html",

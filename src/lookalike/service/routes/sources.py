@@ -24,7 +24,8 @@ from lookalike.service.messages import (
     title_of,
 )
 from lookalike.service.problems import ProblemError
-from lookalike.service.thumbnails import SIDES
+from lookalike.service.settings import Settings
+from lookalike.service.thumbnails import SIDES, Thumbnails
 from lookalike.urls import is_web_address
 
 router = APIRouter(route_class=KeyedRoute, prefix="/api/v1/sources", tags=["sources"])
@@ -80,13 +81,10 @@ async def thumbnail(
     headers = {"cache-control": SOME_DAYS, "etag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    data = await run_in_threadpool(_thumbnail_here, source, side, settings, views)
     url = place_of(source)
-    data = views.kept(source.sha256, side)
-    if data is None and url is not None and not _files(source):
+    if data is None and url is not None:
         data = await (await elsewhere_of(request)).thumbnail(source.sha256, url, side)
-    if data is None:
-        pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
-        data = await run_in_threadpool(views.get, source.sha256, _file(source), side, pixels)
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
@@ -124,6 +122,15 @@ def remove(id_: Id, collection: Served) -> Response:
 def remove_several(body: RemoveBody, collection: Served) -> RemovedMessage:
     """Remove sources from the collection: all of them, or none where one is not there. Their files stay."""
     return RemovedMessage(removed=collection.remove([collection.source(id_).id for id_ in body.ids]))
+
+
+def _thumbnail_here(source: Source, side: int, settings: Settings, views: Thumbnails) -> bytes | None:
+    """Return a thumbnail that is kept, or made of a file; None where the picture lies on the web alone."""
+    data = views.kept(source.sha256, side)
+    if data is not None or (place_of(source) is not None and not _files(source)):
+        return data
+    pixels = max(settings.limits.max_pixels, (source.width or 0) * (source.height or 0))
+    return views.get(source.sha256, _file(source), side, pixels)
 
 
 def _file(source: Source) -> Path:

@@ -51,7 +51,7 @@ def growth(collection: Served) -> dict[str, int]:
 
 
 @router.get("/groups")
-def groups(
+async def groups(
     collection: Served,
     known: Grouped,
     feature: Annotated[
@@ -64,7 +64,7 @@ def groups(
     limit: Annotated[int, Query(ge=1, le=200, description="Groups.")] = MOST_GROUPS,
 ) -> Groups:
     """Find groups of sources that look nearly the same: copies in other sizes, or pictures of one thing."""
-    found = known.of(collection, feature, max_distance, newest, limit)
+    found = await known.found(collection, feature, max_distance, newest, limit)
     told = [[message_of(source) for source in group] for group in found.groups]
     return Groups(groups=told, looked_at=found.looked_at, total=found.total)
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,8 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from lookalike.catalogue.metadata import encoded
+from lookalike.errors import MetadataError
 from lookalike.images.formats import HEAD_LENGTH, sniff
 from lookalike.service.access import READS, WRITES, Kept, KeyedRoute, Queued, Remote, Served, Told
 from lookalike.service.elsewhere import Adding, fetched
@@ -80,6 +82,7 @@ async def add_by_iiif(
     """Add pictures that lie on the servers of museums, by the IIIF Image API: each is fetched in a bounded size, in the
     background, and lies at its URL from then on. Where the service was told that it may fetch URLs.
     """
+    _check_metadata([one.metadata for one in body.pictures], "pictures")
     loop = asyncio.get_running_loop()
 
     def fetch(url: str) -> tuple[str, bytes]:
@@ -171,7 +174,17 @@ def _fields(written: str | None, count: int) -> list[Mapping[str, Any]]:
             f"metadata tells of {len(told)} pictures, and {count} came; give one for each",
             field="metadata",
         )
+    _check_metadata(told, "metadata")
     return told
+
+
+def _check_metadata(told: Sequence[Mapping[str, Any]], field: str) -> None:
+    """Raise ProblemError for metadata that no catalogue holds, before anything is fetched or written."""
+    for place, one in enumerate(told):
+        try:
+            encoded(one, f"picture {place}")
+        except MetadataError as error:
+            raise ProblemError(422, str(error), field=f"{field}.{place}") from error
 
 
 def _keep(folder: Path, upload: UploadFile) -> Path:
