@@ -15,6 +15,9 @@ MOST_GROUPS = 50
 NEWEST = 500
 """Sources, the latest, that are each compared with all."""
 
+Asked = tuple[str | None, float, int, int]
+"""Feature, distance, newest and most."""
+
 
 class Groups:
     """Finds groups once for each state of a collection, one after another: each takes seconds of a processor.
@@ -26,7 +29,7 @@ class Groups:
         """Know nothing yet."""
         self._lock = threading.Lock()
         self._stamp: int | None = None
-        self._found: dict[tuple[str | None, float, int, int], Copies] = {}
+        self._found: dict[Asked, Copies] = {}
 
     async def found(
         self,
@@ -36,27 +39,21 @@ class Groups:
         newest: int = NEWEST,
         most: int = MOST_GROUPS,
     ) -> Copies:
-        """Return what `of` does; who waits for it takes no thread that other requests need."""
-        return await to_thread.run_sync(
-            self.of, collection, feature, max_distance, newest, most, limiter=_finding()
-        )
+        """Return what `Collection.copies` does, of a state that the collection was in meanwhile.
 
-    def of(
-        self,
-        collection: Collection,
-        feature: str | None,
-        max_distance: float,
-        newest: int = NEWEST,
-        most: int = MOST_GROUPS,
-    ) -> Copies:
-        """Return what `Collection.copies` does, of a state that the collection was in meanwhile."""
+        Who waits for it takes no thread that other requests need.
+        """
         asked = (feature, max_distance, newest, most)
+        return await to_thread.run_sync(self._of, collection, asked, limiter=_finding())
+
+    def _of(self, collection: Collection, asked: Asked) -> Copies:
         with self._lock:
             stamp = collection.stamp
             if stamp != self._stamp or len(self._found) >= MOST_KEPT:
                 self._found.clear()
                 self._stamp = stamp
             if asked not in self._found:
+                feature, max_distance, newest, most = asked
                 self._found[asked] = collection.copies(
                     feature, max_distance=max_distance, newest=newest, most=most
                 )
