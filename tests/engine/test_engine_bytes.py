@@ -149,6 +149,7 @@ def test_vectors_are_kept_as_the_sample_has_them_or_as_is_asked(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"dtype": ["uint8"]}, "an engine keeps one of float32, uint8, int8"),
         ({"dtype": "int16"}, "dtype is 'int16'; an engine keeps one of float32, uint8, int8"),
         ({"dtype": "uint8", "metric": "cosine"}, "keeps uint8 under euclidean, not under cosine"),
     ],
@@ -156,6 +157,12 @@ def test_vectors_are_kept_as_the_sample_has_them_or_as_is_asked(
 def test_no_other_type_is_kept(engine: Engine, options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         EngineIndex.create(engine, "never-made", sample=rows_of("int8"), **options)
+
+
+def test_the_metric_is_that_of_a_given_scheme(engine: Engine) -> None:
+    family = Clusterings(tables=2, clusters=5).fit(rows_of("uint8").astype(np.float32))
+    with pytest.raises(OptionError, match="under euclidean, not under cosine"):
+        EngineIndex.create(engine, "never-made", scheme=TokenScheme(family, "cosine"), dtype="uint8")
 
 
 def test_a_header_of_another_type_than_the_field_is_refused(engine: Engine, index_name: str) -> None:

@@ -79,7 +79,7 @@ class EngineIndex:
             rows: documents that there will be, by which a scheme is chosen; by default as many as the sample has.
             recall: of the ten nearest documents, what share is to be among the candidates.
             dtype: of the vectors that are kept, by default the sample's: "float32", or, under euclidean, "uint8" or
-                "int8", which take a quarter of the disk and are written and compared sooner.
+                "int8", which take a quarter of the disk and are written sooner, but hold no other numbers.
             fields: fields of documents that are filtered, counted or searched by words: each "keyword", "long",
                 "double", "date", "boolean" or "text", or a mapping as the engine takes it. Others are kept and
                 returned.
@@ -94,7 +94,7 @@ class EngineIndex:
         check_index_name(index)
         check_feature_name(feature)
         properties = user_properties(fields or {})
-        kept = given_dtype(sample, dtype, metric)
+        kept = given_dtype(sample, dtype, metric if scheme is None else scheme.metric)
         fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
         shards = as_count(shards, "shards", least=1, most=1024)
         replicas = as_count(replicas, "replicas", least=0, most=1024)
@@ -134,7 +134,7 @@ class EngineIndex:
         """
         check_index_name(index)
         check_feature_name(feature)
-        kept = given_dtype(sample, dtype, metric)
+        kept = given_dtype(sample, dtype, metric if scheme is None else scheme.metric)
         fitted, forecast = given_scheme(sample, scheme, metric, rows, recall)
         with _opened(engine, timeout) as opened:
             attach_feature(opened, index, feature, fitted, kept, forecast)

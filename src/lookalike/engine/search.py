@@ -150,7 +150,7 @@ class Search:
                 else:
                     size = min(mine.window, 4 * size)
                 (terms,) = self._terms(queries[i : i + 1], asked[i])
-                again[i] = self._body(queries[i], terms, plan, size, counted=False)
+                again[i] = self._body(queries[i], terms, asked[i], size, counted=False)
             bodies = again
         found = dict(enumerate(resolved(target, queries, [seen[i] for i in range(len(queries))])))
         few = [i for i in found if len(found[i].ids) < self._k]

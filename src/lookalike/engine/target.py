@@ -124,7 +124,7 @@ def given_dtype(sample: Given | None, dtype: str | None, metric: Metric) -> str:
     known = as_metric(metric)
     if dtype is None:
         return "float32" if sample is None else engine_dtype(as_array(sample, "sample").dtype, known)
-    if dtype not in OFFSETS:
+    if not isinstance(dtype, str) or dtype not in OFFSETS:
         raise OptionError(f"dtype is {shown(dtype)}; an engine keeps one of {', '.join(OFFSETS)}")
     if dtype != engine_dtype(dtype, known):
         raise OptionError(f"an engine keeps {dtype} under euclidean, not under {metric}; choose float32")

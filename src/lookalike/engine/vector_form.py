@@ -1,7 +1,7 @@
 """How an engine keeps the vectors of a feature, and how they are written for it and read back.
 
-Whole numbers of eight bits stay such: they take a quarter of the disk of float32, and are read from JSON, and compared,
-in less time. Engines know signed bytes alone, so that uint8 is kept less 128, which changes no Euclidean distance.
+Whole numbers of eight bits stay such: they take a quarter of the disk of float32, and are read from JSON in less time.
+Engines know signed bytes alone, so that uint8 is kept less 128, which changes no Euclidean distance.
 """
 
 from __future__ import annotations
