@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
-
-import numpy as np
 
 from lookalike.arguments import as_count, as_finite, check_text, shown
 from lookalike.catalogue import Source
 from lookalike.catalogue.facets import Facet
-from lookalike.catalogue.metadata import encoded, is_unicode
+from lookalike.catalogue.metadata import encoded
 from lookalike.client.answers import UrlQuery, counts_of, hits_of, source_of
+from lookalike.client.asking import as_asked, numbers, options_of, parameters, path_of, search_of
 from lookalike.client.sending import Pictures, form_of, read, row_bodies
 from lookalike.client.transport import Transport
 from lookalike.collection.add_plan import Metadata, Paths, as_paths
 from lookalike.collection.add_plan import as_table as as_metadata_table
 from lookalike.collection.copies import COPIES_WITHIN, Copies
 from lookalike.collection.explain import Explanation
-from lookalike.collection.filters import Filters, as_where, where_to_json
+from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
 from lookalike.collection.query import (
     Asked,
@@ -37,7 +34,7 @@ from lookalike.collection.report import AddReport, Event
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.row_arguments import check_name
 from lookalike.collection.walk import find_pictures
-from lookalike.errors import InputError, OptionError, ServiceError, UnknownIdError, VectorError
+from lookalike.errors import InputError, OptionError, ServiceError
 
 if TYPE_CHECKING:
     import httpx
@@ -128,7 +125,7 @@ class Client:
             max_distance=max_distance,
             strict=strict,
         )
-        return self._found(None if query is None else _as_query(query), request)
+        return self._found(None if query is None else as_asked(query), request)
 
     def search_many(
         self,
@@ -169,7 +166,11 @@ class Client:
         found: list[Hits] = []
         for start in range(0, len(asked), SENT_QUERIES):
             part = asked[start : start + SENT_QUERIES]
-            body = {**_search(request), "queries": [self._sent(query) for query in part], "limit": request.k}
+            body = {
+                **search_of(request),
+                "queries": [self._sent(query) for query in part],
+                "limit": request.k,
+            }
             pages = self._transport.send("POST", "/api/v1/search/batch", again=True, json=body)
             found += [hits_of([page], query, request) for page, query in zip(pages, part, strict=True)]
         return found
@@ -199,7 +200,7 @@ class Client:
         )
         if not isinstance(id_, str):
             raise OptionError(f"the source is {id_!r}; give its id, as a string")
-        body = {**_options(request), "query": self._sent(_as_query(query)), "id": id_, "limit": request.k}
+        body = {**options_of(request), "query": self._sent(as_asked(query)), "id": id_, "limit": request.k}
         return Explanation.from_json(self._transport.send("POST", "/api/v1/explain", again=True, json=body))
 
     def list(
@@ -214,14 +215,14 @@ class Client:
 
     def source(self, id_: str) -> Source:
         """Return one source. Raises UnknownIdError."""
-        return source_of(self._transport.send("GET", _path(id_)))
+        return source_of(self._transport.send("GET", path_of(id_)))
 
     def facets(
         self, fields: Sequence[str], *, text: str | None = None, where: Filters = None
     ) -> dict[str, Facet]:
         """Return the ten most frequent values of each field with their counts; see `Collection.facets`."""
         check_text(text)
-        asked = _parameters(text=text, where=as_where(where)) | {"field": list(fields)}
+        asked = parameters(text=text, where=as_where(where)) | {"field": list(fields)}
         return counts_of(self._transport.send("GET", "/api/v1/facets", params=asked))
 
     def growth(self) -> dict[str, int]:
@@ -244,7 +245,7 @@ class Client:
             "newest": as_count(newest, "newest", least=0),
             "limit": max(1, most),
         }
-        told = self._transport.send("GET", "/api/v1/groups", params=asked | _parameters(feature=feature))
+        told = self._transport.send("GET", "/api/v1/groups", params=asked | parameters(feature=feature))
         groups = tuple(tuple(map(source_of, group)) for group in told["groups"][:most])
         return Copies(groups, told["looked_at"], told["total"])
 
@@ -278,9 +279,8 @@ class Client:
                 if outcome != "skipped":
                     setattr(report, outcome, getattr(report, outcome) + count)
             for one in job["skipped"]:
-                digest = one["name"].partition(".")[
-                    0
-                ]  # of ours, or what names an older source that was tried again
+                # The digest of one of ours, or the name of an older picture that was tried again.
+                digest = one["name"].partition(".")[0]
                 refused.add(digest)
                 for path in pictures.paths.get(digest, ()):
                     report.count(Event("skipped", path, reason=one["reason"]))
@@ -318,7 +318,7 @@ class Client:
         """Change what is known of a source; see `Collection.update_metadata`."""
         told = dict(fields)
         encoded(told, str(id_))
-        self._transport.send("PATCH", _path(id_), json={"metadata": told})
+        self._transport.send("PATCH", path_of(id_), json={"metadata": told})
 
     def remove(self, what: Iterable[str] | str) -> int:
         """Remove sources by id; return how many. More than a thousand go in several requests.
@@ -337,7 +337,7 @@ class Client:
         return removed
 
     def _found(self, query: Query | UrlQuery | None, request: SearchRequest) -> Hits:
-        body = {**_search(request), "query": {} if query is None else self._sent(query)}
+        body = {**search_of(request), "query": {} if query is None else self._sent(query)}
         pages: list[Mapping[str, Any]] = []
         left, cursor = request.k, None
         while True:
@@ -364,14 +364,14 @@ class Client:
         if isinstance(query, VectorQuery):
             vectors = query.vectors
             if isinstance(vectors, Mapping):
-                return {"vector": {name: _numbers(one) for name, one in vectors.items()}}
-            return {"vector": _numbers(vectors)}
+                return {"vector": {name: numbers(one) for name, one in vectors.items()}}
+            return {"vector": numbers(vectors)}
         if isinstance(query, RowQuery):
             raise OptionError(f"row {query.row} of {query.file} cannot be sent; read it, and give the vector")
         raise OptionError(f"{shown(query)} cannot be sent; give an id, a picture or vectors")
 
     def _sources(self, **given: Any) -> Any:
-        return self._transport.send("GET", "/api/v1/sources", params=_parameters(**given))
+        return self._transport.send("GET", "/api/v1/sources", params=parameters(**given))
 
     def _listed(self, page: Any, asked: Mapping[str, Any], most: int | None) -> Iterator[Source]:
         start = 0
@@ -391,50 +391,3 @@ class Client:
         if job["state"] != "done":
             raise ServiceError(f"the pictures were not all added: {job['error']}")
         return job
-
-
-def _as_query(query: Asked | UrlQuery | str) -> Query | UrlQuery:
-    if isinstance(query, UrlQuery):
-        return query
-    return SourceQuery(query) if isinstance(query, str) else as_query(query)
-
-
-def _options(request: SearchRequest) -> dict[str, Any]:
-    return {
-        "text": request.text,
-        "where": where_to_json(request.where),
-        "features": None if request.weights is None else dict(request.weights),
-        "blend": request.blend,
-        "text_weight": request.text_weight,
-        "max_distance": request.max_distance,
-    }
-
-
-def _search(request: SearchRequest) -> dict[str, Any]:
-    more = {"facets": list(request.facets), "candidates": request.candidates, "strict": request.strict}
-    return _options(request) | more
-
-
-def _parameters(*, where: Any = None, **given: Any) -> dict[str, Any]:
-    parameters = {name: value for name, value in given.items() if value is not None}
-    if where is not None:
-        parameters["where"] = json.dumps(where_to_json(where))
-    return parameters
-
-
-def _numbers(vector: Any) -> list[float]:
-    """Return a vector as JSON has it, which knows no infinity. Raises VectorError."""
-    try:
-        numbers = np.asarray(vector, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise VectorError("the query is no list of numbers; give a vector") from None
-    if not np.isfinite(numbers).all():
-        raise VectorError("the query has a number that is not finite; give finite ones")
-    found: list[float] = numbers.tolist()
-    return found
-
-
-def _path(id_: str) -> str:
-    if not is_unicode(id_) or id_ == "":
-        raise UnknownIdError(f"{id_!r} is not the id of a source (lookalike list)")
-    return f"/api/v1/sources/{quote(id_, safe='')}"
