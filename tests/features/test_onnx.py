@@ -244,11 +244,13 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shape": (4, 3, 8, 8)}, r"takes 4 pictures at once"),
         ({"shape": ("n", 1, 8, 8)}, r"3 channels is needed"),
-        ({"shape": ("n", 192)}, r"it must be float with 4 axes"),
-        ({"kind": "INT64"}, r"it must be float with 4 axes"),
-        ({"inputs": ("x", "z")}, r"has inputs x, z; only networks of one are handled"),
+        ({"shape": ("n", 192)}, r"it must be floating point or uint8, with 4 axes"),
+        ({"kind": "INT64"}, r"it must be floating point or uint8, with 4 axes"),
+        (
+            {"inputs": ("x", "z")},
+            r"has inputs x, z, each of which could be the picture; say which, as in input = \"x\"",
+        ),
     ],
 )
 def test_networks_that_are_not_handled(options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ def test_outputs_that_are_no_vector(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         OnnxNetwork(str(integers))
     scalar = save_network(tmp_path / "s.onnx", ("ReduceSum", ["x"], ["y"], {"keepdims": 0}))
-    with pytest.raises(ModelError, match=r"has shape \(\) and type float32 for one picture"):
+    with pytest.raises(ModelError, match=r"gives shape \(\) and type float32 for a picture"):
         OnnxNetwork(str(scalar))
 
 

@@ -6,34 +6,38 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from lookalike.arrays import Float32, Metric
-from lookalike.errors import MissingDependencyError, ModelError
+from lookalike.errors import ModelError
 from lookalike.features.base import DECODED_SIDE
+from lookalike.features.framing import UInt8
+from lookalike.features.model_folder import DescribedModel, described_model
 from lookalike.features.onnx_files import weight_files
-from lookalike.features.preprocess import Description, read_description
+from lookalike.features.onnx_session import Input, OnnxSession, onnx_runtime
+from lookalike.features.preprocess import Description
 
-if TYPE_CHECKING:
-    import onnxruntime
-
-_INPUT_TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _DEFAULT_SIDE = 224
+_PICTURES = "pixel_values"
+_SHARED = "image_embeds"
+"""What exporters call the picture's vector in the space that it shares with words."""
 
 
 class OnnxNetwork:
     """A network's vectors of pictures, scaled to length one.
 
-    Pictures go through the network one by one: on a processor a batch is no faster, and a vector then never depends
-    on the pictures beside it. ONNX Runtime is given one thread, since extraction runs in parallel over processes.
+    Pictures go through the network one by one, or as many at once as it declares: on a processor a batch is no faster,
+    and a vector then never depends on the pictures beside it. ONNX Runtime is given one thread, since extraction runs in parallel over processes.
 
     Args:
         model: path of the ONNX file, whose description is then in the TOML of the same name beside it
             (`net.toml` for `net.onnx`), if there is one; or path of a TOML that names the file as `model`, relative
-            to itself or absolute.
+            to itself or absolute; or path of a folder with one model. What the TOML leaves open is taken from
+            `preprocessor_config.json` beside the model, or one folder up where the model's is called `onnx`.
         options: fields of `lookalike.features.preprocess.Description`, which go before those of the TOML.
 
     Raises:
@@ -45,26 +49,23 @@ class OnnxNetwork:
     metric: Metric = "cosine"
 
     def __init__(self, model: str, **options: Any) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise MissingDependencyError(
-                "networks in ONNX need ONNX Runtime; pip install 'lookalike[onnx]'"
-            ) from None
-        self._path, description = _model_and_description(Path(model), options)
+        onnx_runtime()
+        described = described_model(Path(model), options)
+        self._path = described.path
         weights = weight_files(self._path)  # before ONNX Runtime opens what the model names
-        self._session = _session(onnxruntime, self._path)
-        self._input_type, self._description = self._fitted(description)
-        self._output = self._chosen_output()
-        self._description = replace(self._description, output=self._output)
-        self.model_hash = self._description.digest(self._path, *weights)
+        self._session = OnnxSession(self._path)
+        self._input, self._description = self._fitted(described)
+        self._description = replace(self._description, output=self._chosen_output())
         # What the model declares may be open or wrong; one run on a picture of every brightness tells.
         ramp = np.add.outer(np.arange(256), np.arange(256)) // 2
-        probe = Image.fromarray(ramp.astype(np.uint8)).convert("RGB")
-        vector = self._run(probe)
+        frame = self._description.framing.frame(Image.fromarray(ramp.astype(np.uint8)).convert("RGB"))
+        output = self._output(frame[np.newaxis])
+        self._description = replace(self._description, output_layout=self._channels_of(output))
+        self.model_hash = self._description.digest(self._path, *weights)
+        (vector,) = self._pooled(output)
         if not np.isfinite(vector).all() or not vector.any():
             raise ModelError(
-                f"{self._path}: output {self._output!r} is NaN or all zero; check scale, mean and std"
+                f"{self._path}: output {self._description.output!r} is NaN or all zero; check scale, mean and std"
             )
         self.dimension = len(vector)
 
@@ -76,8 +77,7 @@ class OnnxNetwork:
     @property
     def decoded_side(self) -> int:
         """The common side, or the side that the network's input needs if that is more."""
-        assert self._description.size is not None
-        return max(DECODED_SIDE, *self._description.size)
+        return max(DECODED_SIDE, *self._description.framing.size)
 
     def extract(self, pictures: Sequence[Image.Image]) -> Float32:
         """Return one row a picture, shape (n, dimension), float32, of length one.
@@ -88,108 +88,120 @@ class OnnxNetwork:
             ModelError: the network failed.
         """
         vectors = np.empty((len(pictures), self.dimension), np.float32)
-        for row, picture in enumerate(pictures):
-            vector = self._run(picture)
-            length = np.linalg.norm(vector)
-            vectors[row] = vector / length if 0 < length < np.inf else vector
+        at_once = self._input.batch or 1
+        for start in range(0, len(pictures), at_once):
+            frames = [self._description.framing.frame(one) for one in pictures[start : start + at_once]]
+            vectors[start : start + at_once] = unit(self._pooled(self._output(np.stack(frames))))
         return vectors
 
-    def _run(self, picture: Image.Image) -> Float32:
-        values = self._description.prepare(picture).astype(self._input_type, copy=False)
-        try:
-            (output,) = self._session.run([self._output], {self._description.input: values})
-        except Exception as error:  # ONNX Runtime has a dozen kinds of its own
-            raise ModelError(f"{self._path}: the network failed ({_one_line(error)})") from error
-        return self._pooled(np.asarray(output))
+    def _output(self, frames: UInt8) -> npt.NDArray[Any]:
+        assert self._description.output is not None and self._input.dtype is not None
+        if self._input.dtype is np.uint8:
+            values: npt.NDArray[Any] = self._description.pixels(frames)
+        else:
+            values = self._description.normalized(frames).astype(self._input.dtype, copy=False)
+        return self._session.run(self._description.output, {self._input.name: values}, self._description.fill)
 
-    def _pooled(self, output: np.ndarray[Any, Any]) -> Float32:
-        if (
-            output.dtype.kind != "f"
-            or output.ndim not in (2, 3, 4)
-            or output.shape[0] != 1
-            or output.size == 0
-        ):
+    def _channels_of(self, output: npt.NDArray[Any]) -> str | None:
+        """Return where the channels of a map are; None for the input's own layout, and for what is no map."""
+        described = self._description
+        if output.ndim != 4 or described.output_layout is not None:
+            return described.output_layout if described.output_layout != described.layout else None
+        width, height = described.framing.size
+        fits = {
+            layout: rows * width == columns * height
+            for layout, rows, columns in (("nchw", *output.shape[2:]), ("nhwc", *output.shape[1:3]))
+        }
+        other = "nhwc" if described.layout == "nchw" else "nchw"
+        return other if fits[other] and not fits[str(described.layout)] else None
+
+    def _pooled(self, output: npt.NDArray[Any]) -> Float32:
+        """Return vectors (n, c) of an output: themselves, of tokens (n, t, c), or of maps."""
+        is_number = output.dtype.kind == "f" or (output.dtype.itemsize == 1 and output.dtype.kind in "iu")
+        if not is_number or output.ndim not in (2, 3, 4) or 0 in output.shape:
             raise ModelError(
-                f"{self._path}: output {self._output!r} has shape {output.shape} and type {output.dtype} for one "
-                "picture; a vector is (1, c), (1, tokens, c) or a map of 4 axes in floating point"
+                f"{self._path}: output {self._description.output!r} gives shape {output.shape[1:]} and type "
+                f"{output.dtype} for a picture; a vector is (c,), (tokens, c) or a map of 3 axes, in floating point or "
+                f"bytes; name another output of {', '.join(self._session.outputs)}"
             )
-        places: Float32 = output[0].astype(np.float32)
+        places: Float32 = output.astype(np.float32)
+        if places.ndim == 4:
+            if (self._description.output_layout or self._description.layout) == "nchw":
+                places = places.transpose(0, 2, 3, 1)
+            places = places.reshape(len(places), -1, places.shape[-1])
         if places.ndim == 3:
-            places = places.reshape(len(places), -1).T if self._description.layout == "nchw" else places
-            places = places.reshape(-1, places.shape[-1])
-        if places.ndim == 2:
-            places = places[0] if self._description.pooling == "first" else places.mean(axis=0)
+            places = places[:, 0] if self._description.pooling == "first" else places.mean(axis=1)
         return places
 
-    def _fitted(self, wanted: Description) -> tuple[type[np.floating[Any]], Description]:
+    def _fitted(self, described: DescribedModel) -> tuple[Input, Description]:
         """Fill in what the description leaves open from what the model declares."""
-        inputs = {one.name: one for one in self._session.get_inputs()}
-        if len(inputs) != 1:
+        wanted = described.description()
+        one = self._chosen_input(wanted.input)
+        for name in wanted.fill:
+            if name not in self._session.inputs or name == one.name:
+                others = ", ".join(other for other in self._session.inputs if other != one.name) or "no other"
+                raise ModelError(
+                    f"{self._path}: fill names the input {name!r}; beside the picture it has {others}"
+                )
+        if one.dtype is np.uint8 and (given := {"scale", "mean", "std"} & described.given.keys()):
             raise ModelError(
-                f"{self._path}: has inputs {', '.join(inputs)}; only networks of one are handled"
+                f"{self._path}: input {one.name!r} takes pixels as they are, in bytes; leave out "
+                + ", ".join(sorted(given))
             )
-        name = wanted.input or next(iter(inputs))
-        if name not in inputs:
-            raise ModelError(f"{self._path}: has no input {name!r}; it has {', '.join(inputs)}")
-        declared, kind = inputs[name].shape, inputs[name].type
-        if kind not in _INPUT_TYPES or len(declared) != 4:
-            raise ModelError(
-                f"{self._path}: input {name!r} is {kind} {declared}; it must be float with 4 axes"
-            )
-        if declared[0] != 1 and isinstance(declared[0], int) and declared[0] > 0:
-            raise ModelError(
-                f"{self._path}: takes {declared[0]} pictures at once; export it for 1 or any number"
-            )
+        declared = one.shape
         layout = wanted.layout or ("nhwc" if declared[3] == 3 and declared[1] != 3 else "nchw")
         channel, height, width = declared[1:] if layout == "nchw" else (declared[3], *declared[1:3])
         if isinstance(channel, int) and channel != 3:
             raise ModelError(
-                f"{self._path}: input {name!r} is {declared}; {layout} with 3 channels is needed"
+                f"{self._path}: input {one.name!r} is {list(declared)}; {layout} with 3 channels is needed"
             )
         fixed = tuple(side if isinstance(side, int) and side > 0 else None for side in (width, height))
-        size = wanted.size or (fixed[0] or _DEFAULT_SIDE, fixed[1] or _DEFAULT_SIDE)
+        open_size = (
+            "size" not in described.given and None not in fixed
+        )  # the hub's may be that of another export
+        size = None if open_size else wanted.size
+        size = size or (fixed[0] or _DEFAULT_SIDE, fixed[1] or _DEFAULT_SIDE)
         if any(side not in (None, given) for side, given in zip(fixed, size, strict=True)):
             raise ModelError(
                 f"{self._path}: size is {list(size)}, but the model takes only [{width}, {height}]"
             )
-        return _INPUT_TYPES[kind], replace(wanted, input=name, layout=layout, size=size)
+        return one, replace(wanted, input=one.name, layout=layout, size=size)
+
+    def _chosen_input(self, name: str | None) -> Input:
+        inputs = self._session.inputs
+        usable = [one for one in inputs.values() if len(one.shape) == 4 and _takes_pictures(one)]
+        if name is None:
+            if len(usable) > 1:
+                usable = [one for one in usable if one.name == _PICTURES] or usable
+            if len(usable) > 1:
+                raise ModelError(
+                    f"{self._path}: has inputs {', '.join(one.name for one in usable)}, each of which could be the "
+                    'picture; say which, as in input = "' + usable[0].name + '"'
+                )
+            name = usable[0].name if usable else next(iter(inputs), "")
+        if name not in inputs:
+            raise ModelError(f"{self._path}: has no input {name!r}; it has {', '.join(inputs) or 'none'}")
+        if inputs[name] not in usable and not any(one.name == name for one in usable):
+            raise ModelError(
+                f"{self._path}: input {name!r} is {inputs[name]}; it must be floating point or uint8, with 4 axes"
+            )
+        return inputs[name]
 
     def _chosen_output(self) -> str:
-        outputs = [one.name for one in self._session.get_outputs()]
-        name = self._description.output or outputs[0]
+        outputs = self._session.outputs
+        name = self._description.output or (_SHARED if _SHARED in outputs else outputs[0])
         if name not in outputs:
             raise ModelError(f"{self._path}: has no output {name!r}; it has {', '.join(outputs)}")
-        return str(name)
+        return name
 
 
-def _model_and_description(path: Path, options: Mapping[str, Any]) -> tuple[Path, Description]:
-    described: dict[str, Any] = {}
-    if path.suffix == ".toml":
-        described = read_description(path)
-        model = described.pop("model", None)
-        if not isinstance(model, str):
-            raise ModelError(f'{path}: names no model; add a line such as model = "{path.stem}.onnx"')
-        Description.from_options(described, str(path))
-        path = path.parent / model
-    elif path.with_suffix(".toml").is_file():
-        described = read_description(path.with_suffix(".toml"))
-        described.pop("model", None)
-        Description.from_options(described, str(path.with_suffix(".toml")))
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such model file")
-    return path, Description.from_options({**described, **options}, f"options of {path.name}")
+def unit(vectors: Float32) -> Float32:
+    """Return rows scaled to length one; those of no length, or an infinite one, as they are."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scalable = (lengths > 0) & (lengths < np.inf)
+    scaled: Float32 = np.divide(vectors, lengths, out=vectors.copy(), where=scalable)
+    return scaled
 
 
-def _session(onnxruntime: Any, path: Path) -> onnxruntime.InferenceSession:
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    settings.log_severity_level = 4  # what matters is raised; the rest would go to stderr
-    try:
-        return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a dozen kinds of its own
-        raise ModelError(f"{path}: is not a model that ONNX Runtime loads ({_one_line(error)})") from error
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."
+def _takes_pictures(one: Input) -> bool:
+    return one.dtype is np.uint8 or (one.dtype is not None and issubclass(one.dtype, np.floating))

@@ -7,20 +7,21 @@ import json
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from lookalike.arrays import Float32
 from lookalike.errors import ModelError
+from lookalike.features.framing import RESAMPLES, RESIZES, Framing, UInt8
 
 LAYOUTS = ("nchw", "nhwc")
 CHANNELS = ("rgb", "bgr")
-RESIZES = ("crop", "squash", "pad")
 POOLINGS = ("mean", "first")
+_LATER = ("resample", "output_layout", "fill")
+"""Fields that networks were described without before; where they are left out, a network's hash is what it was."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Description:
     torchvision's ImageNet networks. `mean` and `std` are one number, or one a channel in the order of `channels`.
 
     Attributes:
-        input: name of the input; by default the only one.
-        output: name of the output; by default the first.
+        input: name of the input that takes the picture; by default `pixel_values`, or the only one that could.
+        output: name of the output; by default `image_embeds` where there is one, or the first.
         size: [width, height] of the input in pixels, or one number; by default what the model's input declares,
             or 224 where that is open.
         layout: "nchw" or "nhwc"; by default where the model's input declares 3 channels, or nchw.
@@ -40,8 +41,13 @@ class Description:
         resize: "crop" takes the middle of the picture; "squash" takes all of it and changes its proportions;
             "pad" takes all of it and fills up with mid-grey.
         keep: under "crop", the share of the shorter side that is kept (torchvision keeps 224 of 256).
-        pooling: of an output that has places beside channels, (n, c, h, w) in the input's layout or tokens
-            (n, t, c): their "mean", or the "first" token (the class token of a vision transformer).
+        resample: the filter: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
+        pooling: of an output that has places beside channels, a map of 4 axes or tokens (n, t, c): their "mean", or the
+            "first" token (the class token of a vision transformer).
+        output_layout: where the channels of a map are, "nchw" or "nhwc"; by default where the other two axes have the
+            proportions of the input, or as in the input.
+        fill: values of other inputs that have no meaning for a picture, by name; by default 1 for whole numbers, such
+            as the words of a second tower, and 0 for others.
     """
 
     input: str | None = None
@@ -54,7 +60,10 @@ class Description:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: str = "crop"
     keep: float = 0.875
+    resample: str = "bilinear"
     pooling: str = "mean"
+    output_layout: str | None = None
+    fill: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], name: str) -> Description:
@@ -75,48 +84,35 @@ class Description:
                 raise ModelError(f"{name}: {key} is {value!r}; it must be {error}") from None
         return cls(**checked)
 
+    @property
+    def framing(self) -> Framing:
+        """How a picture becomes the network's pixels; size must be set."""
+        assert self.size is not None
+        return Framing(self.size, self.resize, self.keep, self.resample)
+
     def digest(self, *files: Path) -> str:
         """Return the SHA-256, in hex, of the contents of `files` and of this description."""
         digest = hashlib.sha256()
         for path in files:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
-        digest.update(json.dumps(asdict(self), sort_keys=True).encode())
+        unset = asdict(Description())
+        told = {key: value for key, value in asdict(self).items() if key not in _LATER or value != unset[key]}
+        digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()
 
-    def prepare(self, picture: Image.Image) -> Float32:
-        """Return an RGB picture as the network's input, a batch of one, float32; size and layout must be set."""
-        assert self.size is not None
-        pixels = np.asarray(self._resized(picture, self.size), dtype=np.float32)
-        if self.channels == "bgr":
-            pixels = pixels[:, :, ::-1]
-        values = (pixels * np.float32(self.scale) - np.array(self.mean, np.float32)) / np.array(
-            self.std, np.float32
-        )
-        if self.layout == "nchw":
-            values = values.transpose(2, 0, 1)
-        return np.ascontiguousarray(values[np.newaxis], dtype=np.float32)
+    def pixels(self, frames: UInt8) -> UInt8:
+        """Return frames, uint8 (n, h, w, 3) in RGB, in the order of axes and channels of the input."""
+        values = frames[..., ::-1] if self.channels == "bgr" else frames
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout == "nchw" else values)
 
-    def _resized(self, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-        # Pillow's bilinear filter widens as it shrinks, so it does not alias.
-        bilinear = Image.Resampling.BILINEAR
-        if self.resize == "squash":
-            return picture.resize(size, bilinear, reducing_gap=3.0)
-        across, down = (
-            picture.width / size[0],
-            picture.height / size[1],
-        )  # picture pixels to one of the network's
-        if self.resize == "crop":
-            step = min(across, down) * self.keep
-            left, top = (picture.width - step * size[0]) / 2, (picture.height - step * size[1]) / 2
-            box = (left, top, picture.width - left, picture.height - top)
-            return picture.resize(size, bilinear, box=box, reducing_gap=3.0)
-        step = max(across, down)
-        inner = (max(1, round(picture.width / step)), max(1, round(picture.height / step)))
-        padded = Image.new("RGB", size, (128, 128, 128))
-        corner = ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
-        padded.paste(picture.resize(inner, bilinear, reducing_gap=3.0), corner)
-        return padded
+    def normalized(self, frames: UInt8) -> Float32:
+        """Return frames, uint8 (n, h, w, 3) in RGB, as the input's values, float32; layout must be set."""
+        values = frames[..., ::-1].astype(np.float32) if self.channels == "bgr" else frames.astype(np.float32)
+        values *= np.float32(self.scale)
+        values -= np.array(self.mean, np.float32)
+        values /= np.array(self.std, np.float32)
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout == "nchw" else values)
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -186,6 +182,12 @@ def _share(value: Any) -> float:
     return float(value)
 
 
+def _fill(value: Any) -> Mapping[str, float]:
+    if not isinstance(value, Mapping) or not all(_is_number(one) for one in value.values()):
+        raise ValueError("a table of inputs and their numbers")
+    return dict(value)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "input": _text,
     "output": _text,
@@ -197,5 +199,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "std": _divisor,
     "resize": _one_of(RESIZES),
     "keep": _share,
+    "resample": _one_of(RESAMPLES),
     "pooling": _one_of(POOLINGS),
+    "output_layout": _one_of(LAYOUTS),
+    "fill": _fill,
 }
