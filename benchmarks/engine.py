@@ -37,7 +37,7 @@ from lookalike.engine.asked import Asked
 from lookalike.engine.client import Engine
 from lookalike.engine.query import MOST_HITS
 from lookalike.engine.search import Search
-from lookalike.engine.tokens import TokenScheme
+from lookalike.engine.tokens import ALL_CANDIDATES, TokenScheme
 from lookalike.engine.tuning import tune_tokens
 from lookalike.engine.vector_form import engine_dtype
 from lookalike.hashing import Clusterings, Clusters
@@ -74,9 +74,9 @@ class Bench:
     def schemes(self) -> dict[str, Callable[[], TokenScheme]]:
         """Return what makes the tokens of each way that has some."""
         return {
-            "tuned": lambda: (
-                tune_tokens(self._sample(SAMPLE), rows=len(self.base), metric=self.metric).scheme
-            ),
+            "tuned": lambda: self._tuned(ALL_CANDIDATES - 1),
+            "tuned-1000": lambda: self._tuned(1000),
+            "tuned-400": lambda: self._tuned(400),
             "all": self._all_of_four,
             "256x32": lambda: self._published(32),
             "256x256": lambda: self._published(256),
@@ -135,6 +135,11 @@ class Bench:
     def _sample(self, most: int) -> Float32:
         drawn = np.random.default_rng(0).choice(len(self.base), min(most, len(self.base)), replace=False)
         return self.base[np.sort(drawn)]
+
+    def _tuned(self, candidates: int) -> TokenScheme:
+        """Return what is chosen when so many documents may be compared at most."""
+        sample = self._sample(SAMPLE)
+        return tune_tokens(sample, rows=len(self.base), metric=self.metric, candidates=candidates).scheme
 
     def _published(self, clusters: int) -> TokenScheme:
         """Return sections as they were published: one probe, weighed by rarity."""

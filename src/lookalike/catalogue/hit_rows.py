@@ -19,7 +19,7 @@ class HitRow(NamedTuple):
 
 
 class HitRows:
-    """What hits tell of their sources, by number; as read, and taken apart when one is looked at.
+    """What hits tell of their sources, by number; as read, and taken apart when one is looked at first.
 
     Most hits of a batch are counted and passed on, and looked at one by one.
     """
@@ -27,6 +27,8 @@ class HitRows:
     def __init__(self, rows: dict[int, tuple[Any, ...]]) -> None:
         """`rows` are of number, id, width, height, metadata as JSON, and paths."""
         self._rows = rows
+        self._told: dict[int, HitRow] = {}
+        self._paths: dict[int, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -42,16 +44,27 @@ class HitRows:
         for number in numbers:
             row = self._rows[number]
             if row[2]:
-                yield number, _paths(row)
+                yield number, self._paths_of(number, row)
 
     def __getitem__(self, number: int) -> HitRow:
         """What is told of a source. Raises CollectionDamagedError."""
+        told = self._told.get(number)
+        if told is not None:
+            return told
         row = self._rows[number]
         _, id_, width, height, metadata, *_ = row
         sizes = width or 0, height or 0
         if not isinstance(id_, str) or not all(isinstance(size, int) for size in sizes):
             raise _damaged(number)
-        return HitRow(id_, sizes[0] * sizes[1], decoded(metadata, f"source {id_!r}"), _paths(row))
+        known = decoded(metadata, f"source {id_!r}")
+        told = self._told[number] = HitRow(id_, sizes[0] * sizes[1], known, self._paths_of(number, row))
+        return told
+
+    def _paths_of(self, number: int, row: tuple[Any, ...]) -> tuple[str, ...]:
+        paths = self._paths.get(number)
+        if paths is None:
+            paths = self._paths[number] = _paths(row)
+        return paths
 
     def add(self, other: HitRows) -> None:
         """Take in the rows of another."""

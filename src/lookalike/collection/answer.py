@@ -16,7 +16,7 @@ from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
 from lookalike.urls import is_web_address
 
-KEPT_SOURCES = 1 << 16
+KEPT_SOURCES = 1 << 14
 """About so many sources are kept in memory."""
 
 
@@ -157,7 +157,7 @@ def _hit_of(
         distance=distance,
         features=features,
         text_score=scores.get(number),
-        metadata=source.metadata,
+        metadata=dict(source.metadata),  # which other hits of the source have, too
         places=source.paths,
         pixels=source.pixels,
         exists=path is not None or last_known is None,

@@ -54,8 +54,12 @@ def answer(
     if found is None:
         if shown is None and snapshot.removed_rows:
             shown = snapshot.alive
-        rows = None if shown is None else np.flatnonzero(shown[:split])
-        found = scan(queries, base.vectors, base.ids, k, options.metric, rows, base.squares)
+        asked = (queries, base.vectors, base.ids, k, options.metric)
+        if shown is None:
+            found = base.leading.nearest(*asked)
+        if found is None:
+            rows = None if shown is None else np.flatnonzero(shown[:split])
+            found = scan(*asked, rows, base.squares)
         if base.vectors.nbytes >= RELEASED_BYTES:
             release(base.vectors)
     if len(snapshot.tail_ids):

@@ -14,6 +14,7 @@ import numpy as np
 from lookalike.arrays import Bool, Int64, Rows
 from lookalike.errors import IndexFormatError
 from lookalike.index.approximate import ApproximateSearch, RowMask
+from lookalike.index.leading import Leading
 from lookalike.index.squares import Squares
 
 BLOCK_BYTES = 16 << 20
@@ -31,6 +32,8 @@ class Base:
     buckets: ApproximateSearch | None = None
     """The way to answer without comparing every row, where there are enough of them."""
     squares: Squares = field(default_factory=Squares)
+    """Of `vectors`."""
+    leading: Leading = field(default_factory=Leading)
     """Of `vectors`."""
 
     @classmethod
