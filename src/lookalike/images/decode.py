@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import threading
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image
 
 from lookalike.errors import (
     PictureEmptyError,
@@ -21,9 +15,11 @@ from lookalike.errors import (
     PictureTooLargeError,
     PictureTruncatedError,
 )
-from lookalike.images import MAX_PIXELS
-from lookalike.images.formats import FORMATS, HEAD_LENGTH, SUFFIXES, install_hint, open_picture, sniff
+from lookalike.images import MAX_PIXELS, jpeg, raw, still, tiff, tiff_pages
+from lookalike.images.formats import FORMATS, HEAD_LENGTH, SUFFIXES, install_hint, sniff
+from lookalike.images.pillow_order import pillow_in_order
 from lookalike.images.pixels import to_rgb
+from lookalike.images.request import Request
 
 __all__ = ["SUFFIXES", "Decoded", "decode"]
 
@@ -36,7 +32,7 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SWAPS_SIDES = {_TRANSPOSE[orientation] for orientation in (5, 6, 7, 8)}
+_SWAPS_SIDES = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Decoded:
     """A decoded picture.
 
     `image` is RGB and upright; it may be smaller than the picture, whose own size in pixels, upright, is
-    `width` x `height`. `format` is Pillow's name of the format, such as "JPEG".
+    `width` x `height`. `format` is Pillow's name of the format, such as "JPEG", or "RAW".
     """
 
     image: Image.Image
@@ -58,19 +54,20 @@ def decode(
 ) -> Decoded:
     """Decode a picture, from its bytes or from a file.
 
-    The first frame of an animation is taken. EXIF orientation is applied. Modes other than RGB are converted
-    as `lookalike.images.pixels.to_rgb` says.
+    Of an animation, the first frame is taken, or the most telling one where that is blank
+    (`lookalike.images.frames`); of a TIFF the first page that is no thumbnail; of a raw photograph its largest
+    preview. EXIF orientation is applied. Colours are brought to sRGB as `lookalike.images.pixels.to_rgb` says.
 
     Args:
         name: what errors call the picture; by default the path, or "-" for bytes.
         side: JPEG pictures are decoded at 1/2, 1/4 or 1/8 of their size, much faster, where that leaves
-            the shorter side no less than this. Nothing else is resized.
+            the shorter side no less than this, and raw photographs by a preview of no less. Nothing else is resized.
         max_pixels: a picture that declares more, in its header, is refused before it is decoded.
 
     Raises:
         PictureMissingError: no such file, not a regular file, or not readable.
         PictureEmptyError: no bytes.
-        PictureFormatError: not a picture, or of a kind that is not read.
+        PictureFormatError: not a picture, or of a kind that is not read; an extra may read it, and is named then.
         PictureTruncatedError: cut short or damaged.
         PictureTooLargeError: more than `max_pixels`, or more than memory holds.
     """
@@ -86,8 +83,8 @@ def decode(
             name, f"is {format_name}, which is not installed; {install_hint(format_name)}"
         )
     try:
-        with _pillow_in_order(max_pixels):
-            return _decode(data, name, format_name, side, max_pixels)
+        with pillow_in_order(max_pixels):
+            return _decode(data, format_name, Request(name, side, max_pixels))
     except PictureError:
         raise
     except MemoryError as error:
@@ -99,36 +96,28 @@ def decode(
         raise kind(name, f"{what} ({format_name}: {_one_line(error)})") from error
 
 
-def _decode(data: bytes, name: str, format_name: str, side: int, max_pixels: int) -> Decoded:
-    image: Image.Image
-    with open_picture(io.BytesIO(data), format_name) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise PictureTooLargeError(
-                name, f"has {width} x {height} pixels; the limit is {max_pixels:,} in all (--max-megapixels)"
-            )
-        if format_name == "JPEG":  # the HEIF plug-in would answer with a thumbnail, which is another picture
-            image.draft(None, (side, side))
-        image.load()
-        drafted = image.size != (width, height)
-        method = _upright(image)
-        image = to_rgb(image)
-        if method is not None:
-            image = image.transpose(method)
-    if not drafted:
-        width, height = image.size
-    elif method in _SWAPS_SIDES:
-        width, height = height, width
+def _decode(data: bytes, format_name: str, request: Request) -> Decoded:
+    if format_name == "TIFF":
+        pages = tiff_pages.pages_of(data)
+        if tiff_pages.is_raw_photograph(data, pages):
+            format_name = "RAW"
+            loaded = raw.load(data, request)
+        else:
+            loaded = tiff.load(data, pages, request)
+    elif format_name == "RAW":
+        loaded = raw.load(data, request)
+    elif format_name == "JPEG":
+        loaded = jpeg.load(data, request)
+    else:
+        loaded = still.load(data, format_name, request)
+    image = to_rgb(loaded.image, declared_bits=loaded.declared_bits, cicp=loaded.cicp)
+    width, height = loaded.width, loaded.height
+    method = _TRANSPOSE.get(loaded.orientation)
+    if method is not None:
+        image = image.transpose(method)
+        if loaded.orientation in _SWAPS_SIDES:
+            width, height = height, width
     return Decoded(image, width, height, format_name)
-
-
-def _upright(image: Image.Image) -> Image.Transpose | None:
-    """What EXIF says is still to be done: the TIFF and HEIF plug-ins do it themselves and drop the tag."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged EXIF says nothing about the pixels
-        return None
-    return _TRANSPOSE.get(orientation) if isinstance(orientation, int) else None
 
 
 def format_of(data: bytes, name: str) -> str:
@@ -173,42 +162,3 @@ def _classified(error: Exception) -> tuple[type[PictureError], str]:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-_order_lock = threading.Lock()
-_order_depth = 0
-_order_undo = contextlib.ExitStack()
-_silence = logging.NullHandler()
-
-
-@contextlib.contextmanager
-def _pillow_in_order(max_pixels: int) -> Iterator[None]:
-    """Keep Pillow quiet and strict, whatever the host program has set, and put everything back.
-
-    Pillow's warnings about odd metadata (common in real photographs) and its log are kept from the user.
-    `LOAD_TRUNCATED_IMAGES` is off, since half a picture must not pass for a whole one. `MAX_IMAGE_PIXELS` is
-    raised where `max_pixels` allows more. All of this is global to the process; entries are counted, so that
-    threads decoding at once do not undo each other's.
-    """
-    global _order_depth
-    with _order_lock:
-        _order_depth += 1
-        if _order_depth == 1:
-            _order_undo.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", module=r"PIL\b|pillow_heif\b")
-            logger = logging.getLogger("PIL")
-            logger.addHandler(_silence)  # without any handler, errors in the log would go to stderr
-            _order_undo.callback(logger.removeHandler, _silence)
-        if ImageFile.LOAD_TRUNCATED_IMAGES:
-            _order_undo.callback(setattr, ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
-        if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
-            _order_undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-            Image.MAX_IMAGE_PIXELS = max_pixels
-    try:
-        yield
-    finally:
-        with _order_lock:
-            _order_depth -= 1
-            if _order_depth == 0:
-                _order_undo.close()

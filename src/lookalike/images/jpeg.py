@@ -1,0 +1,100 @@
+"""JPEG: smaller from the start where that will do, and whole although Pillow refuses it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from lookalike.images.depth import to_uint8
+from lookalike.images.formats import open_picture
+from lookalike.images.request import Loaded, Request, orientation_of
+
+_END = b"\xff\xd9"
+_FILLER = b"\x5a" * 64
+
+_LOSSLESS, _JPEG_LS = 0xC3, 0xF7
+
+
+def load(data: bytes, request: Request) -> Loaded:
+    """Return a picture, at 1/2, 1/4 or 1/8 of its size where that is large enough.
+
+    Raises:
+        PictureError: it is too large, or of a kind that is not read.
+        Exception: whatever Pillow raises, of a damaged one.
+    """
+    try:
+        return _load(data, request)
+    except Exception as error:  # Pillow lets out OSError, SyntaxError, ValueError, struct.error and more
+        rescued = _rescued(data, request)
+        if rescued is None:
+            raise error
+        return rescued
+
+
+def _load(data: bytes, request: Request, *, draft: bool = True) -> Loaded:
+    image: Image.Image
+    with open_picture(io.BytesIO(data), "JPEG") as image:
+        width, height = image.size
+        request.check_size(width, height)
+        if draft:
+            image.draft(None, (request.side, request.side))
+        image.load()
+        return Loaded(image, width, height, orientation=orientation_of(image))
+
+
+def _rescued(data: bytes, request: Request) -> Loaded | None:
+    frame = _frame(data)
+    if frame is None:
+        return None
+    kind, bits, width, height = frame
+    if not (width and height and 2 <= bits <= 16):
+        return None
+    request.check_size(width, height)
+    if kind == _JPEG_LS or bits != 8:
+        return _by_imagecodecs(data, request, "JPEG-LS" if kind == _JPEG_LS else f"JPEG of {bits} bits", bits)
+    if kind == _LOSSLESS:  # libjpeg cannot scale it
+        return _load(data, request, draft=False)
+    return None if data.endswith(_END) else _without_end(data, request)
+
+
+def _without_end(data: bytes, request: Request) -> Loaded | None:
+    """Return a picture that lacks nothing but the marker of its end; None if pixels are missing, too.
+
+    libjpeg makes up what is missing from what comes next. Where two different ends give the same pixels, nothing was.
+    """
+    data = data.rstrip(b"\xff")
+    loaded = _load(data + _END, request, draft=False)
+    other = _load(data + _FILLER + _END, request, draft=False)
+    return loaded if loaded.image.tobytes() == other.image.tobytes() else None
+
+
+def _by_imagecodecs(data: bytes, request: Request, kind: str, bits: int) -> Loaded:
+    request.need("imagecodecs", "codecs", kind)
+    import imagecodecs
+
+    decode = imagecodecs.jpegls_decode if kind == "JPEG-LS" else imagecodecs.jpeg_decode
+    pixels = to_uint8(np.asarray(decode(data)), declared_bits=bits)
+    if not pixels.size:
+        raise ValueError("no pixels")
+    image = Image.fromarray(pixels, None if pixels.ndim == 2 or pixels.shape[2] == 3 else "CMYK")
+    return Loaded(image, image.width, image.height)
+
+
+def _frame(data: bytes) -> tuple[int, int, int, int] | None:
+    """Return (marker, bits of a sample, width, height) of the header of the pixels; None if there is none."""
+    place = 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF:  # filler
+            place += 1
+            continue
+        if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            height, width = (
+                int.from_bytes(data[place + 5 : place + 7]),
+                int.from_bytes(data[place + 7 : place + 9]),
+            )
+            return marker, data[place + 4], width, height
+        place += 2 + int.from_bytes(data[place + 2 : place + 4])
+    return None
