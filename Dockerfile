@@ -4,7 +4,7 @@ FROM python:3.13-slim AS build
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN python -m venv /opt/lookalike && /opt/lookalike/bin/pip install --no-cache-dir '.[service,heif,postgres,redis,opensearch,elasticsearch]'
+RUN python -m venv /opt/lookalike && /opt/lookalike/bin/pip install --no-cache-dir '.[service,heif,jxl,raw,codecs,postgres,redis,opensearch,elasticsearch]'
 
 FROM python:3.13-slim
 RUN useradd --create-home --uid 1000 lookalike && install -d -o lookalike /shop /cache

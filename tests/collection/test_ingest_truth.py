@@ -40,35 +40,33 @@ class TestPassedOver:
     def test_pictures_that_are_not_read_are_counted_by_kind(
         self, collection: Collection, pictures: Path
     ) -> None:
-        for name in ("1.dng", "2.DNG", "sub/3.jp2", "notes.txt", "Thumbs.db", "table.csv", ".hidden.dng"):
+        for name in ("1.psd", "2.PSD", "sub/3.svg", "notes.txt", "Thumbs.db", "table.csv", ".hidden.psd"):
             (pictures / name).write_bytes(b"x")
         report = collection.add([pictures, pictures / "sub"])
         assert report.added == 3
         assert report.passed_over == {
-            ".dng": PassedOver(
-                2, "RAW photographs are not read; save them as JPEG or TIFF", str(pictures / "1.dng")
-            ),
-            ".jp2": PassedOver(
-                1, "not read; save them as PNG, JPEG or TIFF", str(pictures / "sub" / "3.jp2")
-            ),
+            ".psd": PassedOver(2, "not read; save them as PNG, JPEG or TIFF", str(pictures / "1.psd")),
+            ".svg": PassedOver(1, "not read; save them as PNG, JPEG or TIFF", str(pictures / "sub" / "3.svg")),
         }
         assert not report.is_complete
 
     def test_what_is_not_installed_is_counted_with_the_command_that_installs_it(
         self, collection: Collection, pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(unread, "MISSING", {".heic": "HEIF", ".avif": "AVIF"})
-        monkeypatch.setattr("lookalike.collection.walk.SUFFIXES", formats.SUFFIXES - {".heic", ".avif"})
-        for name in ("1.HEIC", "2.heic", "3.avif"):
+        monkeypatch.setattr(unread, "MISSING", {".heic": "HEIF", ".avif": "AVIF", ".nef": "RAW"})
+        monkeypatch.setattr("lookalike.collection.walk.SUFFIXES", formats.SUFFIXES - {".heic", ".avif", ".nef"})
+        for name in ("1.HEIC", "2.heic", "3.avif", "4.nef"):
             (pictures / name).write_bytes(b"x")
         report = collection.add(pictures)
         assert {kind: (one.count, one.advice) for kind, one in report.passed_over.items()} == {
             ".heic": (2, "pip install 'lookalike[heif]'"),
             ".avif": (1, "pip install --upgrade pillow"),
+            ".nef": (1, "pip install 'lookalike[raw]'"),
         }
         assert report.notes() == [
             f"passed over: 2 .heic, such as {pictures / '1.HEIC'} (pip install 'lookalike[heif]')",
             f"passed over: 1 .avif, such as {pictures / '3.avif'} (pip install --upgrade pillow)",
+            f"passed over: 1 .nef, such as {pictures / '4.nef'} (pip install 'lookalike[raw]')",
         ]
 
     def test_linked_folders_are_counted_unless_they_are_walked_anyway(

@@ -17,8 +17,9 @@ _MOST_FRAMES, _MOST_PIXELS = 100, 300_000_000
 def telling_frame(image: ImageFile.ImageFile) -> Image.Image:
     """Return the first frame of a loaded picture, or another one where that is blank.
 
-    This is the one of its first 100 that shows most, if any shows something. Many animations fade in from black or white; by their first frames they would all be one picture. Which shows
-    most is told by the standard deviation of its grey. A still picture is returned as it is.
+    This is the one of its first 100 that shows most, if any shows something. Many animations fade in from black or
+    white; by their first frames they would all be one picture. Which shows most is told by the standard deviation
+    of its grey. A still picture is returned as it is.
     """
     if not getattr(image, "is_animated", False):
         return image

@@ -1,7 +1,7 @@
-"""What the boxes of HEIF and AVIF say of the picture, beside its pixels (ISO/IEC 14496-12 and 23008-12).
+"""What the boxes of HEIF, AVIF and JPEG 2000 say of the picture, beside its pixels (ISO/IEC 14496-12 and 23008-12).
 
-The decoders tell only a part of it: whether a HEIF picture was turned by its own boxes, and what the numbers of an
-AVIF picture mean, is asked here. Nothing is unpacked, and what makes no sense is passed over.
+The decoders tell only a part of it: whether a HEIF picture was turned by its own boxes, and what the numbers of the
+others mean, is asked here. Nothing is unpacked, and what makes no sense is passed over.
 """
 
 from __future__ import annotations
@@ -31,6 +31,15 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
             return
         yield kind, content, stop
         start = stop
+
+
+def jpeg_2000_profile(data: bytes) -> bytes | None:
+    """Return the ICC profile of a JPEG 2000 file (ISO/IEC 15444-1, I.5.3.3), which Pillow leaves out."""
+    header = _first(boxes(data), b"jp2h")
+    colour = None if header is None else _first(boxes(data, *header), b"colr")
+    if colour is None or data[colour[0]] != 2:
+        return None
+    return data[colour[0] + 3 : colour[1]]
 
 
 class PrimaryItem:

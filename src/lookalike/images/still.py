@@ -9,7 +9,7 @@ from PIL import Image
 from lookalike.images import frames, jxl, png
 from lookalike.images.deep import brightened
 from lookalike.images.formats import open_picture
-from lookalike.images.isobmff import PrimaryItem
+from lookalike.images.isobmff import PrimaryItem, jpeg_2000_profile
 from lookalike.images.request import Loaded, Request, orientation_of
 
 
@@ -27,6 +27,8 @@ def load(data: bytes, format_name: str, request: Request) -> Loaded:
         if declared is not None:
             request.check_size(*declared)
     image = _load(data, format_name, request)
+    if format_name == "JPEG2000":
+        image.info.setdefault("icc_profile", jpeg_2000_profile(data))
     if format_name not in ("AVIF", "HEIF"):
         return Loaded(image, image.width, image.height, orientation=orientation_of(image))
     item = PrimaryItem(data)
