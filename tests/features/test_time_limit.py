@@ -10,7 +10,7 @@ from tests import left_behind
 from lookalike.errors import FeatureError, PictureError
 from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec
-from lookalike.images import decode, formats
+from lookalike.images import formats, still
 
 Png = Callable[..., bytes]
 pytestmark = pytest.mark.usefixtures("plug_ins")
@@ -54,7 +54,7 @@ def test_a_slow_picture_is_left_behind_in_this_process(png: Png, monkeypatch: py
                 end.wait()
             return open_picture(stream, name)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(decode, "open_picture", slow)
+        monkeypatch.setattr(still, "open_picture", slow)
         check(dict(extract_stream(items, {"f": FeatureSpec("f", "mean")}, jobs=1, time_limit=LIMIT)), {3})
 
 
