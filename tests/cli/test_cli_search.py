@@ -301,3 +301,18 @@ def test_a_search_loads_only_what_it_needs() -> None:
         [sys.executable, "-c", code, "search", "pictures/a.png"], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.filterwarnings("ignore:.*getdata:DeprecationWarning")  # of textual-image
+def test_preview_draws_the_hits_under_the_table() -> None:
+    pytest.importorskip("textual_image")
+    plain = lookalike("search", "queries/a.png", "-k", "2").stdout
+    result = lookalike("search", "queries/a.png", "-k", "2", "--preview")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(plain)
+    lines = result.stdout[len(plain) :].splitlines()
+    assert [line[:3] for line in lines if line.endswith(".png")] == ["1  ", "2  "]
+    assert len(lines) == 2 * 11
+    refused = lookalike("search", "queries/a.png", "--preview", "--json")
+    assert refused.exit_code == 2
+    assert "leave out --json" in refused.stderr

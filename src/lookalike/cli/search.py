@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,11 @@ if TYPE_CHECKING:
 )
 @click.option("--html", type=NamedPath(dir_okay=False), metavar="FILE", help="Write a page.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Draw the hits in the terminal: by kitty's protocol, iTerm2's, sixels, or blocks.",
+)
 @paths0_option
 @json_option
 @jsonl_option
@@ -70,6 +76,7 @@ def search(
     strict: bool,
     html: Path | None,
     open_page: bool,
+    preview: bool,
     paths0: bool,
     as_json: bool,
     as_jsonl: bool,
@@ -95,6 +102,8 @@ def search(
         raise click.UsageError("name a QUERY, or give words with --text or --describe")
     if query is not None and description is not None:
         raise click.UsageError("QUERY and --describe exclude each other; give one of them")
+    if preview and (as_json or as_jsonl or paths0):
+        raise click.UsageError("--preview draws for people; leave out --json, --jsonl and --paths0")
     from lookalike.collection.query import Asked, TextQuery
 
     asked: Asked | str | None = None if query is None else read_query(query)
@@ -117,6 +126,8 @@ def search(
     else:
         print_hits(hits)
         print_facets(hits)
+        if preview:
+            draw_hits(hits)
     if not as_json:
         for note in hits.notes:
             tell(note)
@@ -158,6 +169,19 @@ def print_hits(hits: Hits) -> None:
         titles = [shown(hit.title or "")] * with_titles
         rows.append([*numbers, shown(_where(hit)), *titles])
     put(table(head, rows, numbers=1 + with_distance + with_text))
+
+
+def draw_hits(hits: Hits) -> None:
+    """Draw the hits that have pictures in the terminal, each under its rank and place."""
+    from lookalike.pages.terminal import draw, protocol_of_terminal
+
+    protocol = protocol_of_terminal()
+    pictures = [
+        (f"{rank}  {shown(_where(hit))}", Path(hit.path), hit.pixels)
+        for rank, hit in enumerate(hits, 1)
+        if hit.path is not None and hit.exists
+    ]
+    draw(pictures, sys.stdout, protocol)
 
 
 def print_facets(hits: Hits) -> None:
