@@ -22,11 +22,13 @@ if TYPE_CHECKING:
         Collection,
         Hit,
         Hits,
+        MixQuery,
         PictureQuery,
         RowQuery,
         SourceQuery,
         TextQuery,
         VectorQuery,
+        Weighted,
     )
     from lookalike.engine import EngineIndex
     from lookalike.index import BucketIndex, Index, Tuning, tune_family
@@ -42,6 +44,7 @@ __all__ = [
     "Hits",
     "Index",
     "LookalikeError",
+    "MixQuery",
     "PictureQuery",
     "RowQuery",
     "SourceQuery",
@@ -49,6 +52,7 @@ __all__ = [
     "Tuning",
     "UrlQuery",
     "VectorQuery",
+    "Weighted",
     "__version__",
     "tune_family",
 ]
@@ -61,6 +65,7 @@ _ROOMS = {
     "Hit": "lookalike.collection",
     "Hits": "lookalike.collection",
     "Index": "lookalike.index",
+    "MixQuery": "lookalike.collection",
     "PictureQuery": "lookalike.collection",
     "RowQuery": "lookalike.collection",
     "SourceQuery": "lookalike.collection",
@@ -68,6 +73,7 @@ _ROOMS = {
     "Tuning": "lookalike.index",
     "UrlQuery": "lookalike.client",
     "VectorQuery": "lookalike.collection",
+    "Weighted": "lookalike.collection",
     "tune_family": "lookalike.index",
 }
 

@@ -74,8 +74,7 @@ def test_words_of_pictures_are_compared(folder: Path) -> None:
     ("arguments", "status", "message"),
     [
         (("import", "a.txt"), 1, "holds sets, which are compared by jaccard (--metric jaccard)"),
-        (("search", "x", "--describe", "y"), 2, "exclude each other"),
-        (("search",), 2, "or give words with --text or --describe"),
+        (("search",), 2, "or give --like, or words with --text or --describe"),
         (("words", "--shingle", "0"), 2, "0 is not in the range"),
     ],
 )

@@ -118,7 +118,7 @@ def test_a_feature_of_words_goes_as_others_do(shop: Collection) -> None:
         (
             lambda c: c.search(TextQuery("hat")),
             UnknownFeatureError,
-            "look is made of words; lookalike words makes one",
+            "look is made of words, or by a network that has a text tower; lookalike words makes the one",
         ),
         (lambda c: (c.add_words(), c.search(TextQuery("!?"))), OptionError, "has no word to compare"),
         (

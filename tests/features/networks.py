@@ -19,12 +19,12 @@ HELPER = onnx.helper
 WIDTH = 4
 """Numbers of a vector in the space that pictures and words share."""
 COLOURS = {
-    "red": (1, -1, -1),
-    "green": (-1, 1, -1),
-    "blue": (-1, -1, 1),
-    "yellow": (1, 1, -1),
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "yellow": (1, 1, 0),
+    "pink": (1, 0, 1),
     "white": (1, 1, 1),
-    "black": (-1, -1, -1),
 }
 OTHERS = ("<pad>", "<unk>", "a", "shoe", "on", "grass")
 SHARED = np.linalg.qr(np.random.default_rng(7).normal(size=(WIDTH, WIDTH)))[0][:3].astype(np.float32)
@@ -61,7 +61,7 @@ def save(
 
 
 def picture_tower(output: str) -> list[Node]:
-    """Nodes from `pixel_values`, -1 to 1, to the mean colour in the shared space."""
+    """Nodes from `pixel_values`, 0 to 1, to the mean colour in the shared space."""
     return [
         ("ReduceMean", ["pixel_values"], ["colour"], {"axes": [2, 3], "keepdims": 0}),
         ("MatMul", ["colour", "shared"], [output], {}),
@@ -127,7 +127,7 @@ def clip_like(folder: Path) -> Path:
         used(nodes),
     )
     clip_size = {"size": {"shortest_edge": 8}, "crop_size": {"height": 8, "width": 8}, "resample": 3}
-    write_config(folder, **clip_size, do_center_crop=True, **HALF)
+    write_config(folder, **clip_size, do_center_crop=True, do_normalize=False)
     save_tokenizer(folder)
     return path
 
@@ -152,7 +152,7 @@ def siglip_like(folder: Path) -> Path:
         [("pooler_output", "FLOAT", ("text_batch", WIDTH))],
         used(words),
     )
-    write_config(folder, size={"height": 8, "width": 8}, resample=3, **HALF)
+    write_config(folder, size={"height": 8, "width": 8}, resample=3, do_normalize=False)
     save_tokenizer(folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 16, "pad_token": "<pad>"}))
     return path
@@ -212,7 +212,7 @@ def save_tokenizer(folder: Path) -> None:
 
 def picture(colour: str, side: int = 32) -> Image.Image:
     """A picture of one colour, in which noise is no more than a tenth."""
-    middle = np.array(COLOURS[colour]) * 115 + 127.5
+    middle = np.array(COLOURS[colour]) * 230 + 12
     noise = np.random.default_rng(len(colour)).integers(-12, 13, (side, side, 3))
     return Image.fromarray(np.clip(middle + noise, 0, 255).astype(np.uint8))
 

@@ -39,13 +39,13 @@ def means(image: Image.Image) -> npt.NDArray[np.float64]:
 def test_both_towers_in_one_file_give_the_picture_s_vector(tmp_path: Path) -> None:
     path = networks.clip_like(tmp_path)
     for colour, values in COLOURS.items():
-        np.testing.assert_allclose(of(path, picture(colour))[0], unit(values @ SHARED), atol=0.05)
+        np.testing.assert_allclose(of(path, picture(colour))[0], unit(values @ SHARED), atol=0.1)
 
 
 def test_a_folder_of_a_hub_is_a_model(tmp_path: Path) -> None:
     networks.siglip_like(tmp_path / "siglip")
     (vector,) = of(tmp_path / "siglip", picture("red"), output="pooler_output")
-    np.testing.assert_allclose(vector, unit(COLOURS["red"] @ SHARED), atol=0.05)
+    np.testing.assert_allclose(vector, unit(COLOURS["red"] @ SHARED), atol=0.1)
 
 
 def test_a_folder_of_several_models_is_none(tmp_path: Path) -> None:

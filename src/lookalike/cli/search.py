@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ from lookalike.cli.streams import print_json, put, put_bytes, shown, tell
 from lookalike.cli.table import table
 
 if TYPE_CHECKING:
-    from lookalike.collection import Hit, Hits
+    from lookalike.collection import Collection, Hit, Hits
+    from lookalike.collection.query import Asked, MixQuery, TextQuery
 
 
 @click.command(short_help="Find what looks like a picture.")
@@ -33,9 +35,23 @@ if TYPE_CHECKING:
 @collection_option
 @click.option(
     "--describe",
-    "description",
-    metavar="WORDS",
-    help="In the place of QUERY: sources with these words are nearest; see lookalike words.",
+    "descriptions",
+    multiple=True,
+    metavar="WORDS[=WEIGHT]",
+    help="Find what these words describe, by a network with a text tower, such as CLIP, or by words of metadata (see "
+    "lookalike words); with a QUERY or --like, find what lies between.",
+)
+@click.option(
+    "--like",
+    multiple=True,
+    metavar="QUERY[=WEIGHT]",
+    help="Find what looks like this, too; may be given again.",
+)
+@click.option(
+    "--unlike",
+    multiple=True,
+    metavar="QUERY[=WEIGHT]",
+    help="Keep away from what looks like this; may be given again.",
 )
 @query_options()
 @click.option(
@@ -69,7 +85,9 @@ if TYPE_CHECKING:
 @jsonl_option
 def search(
     query: str | None,
-    description: str | None,
+    descriptions: tuple[str, ...],
+    like: tuple[str, ...],
+    unlike: tuple[str, ...],
     folder: Path,
     facets: tuple[str, ...],
     candidates: str,
@@ -93,25 +111,22 @@ def search(
       lookalike search holiday.jpg
       lookalike search shoe.jpg --text "red shoes" --where year=2010..2012
       lookalike search --text "red shoes" --facet baseColour
-      lookalike search --describe "red running shoe"
+      lookalike search --describe "a red shoe on grass"
+      lookalike search --like shoe.jpg --like boot.jpg=0.5 --unlike heel.jpg --describe "on grass"
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
     """
-    if query is None and description is None and options["text"] is None:
-        raise click.UsageError("name a QUERY, or give words with --text or --describe")
-    if query is not None and description is not None:
-        raise click.UsageError("QUERY and --describe exclude each other; give one of them")
+    wanted = query is not None or like or descriptions
+    if not wanted and (unlike or options["text"] is None):
+        raise click.UsageError("name a QUERY, or give --like, or words with --text or --describe")
     if preview and (as_json or as_jsonl or paths0):
         raise click.UsageError("--preview draws for people; leave out --json, --jsonl and --paths0")
-    from lookalike.collection.query import Asked, TextQuery
-
+    collection = open_collection(folder)
     asked: Asked | str | None = None if query is None else read_query(query)
-    if description is not None:
-        asked = TextQuery(description)
-    hits = open_collection(folder).search(
-        asked, facets=facets, candidates=candidates, strict=strict, **options
-    )
+    if like or unlike or descriptions:
+        asked = mix(collection, query, like, unlike, descriptions)
+    hits = collection.search(asked, facets=facets, candidates=candidates, strict=strict, **options)
     if html or open_page:
         write_page(hits, html, open_page=open_page)
     if as_json:
@@ -131,6 +146,38 @@ def search(
     if not as_json:
         for note in hits.notes:
             tell(note)
+
+
+def mix(
+    collection: Collection,
+    query: str | None,
+    like: Sequence[str],
+    unlike: Sequence[str],
+    descriptions: Sequence[str],
+) -> TextQuery | MixQuery:
+    """Return what --like, --unlike and --describe ask for beside QUERY: words alone, or a mix."""
+    from lookalike.collection.query import MixQuery, PictureQuery, TextQuery, Weighted
+
+    def part(text: str, weight: float = 1.0) -> Weighted:
+        raw = read_query(text)
+        return Weighted(PictureQuery(raw) if isinstance(raw, bytes) else collection.parse(raw), weight)
+
+    wanted = [part(query)] if query is not None else []
+    wanted += [part(*with_weight(text)) for text in like]
+    words = [with_weight(text) for text in descriptions]
+    if not wanted and not unlike and len(words) == 1 and words[0][1] == 1:
+        return TextQuery(words[0][0])
+    wanted += [Weighted(TextQuery(text), weight) for text, weight in words]
+    return MixQuery(wanted, [part(*with_weight(text)) for text in unlike])
+
+
+def with_weight(text: str) -> tuple[str, float]:
+    """Return what `shoe.jpg=0.5` names, and its weight; a name alone, and that of a file as it is, weighs 1."""
+    name, equals, number = text.rpartition("=")
+    try:
+        return (name, float(number)) if name and equals and not os.path.lexists(text) else (text, 1.0)
+    except ValueError:
+        return text, 1.0
 
 
 def write_page(hits: Hits, file: Path | None, *, open_page: bool) -> None:

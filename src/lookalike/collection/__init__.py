@@ -3,7 +3,15 @@
 from lookalike.collection.collection import Collection
 from lookalike.collection.explain import Explanation
 from lookalike.collection.hits import Hit, Hits
-from lookalike.collection.query import PictureQuery, RowQuery, SourceQuery, TextQuery, VectorQuery
+from lookalike.collection.query import (
+    MixQuery,
+    PictureQuery,
+    RowQuery,
+    SourceQuery,
+    TextQuery,
+    VectorQuery,
+    Weighted,
+)
 from lookalike.collection.report import AddReport, Event, Listener
 from lookalike.collection.request import SearchRequest
 
@@ -15,10 +23,12 @@ __all__ = [
     "Hit",
     "Hits",
     "Listener",
+    "MixQuery",
     "PictureQuery",
     "RowQuery",
     "SearchRequest",
     "SourceQuery",
     "TextQuery",
     "VectorQuery",
+    "Weighted",
 ]

@@ -19,12 +19,21 @@ Vectors = Mapping[str, Rows]
 
 
 def mixed(
-    wanted: Sequence[Vectors], unwanted: Sequence[Vectors], features: Mapping[str, FeatureRecord]
+    wanted: Sequence[Vectors],
+    unwanted: Sequence[Vectors],
+    features: Mapping[str, FeatureRecord],
+    *,
+    weights: Sequence[float] | None = None,
+    unwanted_weights: Sequence[float] | None = None,
 ) -> dict[str, Float32]:
     """Return what lies amid the wanted and away from the unwanted, in each feature that all the wanted have.
 
     That is the mean of the wanted, moved by `AWAY` of its way from the mean of the unwanted (Rocchio, in "The SMART
     Retrieval System", 1971). Under cosine, vectors are of length one before they are averaged.
+
+    Args:
+        weights: how much each of the wanted weighs in their mean; by default all the same. They sum to more than 0.
+        unwanted_weights: the same of the unwanted, 1 by default; with a mean of 2 the mix is moved twice as far.
 
     Raises:
         OptionError: nothing is wanted, or the wanted have no feature of vectors in common.
@@ -32,14 +41,20 @@ def mixed(
     """
     if not wanted:
         raise OptionError("nothing is wanted; name at least one thing that hits are to look like")
+    weights = [1.0] * len(wanted) if weights is None else weights
+    unwanted_weights = [1.0] * len(unwanted) if unwanted_weights is None else unwanted_weights
+    if not sum(weights) > 0:
+        raise OptionError("the weights of what is wanted sum to nothing; give one above 0")
     found: dict[str, Float32] = {}
     for name, feature in features.items():
         if feature.metric in ("hamming", "jaccard") or any(name not in one for one in wanted):
             continue
-        middle: Float32 = _mean(wanted, name, feature)
-        if any(name in one for one in unwanted):
-            away: Float32 = middle - _mean(unwanted, name, feature)
-            middle = (middle + np.float32(AWAY) * away).astype(np.float32)
+        middle: Float32 = _mean(wanted, weights, name, feature)
+        there = [weight for one, weight in zip(unwanted, unwanted_weights, strict=True) if name in one]
+        if any(there):
+            away: Float32 = middle - _mean(unwanted, unwanted_weights, name, feature)
+            share = AWAY * sum(there) / len(there)
+            middle = (middle + np.float32(share) * away).astype(np.float32)
         if feature.metric != "cosine" or np.linalg.norm(middle) > 0:
             found[name] = middle
     if not found:
@@ -49,7 +64,7 @@ def mixed(
     return found
 
 
-def _mean(things: Sequence[Vectors], name: str, feature: FeatureRecord) -> Float32:
+def _mean(things: Sequence[Vectors], weights: Sequence[float], name: str, feature: FeatureRecord) -> Float32:
     def rows() -> Iterator[Any]:
         for one in things:
             if name in one:
@@ -64,5 +79,6 @@ def _mean(things: Sequence[Vectors], name: str, feature: FeatureRecord) -> Float
                 yield row / np.float32(norm)
 
     stacked: Float32 = np.stack(list(rows()))
-    mean: Float32 = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
+    there = [weight for one, weight in zip(things, weights, strict=True) if name in one]
+    mean: Float32 = np.average(stacked.astype(np.float64), axis=0, weights=there).astype(np.float32)
     return mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.arguments import as_finite
 from lookalike.errors import OptionError
 
 
@@ -49,7 +50,10 @@ class VectorQuery:
 
 @dataclass(frozen=True, slots=True)
 class TextQuery:
-    """A text that is compared, where `SearchRequest.text` narrows: as the set of its words, with features of words."""
+    """A text that is compared, where `SearchRequest.text` narrows.
+
+    Features of words compare it as the set of its words, and those of a network that has a text tower as a vector.
+    """
 
     text: str
 
@@ -58,7 +62,62 @@ class TextQuery:
             raise OptionError(f"text is of type {type(self.text).__name__}; give words, in one string")
 
 
-Query = PictureQuery | SourceQuery | RowQuery | VectorQuery | TextQuery
+@dataclass(frozen=True, slots=True, eq=False)
+class MixQuery:
+    """Several queries as one: like these, and not like those.
+
+    What each part is follows from its type, as in `Collection.search_many`; text is a `TextQuery`. A part weighs 1, or
+    as much as it is `Weighted`. Parts are compared in the features of vectors that all of `like` have.
+
+    Raises:
+        OptionError: nothing is wanted, a weight is negative or not finite, or those of `like` sum to nothing.
+    """
+
+    like: Sequence[Asked | Weighted]
+    unlike: Sequence[Asked | Weighted] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("like", "unlike"):
+            given = getattr(self, name)
+            if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
+                raise OptionError(f"{name} is of type {type(given).__name__}; give a list of queries")
+            parts = tuple(one if isinstance(one, Weighted) else Weighted(one) for one in given)
+            object.__setattr__(self, name, parts)
+        if not self.like:
+            raise OptionError("nothing is wanted; name at least one thing that hits are to look like")
+        if not any(weight for _, weight in self.weighted_like):
+            raise OptionError("the weights of what hits are to look like sum to nothing; give one above 0")
+
+    @property
+    def weighted_like(self) -> list[tuple[Query, float]]:
+        """What is wanted, and how much each weighs."""
+        return [(as_query(one.query), one.weight) for one in self.like if isinstance(one, Weighted)]
+
+    @property
+    def weighted_unlike(self) -> list[tuple[Query, float]]:
+        """What is not wanted, and how much each weighs."""
+        return [(as_query(one.query), one.weight) for one in self.unlike if isinstance(one, Weighted)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighted:
+    """A part of a mix, and how much it weighs beside the others; the more an unwanted part weighs, the farther away."""
+
+    query: Asked
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(as_query(self.query), MixQuery):
+            raise OptionError("a mix cannot be a part of another; give its parts themselves")
+        weight = as_finite(self.weight, "the weight of a part of a mix")
+        if weight < 0:
+            raise OptionError(
+                f"a part of a mix weighs {weight:g}; give 0 or more, and name it as unwanted instead"
+            )
+        object.__setattr__(self, "weight", weight)
+
+
+Query = PictureQuery | SourceQuery | RowQuery | VectorQuery | TextQuery | MixQuery
 
 Asked = Query | bytes | bytearray | memoryview | Path | npt.NDArray[Any] | Mapping[str, Any]
 """What stands for a query by its type: a picture's bytes, a picture's path or `FILE#ROW`, a vector, vectors."""

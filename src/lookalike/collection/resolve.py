@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from lookalike.arrays import Int64, Metric, Rows, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.catalogue.text import tokens
 from lookalike.collection import paths
 from lookalike.collection.paths import printable
 from lookalike.collection.query import PictureQuery, Query, RowQuery, SourceQuery, TextQuery, VectorQuery
 from lookalike.collection.request import SearchRequest
+from lookalike.collection.text_towers import vectors_of_text
 from lookalike.errors import (
     FeatureMismatchError,
     InputError,
@@ -28,7 +28,7 @@ from lookalike.errors import (
     VectorError,
     VectorFileError,
 )
-from lookalike.sets import as_sets, stacked_rows
+from lookalike.sets import stacked_rows
 
 if TYPE_CHECKING:
     from lookalike.features.base import Extractor
@@ -49,6 +49,8 @@ class ResolvedQuery:
     number: int | None = None
     own: str | None = None
     pixels: int = 0
+    parts: frozenset[int] = frozenset()
+    """Numbers of the stored sources that a mix is made of, which are none of its hits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class ResolvedQueries:
     described: Sequence[Mapping[str, Any]]
     numbers: Int64
     pixels: Sequence[int]
+    parts: frozenset[int] = frozenset()
+    """Sources that are no hits; queries that have any are not put together with others."""
 
     @classmethod
     def of(cls, queries: Sequence[ResolvedQuery], names: Iterable[str]) -> Self:
@@ -71,6 +75,7 @@ class ResolvedQueries:
             [query.described for query in queries],
             np.array([-1 if query.number is None else query.number for query in queries], dtype=np.int64),
             [query.pixels for query in queries],
+            frozenset().union(*(query.parts for query in queries)),
         )
 
     def __len__(self) -> int:
@@ -166,27 +171,13 @@ def from_outside(
     if isinstance(query, VectorQuery):
         return _from_vectors(query.vectors, features)
     if isinstance(query, TextQuery):
-        return _from_text(query.text, features)
+        return ResolvedQuery(
+            vectors_of_text(query.text, features, extractors.of), {"description": query.text}
+        )
     if isinstance(query, RowQuery):
         return ResolvedQuery(_file_row(query.file, query.row, features), {"row": f"{query.file}#{query.row}"})
     assert isinstance(query, PictureQuery)
     return _from_picture(query.picture, features, request, extractors)
-
-
-def _from_text(text: str, features: Features) -> ResolvedQuery:
-    """Return a text as the set of its words, or of runs of them, in each feature that is made of words."""
-    from lookalike.collection.extraction import WORDS
-    from lookalike.collection.words import elements_of_text, first_elements
-
-    made = {name: feature for name, feature in features.items() if feature.extractor == WORDS}
-    if not made:
-        raise UnknownFeatureError(
-            f"none of the features {', '.join(features)} is made of words; lookalike words makes one"
-        )
-    if not tokens(text):
-        raise OptionError(f"text {text!r} has no word to compare; give at least one letter or digit")
-    sets = {name: first_elements(elements_of_text(text, feature)) for name, feature in made.items()}
-    return ResolvedQuery({name: as_sets([one])[0] for name, one in sets.items()}, {"description": text})
 
 
 def _from_vectors(given: npt.NDArray[Any] | Mapping[str, Any], features: Features) -> ResolvedQuery:

@@ -18,7 +18,8 @@ from lookalike.collection.answer import SourceCache, answers, gone_of, numbers_o
 from lookalike.collection.explain import Explanation, explanation
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
-from lookalike.collection.query import PictureQuery, Query, SourceQuery, TextQuery, VectorQuery
+from lookalike.collection.mixing import mixed
+from lookalike.collection.query import MixQuery, PictureQuery, Query, SourceQuery, VectorQuery
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records, by_graph, by_records
 from lookalike.collection.request import SearchRequest
@@ -45,9 +46,19 @@ ATTEMPTS = 5
 SAMPLED = 64
 """Sources that tell how far apart things usually are in a feature."""
 
-Ready = SourceQuery | VectorQuery | TextQuery | ResolvedQuery
-"""A query that takes nothing slow any more, such as a network's pass over a picture."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMix:
+    """A mix whose parts take nothing slow any more, each with its weight."""
+
+    like: Sequence[tuple[Ready, float]]
+    unlike: Sequence[tuple[Ready, float]]
+
+
+Ready = SourceQuery | VectorQuery | ResolvedQuery | ReadyMix
+"""A query that takes nothing slow any more, such as a network's pass over a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +183,15 @@ class Searcher:
         while True:
             rankings = ranked(asked)
             sources = self._sources.rows(catalogue, stamp, numbers_of(queries, rankings))
-            gone = gone_of(sources, rankings.sources())
-            if not gone:
+            found = rankings.sources()
+            gone = gone_of(sources, found - queries.parts)
+            if not gone and not queries.parts & found:
                 return rankings, sources, 0
-            kept = rankings.leaving_out(np.array(gone), request.k)
+            left_out = [*gone, *(queries.parts & found)]
+            kept = rankings.leaving_out(np.array(left_out), request.k)
             if ((kept.counts() >= request.k) | (rankings.counts() < asked.k)).all():
                 return kept, sources, len(gone)
-            asked = replace(asked, k=2 * asked.k + len(gone))
+            asked = replace(asked, k=2 * asked.k + len(left_out))
 
     def explain(self, query: Query, id_or_path: str, request: SearchRequest) -> Explanation:
         """Tell why a source is, or is not, among the hits of a query."""
@@ -227,17 +240,18 @@ class Searcher:
 
             def wanted(catalogue: Catalogue, state: State) -> tuple[State, list[Group]]:
                 features = chosen_features(state.features, request)
-                alike: dict[tuple[str, ...], list[tuple[int, ResolvedQuery]]] = {}
+                alike: dict[tuple[tuple[str, ...], int], list[tuple[int, ResolvedQuery]]] = {}
                 for place, one in enumerate(ready):
                     query = self._resolved(one, catalogue, features, request)
-                    alike.setdefault(tuple(weights_of(query.vectors, request)), []).append((place, query))
+                    names = tuple(weights_of(query.vectors, request))
+                    alike.setdefault((names, place if query.parts else -1), []).append((place, query))
                 return state, [
                     Group(
                         self._searched(catalogue, state, weights_of(names, request), request),
                         ResolvedQueries.of([query for _, query in placed], names),
                         [place for place, _ in placed],
                     )
-                    for names, placed in alike.items()
+                    for (names, _), placed in alike.items()
                 ]
 
         with self._one_state(wanted) as groups:
@@ -273,8 +287,14 @@ class Searcher:
 
     def _ready(self, query: Query, request: SearchRequest) -> Ready:
         """Return a query with all done that may take long; what is stored unchanged need not be read again."""
-        if isinstance(query, SourceQuery | VectorQuery | TextQuery):
+        if isinstance(query, SourceQuery | VectorQuery):
             return query
+        if isinstance(query, MixQuery):
+            parts = replace(request, weights=None)  # of what a mix has, those named are compared
+            return ReadyMix(
+                [(self._ready(one, parts), weight) for one, weight in query.weighted_like],
+                [(self._ready(one, parts), weight) for one, weight in query.weighted_unlike],
+            )
         with self._catalogue.snapshot() as catalogue:
             features = chosen_features(self._state_of(catalogue).features, request)
             own = None
@@ -293,11 +313,39 @@ class Searcher:
     ) -> ResolvedQuery:
         if isinstance(query, SourceQuery):
             return from_catalogue(query, catalogue, features, request)
-        if isinstance(query, VectorQuery | TextQuery):
+        if isinstance(query, ReadyMix):
+            return self._mixed(query, catalogue, features, request)
+        if isinstance(query, VectorQuery):
             return from_outside(query, features, request, self._extractors)
         if query.own is None:
             return query
         return replace(query, number=catalogue.numbers([query.own]).get(query.own))
+
+    def _mixed(
+        self,
+        mix: ReadyMix,
+        catalogue: Catalogue,
+        features: Mapping[str, FeatureRecord],
+        request: SearchRequest,
+    ) -> ResolvedQuery:
+        parts = replace(request, weights=None)
+        like, unlike = (
+            [(self._resolved(one, catalogue, features, parts), weight) for one, weight in ready]
+            for ready in (mix.like, mix.unlike)
+        )
+        vectors = mixed(
+            [one.vectors for one, _ in like],
+            [one.vectors for one, _ in unlike],
+            features,
+            weights=[weight for _, weight in like],
+            unwanted_weights=[weight for _, weight in unlike],
+        )
+        described = {
+            name: [{**one.described, "weight": weight} for one, weight in resolved]
+            for name, resolved in (("like", like), ("unlike", unlike))
+        }
+        own = frozenset(one.number for one, _ in (*like, *unlike) if one.number is not None)
+        return ResolvedQuery(vectors, described, parts=own)
 
     def _searched(
         self, catalogue: Catalogue, state: State, weights: Mapping[str, float], request: SearchRequest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lookalike.arrays import Float32, Metric
 
@@ -43,3 +43,15 @@ class Extractor(Protocol):
 
     def extract(self, pictures: Sequence[Image.Image]) -> Float32:
         """Return one row a picture, shape (n, dimension), float32. The pictures are RGB, of any size."""
+
+
+@runtime_checkable
+class TextExtractor(Protocol):
+    """What an extractor has besides where it brings words into the space of its pictures."""
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether it does; one class may serve networks with and without."""
+
+    def extract_texts(self, texts: Sequence[str]) -> Float32:
+        """Return one row a text, shape (n, dimension), float32, to be compared with those of pictures."""

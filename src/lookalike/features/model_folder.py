@@ -51,13 +51,16 @@ def described_model(path: Path, options: Mapping[str, Any]) -> DescribedModel:
         described.pop("model", None)
     if toml is not None:
         Description.from_options(described, str(toml))
+        described |= {"text": _placed(described["text"], toml.parent)} if "text" in described else {}
     Description.from_options(options, f"options of {path.name}")
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file")
     hub = hub_file(path, FILE)
     found = {} if hub is None else read_preprocessor_config(hub)
     Description.from_options(found, str(hub))
-    return DescribedModel(path, {**described, **options}, found)
+    text = options.get("text")
+    placed = {"text": _placed(text, path.parent)} if isinstance(text, Mapping) else {}
+    return DescribedModel(path, {**described, **options, **placed}, found)
 
 
 def hub_file(model: Path, name: str) -> Path | None:
@@ -66,6 +69,12 @@ def hub_file(model: Path, name: str) -> Path | None:
     if model.parent.name == _SUBFOLDER:
         folders.append(model.parent.parent)
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _placed(text: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the table `text` with its files where they are, which may be told from the folder of the TOML."""
+    files = {key: str(folder / text[key]) for key in ("model", "tokenizer") if isinstance(text.get(key), str)}
+    return {**text, **files}
 
 
 def _model_in(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,11 @@ from lookalike.features.model_folder import DescribedModel, described_model
 from lookalike.features.onnx_files import weight_files
 from lookalike.features.onnx_session import Input, OnnxSession, onnx_runtime
 from lookalike.features.preprocess import Description
+from lookalike.features.text_tower import TOKENS, TextDescription, TextTower, text_model
 
 _DEFAULT_SIDE = 224
+_POOLED = "pooler_output"
+"""What exporters call a picture's vector where its space needs no further projection, as in SigLIP."""
 _PICTURES = "pixel_values"
 _SHARED = "image_embeds"
 """What exporters call the picture's vector in the space that it shares with words."""
@@ -31,7 +35,8 @@ class OnnxNetwork:
     """A network's vectors of pictures, scaled to length one.
 
     Pictures go through the network one by one, or as many at once as it declares: on a processor a batch is no faster,
-    and a vector then never depends on the pictures beside it. ONNX Runtime is given one thread, since extraction runs in parallel over processes.
+    and a vector then never depends on the pictures beside it. ONNX Runtime is given one
+    thread, since extraction runs in parallel over processes.
 
     Args:
         model: path of the ONNX file, whose description is then in the TOML of the same name beside it
@@ -55,6 +60,7 @@ class OnnxNetwork:
         weights = weight_files(self._path)  # before ONNX Runtime opens what the model names
         self._session = OnnxSession(self._path)
         self._input, self._description = self._fitted(described)
+        self._text = TextDescription.from_options(self._description.text, str(self._path))
         self._description = replace(self._description, output=self._chosen_output())
         # What the model declares may be open or wrong; one run on a picture of every brightness tells.
         ramp = np.add.outer(np.arange(256), np.arange(256)) // 2
@@ -68,6 +74,8 @@ class OnnxNetwork:
                 f"{self._path}: output {self._description.output!r} is NaN or all zero; check scale, mean and std"
             )
         self.dimension = len(vector)
+        self._tower: TextTower | None = None
+        self._opening = threading.Lock()
 
     @staticmethod
     def options_from_argument(argument: str) -> Mapping[str, Any]:
@@ -93,6 +101,35 @@ class OnnxNetwork:
             frames = [self._description.framing.frame(one) for one in pictures[start : start + at_once]]
             vectors[start : start + at_once] = unit(self._pooled(self._output(np.stack(frames))))
         return vectors
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether the network has a second tower, for words; whether its tokenizer is there is not looked at."""
+        return text_model(self._session, self._text) is not None
+
+    def extract_texts(self, texts: Sequence[str]) -> Float32:
+        """Return one row a text, shape (n, dimension), float32, of length one, in the space of the pictures.
+
+        The tower is opened when it is first needed.
+
+        Raises:
+            MissingDependencyError: the package `tokenizers` is not installed.
+            ModelError: there is no tower, its tokenizer is missing, or it fails or gives another kind of vector.
+        """
+        with self._opening:
+            if self._tower is None:
+                self._tower = TextTower(self._session, self._text, OnnxSession)
+        vectors = self._tower.extract(texts)
+        if (
+            vectors.shape[1] != self.dimension
+            or not np.isfinite(vectors).all()
+            or not vectors.any(axis=1).all()
+        ):
+            raise ModelError(
+                f"{self._path}: the text tower gives {vectors.shape[1]} numbers for a text, and the network "
+                f"{self.dimension} for a picture, or NaN or zeros; check which outputs belong together"
+            )
+        return unit(vectors)
 
     def _output(self, frames: UInt8) -> npt.NDArray[Any]:
         assert self._description.output is not None and self._input.dtype is not None
@@ -189,7 +226,11 @@ class OnnxNetwork:
 
     def _chosen_output(self) -> str:
         outputs = self._session.outputs
-        name = self._description.output or (_SHARED if _SHARED in outputs else outputs[0])
+        name = self._description.output
+        if name is None:
+            beside = self.takes_text and TOKENS not in self._session.inputs
+            likely = [_SHARED, _POOLED] if beside else [_SHARED]
+            name = next((one for one in likely if one in outputs), outputs[0])
         if name not in outputs:
             raise ModelError(f"{self._path}: has no output {name!r}; it has {', '.join(outputs)}")
         return name

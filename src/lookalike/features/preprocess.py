@@ -20,6 +20,8 @@ from lookalike.features.framing import RESAMPLES, RESIZES, Framing, UInt8
 LAYOUTS = ("nchw", "nhwc")
 CHANNELS = ("rgb", "bgr")
 POOLINGS = ("mean", "first")
+_NO_PART = ("text",)
+"""Fields that have no part in a picture's vector."""
 _LATER = ("resample", "output_layout", "fill")
 """Fields that networks were described without before; where they are left out, a network's hash is what it was."""
 
@@ -33,7 +35,8 @@ class Description:
 
     Attributes:
         input: name of the input that takes the picture; by default `pixel_values`, or the only one that could.
-        output: name of the output; by default `image_embeds` where there is one, or the first.
+        output: name of the output; by default `image_embeds` where there is one; `pooler_output` of a
+            network whose text tower lies beside it; else the first.
         size: [width, height] of the input in pixels, or one number; by default what the model's input declares,
             or 224 where that is open.
         layout: "nchw" or "nhwc"; by default where the model's input declares 3 channels, or nchw.
@@ -48,6 +51,7 @@ class Description:
             proportions of the input, or as in the input.
         fill: values of other inputs that have no meaning for a picture, by name; by default 1 for whole numbers, such
             as the words of a second tower, and 0 for others.
+        text: the tower that brings words into the same space; see `lookalike.features.text_tower.TextDescription`.
     """
 
     input: str | None = None
@@ -64,6 +68,7 @@ class Description:
     pooling: str = "mean"
     output_layout: str | None = None
     fill: Mapping[str, float] = field(default_factory=dict)
+    text: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], name: str) -> Description:
@@ -91,13 +96,17 @@ class Description:
         return Framing(self.size, self.resize, self.keep, self.resample)
 
     def digest(self, *files: Path) -> str:
-        """Return the SHA-256, in hex, of the contents of `files` and of this description."""
+        """Return the SHA-256, in hex, of the contents of `files` and of what shapes vectors here."""
         digest = hashlib.sha256()
         for path in files:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         unset = asdict(Description())
-        told = {key: value for key, value in asdict(self).items() if key not in _LATER or value != unset[key]}
+        told = {
+            key: value
+            for key, value in asdict(self).items()
+            if key not in _NO_PART and (key not in _LATER or value != unset[key])
+        }
         digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -188,6 +197,12 @@ def _fill(value: Any) -> Mapping[str, float]:
     return dict(value)
 
 
+def _table(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("a table")
+    return dict(value)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "input": _text,
     "output": _text,
@@ -203,4 +218,5 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "pooling": _one_of(POOLINGS),
     "output_layout": _one_of(LAYOUTS),
     "fill": _fill,
+    "text": _table,
 }
