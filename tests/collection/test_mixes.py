@@ -130,9 +130,9 @@ def test_mixes_that_make_no_sense(collection: Collection) -> None:
     with pytest.raises(OptionError, match="a mix cannot be a part of another"):
         MixQuery([MixQuery([red])])
     with pytest.raises(OptionError, match="like is of type str; give a list"):
-        MixQuery("red.png")
+        MixQuery("red.png")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="the query is of type str"):
-        MixQuery(["red.png"])
+        MixQuery(["red.png"])  # type: ignore[list-item]
     with pytest.raises(OptionError, match="no feature of vectors in common"):
         collection.search(MixQuery([red, VectorQuery({"look": np.ones(1396)})]))
     with pytest.raises(UnknownFeatureError, match="'look'"):

@@ -10,6 +10,8 @@ from lookalike.arrays import Float32, Metric
 if TYPE_CHECKING:
     from PIL import Image
 
+    from lookalike.features.framing import Framing, UInt8
+
 DECODED_SIDE = 448
 """Pictures are decoded to no less than this on their shorter side (or their full size, if that is less)."""
 
@@ -43,6 +45,29 @@ class Extractor(Protocol):
 
     def extract(self, pictures: Sequence[Image.Image]) -> Float32:
         """Return one row a picture, shape (n, dimension), float32. The pictures are RGB, of any size."""
+
+
+@runtime_checkable
+class BatchExtractor(Extractor, Protocol):
+    """What an extractor has besides where it can run in one place, fed with frames by workers that only decode.
+
+    That is for a network that is too large to be held by every worker, or an accelerator, of which there is one.
+    """
+
+    @property
+    def runs(self) -> str:
+        """Where it runs: "workers", each of which then has its own, or "here", in one place for all."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many frames are to be extracted at once, at most."""
+
+    @property
+    def framing(self) -> Framing:
+        """How a picture becomes a frame. `extract` gives what `extract_frames` gives for the frames of its pictures."""
+
+    def extract_frames(self, frames: UInt8) -> Float32:
+        """Return one row a frame, shape (n, dimension), float32. Frames are RGB, uint8 (n, height, width, 3)."""
 
 
 @runtime_checkable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32
 from lookalike.errors import FeatureError, LookalikeError, PictureError
 from lookalike.features.base import DECODED_SIDE, Extractor
+from lookalike.features.framing import Framer
 from lookalike.images import MAX_PIXELS
 from lookalike.images.decode import Decoded, decode
 
@@ -24,7 +26,10 @@ PIXELS_AT_ONCE = 24_000_000
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a picture gave: its size in pixels, upright, its format, and a float32 vector (d,) for each feature."""
+    """What a picture gave: its size in pixels, upright, its format, and a float32 vector (d,) for each feature.
+
+    Where a feature's network runs elsewhere, it is a frame, flat and uint8, until then.
+    """
 
     width: int
     height: int
@@ -107,37 +112,49 @@ def _extract(
         places = [place for place, one in group.items() if feature in one.features]
         if not places:
             continue
-        rows = _rows(feature, extractor, [group[place].by_side[extractor.decoded_side] for place in places])
-        for place, row, usable in zip(places, rows, _usable(rows, extractor), strict=True):
+        pictures = [group[place].by_side[extractor.decoded_side].image for place in places]
+        rows = checked_rows(feature, extractor, len(places), partial(extractor.extract, pictures))
+        for place, row, usable in zip(places, rows, usable_rows(rows, extractor), strict=True):
             vectors[place][feature] = row
             if not usable:
                 refused.setdefault(place, feature)
     results: dict[int, Extracted | PictureError] = {}
     for place, one in group.items():
         if place in refused:
-            reason = f"feature {refused[place]!r} gives NaN or an all-zero vector for it"
-            results[place] = PictureError(one.name, reason)
+            results[place] = no_vector(one.name, refused[place])
         else:
             view = next(iter(one.by_side.values()))
             results[place] = Extracted(view.width, view.height, view.format, vectors[place])
     return results
 
 
-def _rows(feature: str, extractor: Extractor, views: Sequence[Decoded]) -> Float32:
+def no_vector(name: str, feature: str) -> PictureError:
+    """Return the error of a picture for which an extractor gives nothing that could be compared."""
+    return PictureError(name, f"feature {feature!r} gives NaN or an all-zero vector for it")
+
+
+def checked_rows(feature: str, extractor: Extractor, count: int, extract: Callable[[], Any]) -> Float32:
+    """Return what `extract` gives for `count` pictures: a row each, float32, or uint8 where they are frames.
+
+    Raises:
+        FeatureError: it failed, or gave another shape.
+    """
+    dtype = np.uint8 if isinstance(extractor, Framer) else np.float32
     try:
-        rows = np.asarray(extractor.extract([view.image for view in views]), dtype=np.float32)
+        rows: Float32 = np.asarray(extract(), dtype=dtype)
     except (LookalikeError, MemoryError):
         raise
     except Exception as error:  # a plug-in may raise anything
         raise FeatureError(f"feature {feature!r}: its extractor failed ({error!r})") from error
-    if rows.shape != (len(views), extractor.dimension):
+    if rows.shape != (count, extractor.dimension):
         raise FeatureError(
-            f"feature {feature!r}: its extractor returned shape {rows.shape} for {len(views)} pictures "
+            f"feature {feature!r}: its extractor returned shape {rows.shape} for {count} pictures "
             f"of dimension {extractor.dimension}"
         )
     return rows
 
 
-def _usable(rows: Float32, extractor: Extractor) -> npt.NDArray[np.bool_]:
+def usable_rows(rows: Float32, extractor: Extractor) -> npt.NDArray[np.bool_]:
+    """Return which rows can be compared: finite ones, and under cosine those that are not zero throughout."""
     usable: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
     return usable & np.logical_or.reduce(rows != 0, axis=1) if extractor.metric == "cosine" else usable

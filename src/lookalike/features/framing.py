@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from lookalike.arrays import Metric
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -67,3 +69,28 @@ class Framing:
         corner = ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
         padded.paste(picture.resize(inner, resample, reducing_gap=3.0), corner)
         return padded
+
+
+class Framer:
+    """Stands in a worker for an extractor whose network runs elsewhere: its vectors are frames, flat and uint8."""
+
+    version = model_hash = ""
+    metric: Metric = "euclidean"
+
+    def __init__(self, framing: Framing, decoded_side: int) -> None:
+        self.framing = framing
+        self.decoded_side = decoded_side
+        self.dimension = 3 * framing.size[0] * framing.size[1]
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, Any]) -> Self:
+        """Return the framer that `to_json` gave."""
+        return cls(Framing.from_json(json["framing"]), json["decoded_side"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the framer as JSON types."""
+        return {"framing": self.framing.to_json(), "decoded_side": self.decoded_side}
+
+    def extract(self, pictures: Sequence[Image.Image]) -> Any:
+        """Return one row a picture, shape (n, dimension), uint8."""
+        return np.stack([self.framing.frame(picture).reshape(-1) for picture in pictures])

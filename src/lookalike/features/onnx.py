@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lookalike.arguments import usable_cores
 from lookalike.arrays import Float32, Metric
 from lookalike.errors import ModelError
 from lookalike.features.base import DECODED_SIDE
-from lookalike.features.framing import UInt8
+from lookalike.features.framing import Framing, UInt8
 from lookalike.features.model_folder import DescribedModel, described_model
 from lookalike.features.onnx_files import weight_files
-from lookalike.features.onnx_session import Input, OnnxSession, onnx_runtime
+from lookalike.features.onnx_session import CPU, Input, OnnxSession, known_providers, onnx_runtime
 from lookalike.features.preprocess import Description
 from lookalike.features.text_tower import TOKENS, TextDescription, TextTower, text_model
 
+LARGE = 64 << 20
+"""Bytes of weights from which on a network runs in one place, as every worker would hold them."""
 _DEFAULT_SIDE = 224
 _POOLED = "pooler_output"
 """What exporters call a picture's vector where its space needs no further projection, as in SigLIP."""
@@ -34,9 +38,9 @@ _SHARED = "image_embeds"
 class OnnxNetwork:
     """A network's vectors of pictures, scaled to length one.
 
-    Pictures go through the network one by one, or as many at once as it declares: on a processor a batch is no faster,
-    and a vector then never depends on the pictures beside it. ONNX Runtime is given one
-    thread, since extraction runs in parallel over processes.
+    In worker processes, each of which then has the network and one thread for it, pictures go through one by one, or as
+    many at once as it declares: a vector then never depends on the pictures beside it. A network that runs "here", with
+    all cores or an accelerator, takes batches, in which vectors may differ by rounding.
 
     Args:
         model: path of the ONNX file, whose description is then in the TOML of the same name beside it
@@ -58,7 +62,11 @@ class OnnxNetwork:
         described = described_model(Path(model), options)
         self._path = described.path
         weights = weight_files(self._path)  # before ONNX Runtime opens what the model names
-        self._session = OnnxSession(self._path)
+        asked = described.description()
+        size = sum(file.stat().st_size for file in (self._path, *weights))
+        is_large = size >= LARGE or known_providers(asked.provider)[0] != CPU
+        self.runs = asked.runs or ("here" if is_large else "workers")
+        self._session = self._opened(self._path, asked)
         self._input, self._description = self._fitted(described)
         self._text = TextDescription.from_options(self._description.text, str(self._path))
         self._description = replace(self._description, output=self._chosen_output())
@@ -74,8 +82,17 @@ class OnnxNetwork:
                 f"{self._path}: output {self._description.output!r} is NaN or all zero; check scale, mean and std"
             )
         self.dimension = len(vector)
+        self.batch_size = self._usual_batch(frame)
         self._tower: TextTower | None = None
         self._opening = threading.Lock()
+
+    def _opened(self, path: Path, asked: Description) -> OnnxSession:
+        return OnnxSession(
+            path,
+            threads=usable_cores() if self.runs == "here" else 1,
+            provider=asked.provider,
+            options=asked.provider_options,
+        )
 
     @staticmethod
     def options_from_argument(argument: str) -> Mapping[str, Any]:
@@ -96,11 +113,36 @@ class OnnxNetwork:
             ModelError: the network failed.
         """
         vectors = np.empty((len(pictures), self.dimension), np.float32)
-        at_once = self._input.batch or 1
-        for start in range(0, len(pictures), at_once):
-            frames = [self._description.framing.frame(one) for one in pictures[start : start + at_once]]
-            vectors[start : start + at_once] = unit(self._pooled(self._output(np.stack(frames))))
+        for start in range(0, len(pictures), self.batch_size):
+            frames = [self.framing.frame(one) for one in pictures[start : start + self.batch_size]]
+            vectors[start : start + self.batch_size] = self.extract_frames(np.stack(frames))
         return vectors
+
+    def extract_frames(self, frames: UInt8) -> Float32:
+        """Return one row a frame, shape (n, dimension), float32, as `extract` does.
+
+        Args:
+            frames: what `framing` makes of pictures, uint8 (n, height, width, 3) in RGB.
+
+        Raises:
+            ModelError: the network failed.
+        """
+        return unit(self._pooled(self._output(frames)))
+
+    @property
+    def framing(self) -> Framing:
+        """How a picture becomes the network's pixels."""
+        return self._description.framing
+
+    def _usual_batch(self, frame: UInt8) -> int:
+        """Return how many pictures go in at once: what the network declares, or takes of what was asked for."""
+        if self._input.batch or self.runs != "here":
+            return self._input.batch or 1
+        try:
+            two = self._pooled(self._output(np.stack([frame, frame])))
+        except ModelError:  # it says any number, and means one
+            return 1
+        return self._description.batch_size if two.shape == (2, self.dimension) else 1
 
     @property
     def takes_text(self) -> bool:
@@ -118,7 +160,9 @@ class OnnxNetwork:
         """
         with self._opening:
             if self._tower is None:
-                self._tower = TextTower(self._session, self._text, OnnxSession)
+                self._tower = TextTower(
+                    self._session, self._text, partial(self._opened, asked=self._description)
+                )
         vectors = self._tower.extract(texts)
         if (
             vectors.shape[1] != self.dimension

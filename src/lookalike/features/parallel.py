@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from itertools import chain
 from typing import TypeVar
 
 from lookalike.errors import OptionError, PictureError
-from lookalike.features.base import Extractor
+from lookalike.features.base import BatchExtractor, Extractor
 from lookalike.features.batch import Extracted, Progress, extract_batch
-from lookalike.features.registry import FeatureSpec, create_extractor
+from lookalike.features.framing import Framer
+from lookalike.features.here import NetworkThread
+from lookalike.features.registry import FeatureSpec, create_extractor, may_run_here
 from lookalike.features.time_limit import Pictures, Results, extract_within
 from lookalike.features.worker_pool import Batch, WorkerPool, can_start_workers
 from lookalike.images import MAX_PIXELS
@@ -54,7 +58,8 @@ def extract_stream(
         time_limit: seconds after which a picture is given up and its worker ended. In this process, a thread is left
             behind instead, and only a decoder that lets other threads run can be left.
         wanted: says of a token which features are extracted; by default all.
-        made: the extractors themselves, for use in this process; by default they are made.
+        made: the extractors themselves, for use in this process; by default they are made. Those that run "here"
+            are used in this process always, by a thread of their own, and workers only decode for them.
         isolated: use worker processes also for few pictures, or with one job, wherever they can be started.
 
     A picture that cannot be used gives its PictureError in the place of its result, and so does one that kills its
@@ -96,24 +101,54 @@ def _stream(
             del pictures
             yield from zip(tokens, results, strict=True)
         return
-    in_flight: deque[tuple[list[T], Batch]] = deque()
+    here = _run_here(specs, made)
+    framers = {name: Framer(one.framing, one.decoded_side) for name, one in here.items()}
+    most = 4 * jobs
+    if framers:  # frames, too, are held in no more than so many bytes
+        most = max(
+            2, min(most, BYTES_IN_FLIGHT // (batch_size * sum(one.dimension for one in framers.values())))
+        )
+    in_flight: deque[tuple[list[T], Batch, Future[Results]]] = deque()
 
     def results_of_first() -> Iterator[tuple[T, Extracted | PictureError]]:
-        tokens, batch = in_flight.popleft()
-        yield from zip(tokens, batch.results.result(), strict=True)
+        tokens, _, coming = in_flight.popleft()
+        yield from zip(tokens, coming.result(), strict=True)
 
-    with WorkerPool(list(specs.values()), jobs=jobs, max_pixels=max_pixels, time_limit=time_limit) as pool:
+    with ExitStack() as stack:
+        network = stack.enter_context(NetworkThread(here)) if here else None
+        pool = stack.enter_context(
+            WorkerPool(
+                list(specs.values()), jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, framers=framers
+            )
+        )
         for tokens, pictures in batches:
-            in_flight.append((tokens, pool.submit(pictures, features_of(tokens))))
+            batch = pool.submit(pictures, features_of(tokens))
+            coming = batch.results
+            if network is not None:
+                coming = network.submit([name for name, _ in pictures], coming)
+            in_flight.append((tokens, batch, coming))
             del pictures
             while in_flight and (
-                in_flight[0][1].results.done()
-                or len(in_flight) >= 4 * jobs
-                or sum(batch.size for _, batch in in_flight) > BYTES_IN_FLIGHT
+                in_flight[0][2].done()
+                or len(in_flight) >= most
+                or sum(batch.size for _, batch, _ in in_flight) > BYTES_IN_FLIGHT
             ):
                 yield from results_of_first()
         while in_flight:
             yield from results_of_first()
+
+
+def _run_here(
+    specs: Mapping[str, FeatureSpec], made: Mapping[str, Extractor] | None
+) -> dict[str, BatchExtractor]:
+    """Return the extractors that run in this process, whatever decodes."""
+    found = {}
+    for name, spec in specs.items():
+        if may_run_here(spec.extractor):
+            extractor = create_extractor(spec) if made is None else made[name]
+            if isinstance(extractor, BatchExtractor) and extractor.runs == "here":
+                found[name] = extractor
+    return found
 
 
 def _extract_here(

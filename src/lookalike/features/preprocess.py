@@ -20,7 +20,8 @@ from lookalike.features.framing import RESAMPLES, RESIZES, Framing, UInt8
 LAYOUTS = ("nchw", "nhwc")
 CHANNELS = ("rgb", "bgr")
 POOLINGS = ("mean", "first")
-_NO_PART = ("text",)
+RUNS = ("workers", "here")
+_NO_PART = ("text", "runs", "batch_size", "provider", "provider_options")
 """Fields that have no part in a picture's vector."""
 _LATER = ("resample", "output_layout", "fill")
 """Fields that networks were described without before; where they are left out, a network's hash is what it was."""
@@ -52,6 +53,11 @@ class Description:
         fill: values of other inputs that have no meaning for a picture, by name; by default 1 for whole numbers, such
             as the words of a second tower, and 0 for others.
         text: the tower that brings words into the same space; see `lookalike.features.text_tower.TextDescription`.
+        runs: "workers", each of which loads the network, or "here", in one process, for which workers only decode; by
+            default here with a provider other than the processor, and from 64 MiB of weights on.
+        batch_size: pictures that go through a network at once that runs here.
+        provider: ONNX Runtime's execution provider, such as "cuda", or several in the order in which they are tried.
+        provider_options: options of the first of them, such as {"device_id": 1}.
     """
 
     input: str | None = None
@@ -69,6 +75,10 @@ class Description:
     output_layout: str | None = None
     fill: Mapping[str, float] = field(default_factory=dict)
     text: Mapping[str, Any] = field(default_factory=dict)
+    runs: str | None = None
+    batch_size: int = 16
+    provider: tuple[str, ...] = ()
+    provider_options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], name: str) -> Description:
@@ -203,6 +213,17 @@ def _table(value: Any) -> Mapping[str, Any]:
     return dict(value)
 
 
+def _batch_size(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 4096:
+        raise ValueError("a whole number from 1 to 4096")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = value if isinstance(value, list | tuple) else (value,)
+    return tuple(_text(name) for name in names)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "input": _text,
     "output": _text,
@@ -219,4 +240,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "output_layout": _one_of(LAYOUTS),
     "fill": _fill,
     "text": _table,
+    "runs": _one_of(RUNS),
+    "batch_size": _batch_size,
+    "provider": _names,
+    "provider_options": _table,
 }

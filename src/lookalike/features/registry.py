@@ -115,6 +115,16 @@ def create_extractor(spec: FeatureSpec) -> Extractor:
         raise FeatureError(f"feature {spec.name!r}: {spec.extractor} fails to start ({error!r})") from error
 
 
+def may_run_here(kind: str) -> bool:
+    """Return whether extractors of a kind may run in one place for all workers; see `BatchExtractor`.
+
+    Raises:
+        UnknownFeatureError: there is no such kind.
+        FeatureError: it cannot be loaded.
+    """
+    return hasattr(_factory(kind), "extract_frames")
+
+
 def may_take_text(kind: str) -> bool:
     """Return whether extractors of a kind may bring words into the space of their pictures.
 

@@ -1,13 +1,14 @@
 """A worker process: pictures come in on standard input, vectors go out on standard output, in frames.
 
-    setup    {"extractors": [spec, ...], "max_pixels": n} -> {"ready": true}
+    setup    {"extractors": [spec, ...], "framers": {feature: framer, ...}, "max_pixels": n} -> {"ready": true}
     pictures {"pictures": [[name, [feature, ...]], ...]} + their bytes
              -> {"at": [place, ...]} before each step, with the places of the pictures that it is about
-             -> {"pictures": [...], "features": [[name, dimension], ...]} + vectors
+             -> {"pictures": [...], "features": [[name, dimension, type], ...]} + vectors
 
 In a reply, a picture is [width, height, format, [feature, ...]] or {"kind", "reason"} of its PictureError; the
-parts are, for each feature, the little-endian float32 rows of the pictures that have it. A reply {"kind", "message"} is
-an error that ends the run. The worker ends when its standard input does, so none outlives the process that started it.
+parts are, for each feature, the rows of the pictures that have it, of type "<f4", or "|u1" where they are frames. A
+reply {"kind", "message"} is an error that ends the run. The worker ends when its standard input does, so none outlives
+the process that started it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import IO, Any
 from lookalike.errors import LookalikeError, PictureError
 from lookalike.features.base import Extractor
 from lookalike.features.batch import Extracted, extract_batch
+from lookalike.features.framing import Framer
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.features.worker_protocol import read_frame, write_frame
 
@@ -36,7 +38,13 @@ def main() -> None:
         setup, _ = read_frame(source)
         try:
             specs = [FeatureSpec.from_json(spec) for spec in setup["extractors"]]
-            extractors = {spec.name: create_extractor(spec) for spec in specs}
+            framers = setup["framers"]
+            extractors: dict[str, Extractor] = {
+                spec.name: Framer.from_json(framers[spec.name])
+                if spec.name in framers
+                else create_extractor(spec)
+                for spec in specs
+            }
             write_frame(sink, {"ready": True})
             waiting: queue.Queue[tuple[dict[str, Any], list[bytes]]] = queue.Queue(_AHEAD)
             threading.Thread(target=_read_ahead, args=(source, waiting), daemon=True).start()
@@ -81,13 +89,17 @@ def _answer(
         wanted=[features for _, features in header["pictures"]],
         progress=lambda places: write_frame(sink, {"at": places}),
     )
+    types = {
+        feature: "|u1" if isinstance(extractor, Framer) else "<f4"
+        for feature, extractor in extractors.items()
+    }
     rows: dict[str, list[bytes]] = {feature: [] for feature in extractors}
     for result in results:
         if isinstance(result, Extracted):
             for feature, vector in result.vectors.items():
-                rows[feature].append(vector.astype("<f4").tobytes())
+                rows[feature].append(vector.astype(types[feature], copy=False).tobytes())
     parts = [b"".join(rows[feature]) for feature in extractors]
-    features = [[feature, extractor.dimension] for feature, extractor in extractors.items()]
+    features = [[feature, extractor.dimension, types[feature]] for feature, extractor in extractors.items()]
     write_frame(sink, {"pictures": [_described(result) for result in results], "features": features}, parts)
 
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from multiprocessing import spawn
 from typing import IO, Any, cast
@@ -26,6 +26,7 @@ import numpy as np
 from lookalike import errors
 from lookalike.errors import FeatureError, PictureError
 from lookalike.features.batch import Extracted
+from lookalike.features.framing import Framer
 from lookalike.features.registry import FeatureSpec
 from lookalike.features.time_limit import Clock, Pictures, Results, poll_seconds, too_slow
 from lookalike.features.worker_protocol import read_frame, write_frame
@@ -88,13 +89,24 @@ class Batch:
 class WorkerPool:
     """Up to `jobs` workers, started as batches come in; a context manager, which kills them when it is left.
 
-    A worker is ended, too, once a picture has taken longer than `time_limit` seconds.
+    A worker is ended, too, once a picture has taken longer than `time_limit` seconds. Of the features that have one of
+    the `framers`, workers give frames.
     """
 
     def __init__(
-        self, specs: Sequence[FeatureSpec], *, jobs: int, max_pixels: int, time_limit: float | None = None
+        self,
+        specs: Sequence[FeatureSpec],
+        *,
+        jobs: int,
+        max_pixels: int,
+        time_limit: float | None = None,
+        framers: Mapping[str, Framer] | None = None,
     ) -> None:
-        self.setup = {"extractors": [spec.to_json() for spec in specs], "max_pixels": max_pixels}
+        self.setup = {
+            "extractors": [spec.to_json() for spec in specs],
+            "framers": {feature: framer.to_json() for feature, framer in (framers or {}).items()},
+            "max_pixels": max_pixels,
+        }
         self.batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self.closed = False
         self.lock = threading.Lock()
@@ -287,8 +299,8 @@ class _Process:
     def receive(self, pictures: Pictures) -> Results:
         header, parts = self._reply()
         rows = {
-            feature: iter(np.frombuffer(part, dtype="<f4").reshape(-1, dimension))
-            for (feature, dimension), part in zip(header["features"], parts, strict=True)
+            feature: iter(np.frombuffer(part, dtype=dtype).reshape(-1, dimension))
+            for (feature, dimension, dtype), part in zip(header["features"], parts, strict=True)
         }
         results: Results = []
         for (name, _), one in zip(pictures, header["pictures"], strict=True):
