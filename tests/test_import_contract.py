@@ -25,6 +25,7 @@ HEAVY = (
     "rich",
     "click",
     "onnxruntime",
+    "tokenizers",
     "sklearn",
     "scipy",
     "redis",
