@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from functools import cache
 from typing import Any
@@ -36,6 +37,8 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "jpeg tiff": ("TIFF", "RGB", {"compression": "jpeg"}),
     "avif": ("AVIF", "RGB", {"speed": 10}),
     "heif": ("HEIF", "RGB", {}),
+    "jpeg 2000": ("JPEG2000", "RGB", {}),
+    "jpeg xl": ("JXL", "RGB", {"lossless": True}),
 }
 NAMES = [name for name, (picture_format, _, _) in KINDS.items() if picture_format in FORMATS]
 
@@ -47,6 +50,8 @@ def valid(name: str) -> bytes:
     image = Image.fromarray(noise)
     image = Image.fromarray(noise[..., 0].astype(np.uint16) << 8) if mode == "I;16" else image.convert(mode)
     stream = io.BytesIO()
+    if picture_format == "JXL":
+        importlib.import_module("pillow_jxl")  # registers it
     if picture_format == "HEIF":
         import pillow_heif
 

@@ -59,7 +59,7 @@ _PLUGINS: dict[str, tuple[str, str]] = {
 }
 # fmt: off
 _SUFFIXES: dict[str, tuple[str, ...]] = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jls", ".mpo"),  # of an MPO the first picture
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"),  # of an MPO the first picture
     "PNG": (".png", ".apng"),
     "WEBP": (".webp",),
     "GIF": (".gif",),

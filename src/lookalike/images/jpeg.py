@@ -52,8 +52,10 @@ def _rescued(data: bytes, request: Request) -> Loaded | None:
     if not (width and height and 2 <= bits <= 16):
         return None
     request.check_size(width, height)
-    if kind == _JPEG_LS or bits != 8:
-        return _by_imagecodecs(data, request, "JPEG-LS" if kind == _JPEG_LS else f"JPEG of {bits} bits", bits)
+    if kind == _JPEG_LS:  # not by CharLS: a few damaged bytes keep it busy for many seconds
+        raise request.unread("JPEG-LS")
+    if bits != 8:
+        return _by_imagecodecs(data, request, bits)
     if kind == _LOSSLESS:  # libjpeg cannot scale it
         return _load(data, request, draft=False)
     return None if data.endswith(_END) else _without_end(data, request)
@@ -70,12 +72,11 @@ def _without_end(data: bytes, request: Request) -> Loaded | None:
     return loaded if loaded.image.tobytes() == other.image.tobytes() else None
 
 
-def _by_imagecodecs(data: bytes, request: Request, kind: str, bits: int) -> Loaded:
-    request.need("imagecodecs", "codecs", kind)
+def _by_imagecodecs(data: bytes, request: Request, bits: int) -> Loaded:
+    request.need("imagecodecs", "codecs", f"JPEG of {bits} bits")
     import imagecodecs
 
-    decode = imagecodecs.jpegls_decode if kind == "JPEG-LS" else imagecodecs.jpeg_decode
-    pixels = to_uint8(np.asarray(decode(data)), declared_bits=bits)
+    pixels = to_uint8(np.asarray(imagecodecs.jpeg_decode(data)), declared_bits=bits)
     if not pixels.size:
         raise ValueError("no pixels")
     image = Image.fromarray(pixels, None if pixels.ndim == 2 or pixels.shape[2] == 3 else "CMYK")

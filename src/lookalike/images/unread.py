@@ -7,8 +7,8 @@ from lookalike.images.formats import MISSING, install_hint
 # fmt: off
 _OTHER = frozenset((
     ".ai", ".avifs", ".bpg", ".cur", ".dcm", ".dds", ".dib", ".dpx", ".emf", ".eps", ".exr", ".fits", ".flif",
-    ".hdp", ".heics", ".icns", ".ico", ".jng", ".jpm", ".jps", ".jxr", ".mng", ".pam", ".pbm", ".pcx", ".pfm",
-    ".pgm", ".pict", ".pnm", ".ppm", ".psb", ".psd", ".qoi", ".svg", ".svgz", ".tga", ".wbmp",
+    ".hdp", ".heics", ".icns", ".ico", ".jls", ".jng", ".jpm", ".jps", ".jxr", ".mng", ".pam", ".pbm", ".pcx",
+    ".pfm", ".pgm", ".pict", ".pnm", ".ppm", ".psb", ".psd", ".qoi", ".svg", ".svgz", ".tga", ".wbmp",
     ".wdp", ".wmf", ".xbm", ".xcf", ".xpm",
 ))
 # fmt: on
