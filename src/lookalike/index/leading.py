@@ -119,7 +119,10 @@ class Leading:
         if not (FEWEST <= len(vectors) <= MOST and vectors.shape[1] >= SHORTEST and k <= len(vectors) // 8):
             return None
         found = self._directions(len(queries), vectors, metric)
-        if found is None or not np.isfinite(queries).all():
+        if (
+            found is None
+            or not (np.einsum("ij,ij->i", queries, queries, dtype=np.float64) < LONGEST**2).all()
+        ):
             return None
         answer = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
         for start in range(0, len(queries), QUERY_BLOCK):

@@ -17,7 +17,7 @@ from lookalike.service.paging import first_hits, page_of
 from lookalike.service.problems import ProblemError
 from lookalike.service.uploads import Uploads
 
-AT_ONCE = 2
+AT_ONCE = 1
 """Threads that answer plain searches. What waits for them goes along with the next."""
 MOST = 32
 """Searches that are answered together."""
