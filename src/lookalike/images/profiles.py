@@ -7,7 +7,7 @@ import io
 import struct
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from lookalike.images.cicp import Cicp
 
@@ -48,6 +48,8 @@ def cicp_of(profile: bytes) -> Cicp | None:
 @functools.lru_cache(maxsize=16)  # a folder's pictures have few profiles among them
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Return what brings pictures of `mode` to sRGB; None where nothing is to be done, or cannot be."""
+    if not features.check("littlecms2"):  # Pillow may be built without it
+        return None
     if len(profile) > _LARGEST or _MODES.get(profile[16:20]) != mode:
         return None
     try:
