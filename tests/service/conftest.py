@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.service.shop import COUNT, fields, picture
@@ -18,6 +19,11 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 Serve = Callable[..., TestClient]
+
+
+def as_http(client: TestClient) -> Any:
+    """Return it as what `lookalike.Client` sends by: a client of httpx, or of httpx2, where that is installed."""
+    return client
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, as_http
 from tests.service.shop import fields, picture
 
 from lookalike import Client, Collection
@@ -42,7 +42,7 @@ def shown(request: pytest.FixtureRequest, own_shop: Path, serve: Serve) -> Itera
         with Collection.open(own_shop) as collection:
             yield collection
     else:
-        with Client("http://localhost", http=serve(own_shop)) as client:
+        with Client("http://localhost", http=as_http(serve(own_shop))) as client:
             yield client
 
 
@@ -187,7 +187,7 @@ def test_an_older_picture_that_is_away_stops_no_adding(own_shop: Path, serve: Se
         Path(gone).unlink()
         collection.remove_feature("look")
         assert [event.path for event in collection.add(first, features=["look"]).skipped] == [gone]
-    with Client("http://localhost", http=serve(own_shop)) as client:
+    with Client("http://localhost", http=as_http(serve(own_shop))) as client:
         report = client.add(second)
     assert (report.added, len(report.skipped)) == (1, 0)
 
@@ -217,7 +217,7 @@ def test_what_makes_several_requests_is_added_whole(
     paths = [tmp_path / f"{number}.png" for number in range(5)]
     for number, path in enumerate(paths):
         path.write_bytes(picture(200 + number))
-    with Client("http://localhost", http=serve(own_shop)) as client:
+    with Client("http://localhost", http=as_http(serve(own_shop))) as client:
         report = client.add_vectors(rows, ids=range(7), feature="embedding", metadata=metadata)
         assert report.added == 7
         added = [source for source in client.list() if source.kind == "row"]
@@ -261,7 +261,7 @@ def test_hits_beyond_a_page_are_fetched(tmp_path: Path, serve: Serve) -> None:
     with Collection.create(tmp_path / "rows") as collection:
         collection.add_vectors(rows, ids=[str(number) for number in range(500)])
         expected = [hit.id for hit in collection.search("3", k=450)]
-    with Client("http://localhost", http=serve(tmp_path / "rows")) as client:
+    with Client("http://localhost", http=as_http(serve(tmp_path / "rows"))) as client:
         assert [hit.id for hit in client.search("3", k=450)] == expected
         assert len(list(client.list())) == 500
 
@@ -269,7 +269,9 @@ def test_hits_beyond_a_page_are_fetched(tmp_path: Path, serve: Serve) -> None:
 def test_more_hits_than_a_search_may_have_are_told_of(tmp_path: Path, serve: Serve) -> None:
     with Collection.create(tmp_path / "rows") as collection:
         collection.add_vectors(np.random.default_rng(1).random((30, 4)), ids=[str(n) for n in range(30)])
-    with Client("http://localhost", http=serve(tmp_path / "rows", limits=Limits(most_hits=20))) as client:
+    with Client(
+        "http://localhost", http=as_http(serve(tmp_path / "rows", limits=Limits(most_hits=20)))
+    ) as client:
         hits = client.search("3", k=25)
         assert len(hits) == 20
         assert "at most 20 hits" in hits.notes[-1]
@@ -278,11 +280,14 @@ def test_more_hits_than_a_search_may_have_are_told_of(tmp_path: Path, serve: Ser
 
 def test_a_key_is_sent(shop: Path, serve: Serve) -> None:
     served: TestClient = serve(shop, keys=Keys.of(read="r" * 30, write="w" * 30))
-    with Client("http://localhost", key="r" * 30, http=served) as client:
+    with Client("http://localhost", key="r" * 30, http=as_http(served)) as client:
         assert len(client) > 0
         with pytest.raises(ServiceError, match="write key"):
             client.remove("nobody")
-    with Client("http://localhost", http=served) as client, pytest.raises(ServiceError, match="X-API-Key"):
+    with (
+        Client("http://localhost", http=as_http(served)) as client,
+        pytest.raises(ServiceError, match="X-API-Key"),
+    ):
         len(client)
 
 

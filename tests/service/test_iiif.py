@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, as_http
 from tests.service.museum import KINDS, Museum, opened_museum, painting, resolved
 
 from lookalike import Client, Collection
@@ -194,7 +194,7 @@ def test_without_fetching_what_was_added_before_is_there_but_for_lost_thumbnails
 
 def test_a_client_knows_where_it_lies(client: TestClient, museum: Museum) -> None:
     job = add(client, museum.url("3-2.1"))
-    with Client("http://localhost", http=client) as shop:
+    with Client("http://localhost", http=as_http(client)) as shop:
         (place,) = shop.source(job["ids"][0]).places
     assert place.path == f"{museum.url('3-2.1')}/full/max/0/default.jpg"
 

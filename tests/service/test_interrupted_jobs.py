@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, as_http
 from tests.service.shop import picture
 
 from lookalike import Client, Collection
@@ -88,7 +88,7 @@ def test_a_client_that_waits_for_an_interrupted_job_is_told(
     process.kill()
     process.wait()
     with (
-        Client("http://localhost", http=http) as client,
+        Client("http://localhost", http=as_http(http)) as client,
         pytest.raises(ServiceError, match="send the others"),
     ):
         client._finished({"id": ids[0], "state": "running"})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, as_http
 from tests.service.shop import picture
 
 from lookalike import Client, UrlQuery
@@ -292,7 +292,7 @@ def test_other_addresses_are_told(address: str) -> None:
 
 
 def test_a_client_searches_by_url(fetching: Made, far: FarServer) -> None:
-    with Client("http://localhost", http=fetching(is_allowed=lambda _: True)) as shop:
+    with Client("http://localhost", http=as_http(fetching(is_allowed=lambda _: True))) as shop:
         url = f"http://far.test:{far.server_port}/picture"
         hits = shop.search(UrlQuery(url), k=1)
         assert (hits[0].distance, hits.query["url"]) == (0, url)
@@ -304,7 +304,7 @@ def test_a_client_searches_by_url(fetching: Made, far: FarServer) -> None:
 
 def test_a_client_is_told_that_no_urls_are_fetched(shop: Path, serve: Serve) -> None:
     with (
-        Client("http://localhost", http=serve(shop)) as client,
+        Client("http://localhost", http=as_http(serve(shop))) as client,
         pytest.raises(ServiceError, match="--fetch-urls"),
     ):
         client.search(UrlQuery("https://example.org/shoe.jpg"))
