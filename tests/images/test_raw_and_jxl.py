@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from lookalike.errors import PictureFormatError, PictureTooLargeError
+from lookalike.errors import PictureFormatError, PictureTooLargeError, PictureTruncatedError
 from lookalike.images.decode import decode
 from lookalike.images.formats import FORMATS
 from lookalike.images.jxl import declared_size
@@ -135,6 +135,21 @@ class TestJpegXl:
     )
     def test_its_size_is_known_before_it_is_decoded(self, size: tuple[int, int]) -> None:
         assert declared_size(self.encoded(Image.new("L", size), effort=1)) == size
+
+    def test_a_size_in_several_boxes_is_known_and_none_at_all_is_refused(self) -> None:
+        bare = self.encoded(Image.fromarray(rgb(300, 200)), use_container=False)
+        start = b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+        parts = [bare[:2], bare[2:5], bare[5:]]
+        split = start + b"".join(
+            (12 + len(part)).to_bytes(4, "big") + b"jxlp" + number.to_bytes(4, "big") + part
+            for number, part in zip((0, 1, 0x80000002), parts, strict=True)
+        )
+        assert declared_size(split) == (300, 200)
+        with pytest.raises(PictureTooLargeError, match="300 x 200"):
+            decode(split, side=16, max_pixels=59_999)
+        hidden = start + 101 * b"\0\0\0\x08free" + (8 + len(bare)).to_bytes(4, "big") + b"jxlc" + bare
+        with pytest.raises(PictureTruncatedError):
+            decode(hidden, side=16)
 
     def test_the_limit_on_pixels_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         data = self.encoded(Image.fromarray(rgb(300, 200)))

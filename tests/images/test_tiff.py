@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from lookalike.errors import PictureFormatError
+from lookalike.errors import PictureFormatError, PictureTooLargeError
 from lookalike.images.decode import decode
+from lookalike.images.tiff_pages import pages_of
 
 tifffile = pytest.importorskip("tifffile")
 HEIGHT, WIDTH = 60, 80
@@ -242,3 +243,62 @@ def test_what_is_no_picture_is_refused(samples: Array) -> None:
         options = {}
     with pytest.raises(PictureFormatError, match="of a kind that is not read"):
         decode(tiff(samples, photometric="minisblack", **options), side=16)
+
+
+@pytest.mark.parametrize("compression", ["jpeg2000", "png", "webp", "jpegxl"])
+def test_a_strip_that_is_larger_than_its_page_is_refused(compression: str) -> None:
+    """What a strip declares by itself is what its decoder makes room for."""
+    pytest.importorskip("imagecodecs")
+    honest = tiff(np.zeros((200, 300, 3), np.uint8), compression=compression)
+    assert pixels(honest).shape == (200, 300, 3)
+    small = bytearray(honest)
+    at = int.from_bytes(small[4:8], "little")
+    for place in range(at + 2, at + 2 + 12 * int.from_bytes(small[at : at + 2], "little"), 12):
+        if int.from_bytes(small[place : place + 2], "little") in (
+            256,
+            257,
+            278,
+        ):  # width, height, rows of a strip
+            small[place + 8 : place + 12] = (8).to_bytes(4, "little")
+    with pytest.raises(PictureTooLargeError, match="300 x 200"):
+        decode(bytes(small), side=16, max_pixels=1000)
+
+
+def test_tags_that_nobody_asks_for_are_not_kept() -> None:
+    data = tiff(rgb(), extratags=[(tag, 4, 500, (1,) * 500, True) for tag in range(40_000, 40_100)])
+    (page,) = pages_of(data)
+    assert not any(tag >= 40_000 for tag in page.tags)
+    assert all(len(values) <= 64 for values in page.tags.values())
+
+
+def test_pixels_that_begin_as_a_raw_photograph_does_are_none() -> None:
+    grey = np.full((20, 20), ord("R"), np.uint8)
+    grey[0, 0] = ord("C")
+    data = tiff(grey)
+    start = data.index(grey.tobytes())
+    moved = data[:8] + grey.tobytes() + data[8:start]  # pixels first, and the directory after them
+    assert moved[8:10] == b"CR"
+    shift = grey.size
+    whole = bytearray(moved)
+    at = int.from_bytes(data[4:8], "little") + shift
+    whole[4:8] = at.to_bytes(4, "little")
+    for place in range(at + 2, at + 2 + 12 * int.from_bytes(whole[at : at + 2], "little"), 12):
+        tag, kind, count = (
+            int.from_bytes(whole[place + a : place + b], "little") for a, b in ((0, 2), (2, 4), (4, 8))
+        )
+        size = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}[kind] * count
+        if tag == 273:
+            whole[place + 8 : place + 12] = (8).to_bytes(4, "little")
+        elif size > 4:
+            value = int.from_bytes(whole[place + 8 : place + 12], "little") + shift
+            whole[place + 8 : place + 12] = value.to_bytes(4, "little")
+    np.testing.assert_array_equal(pixels(bytes(whole))[..., 0], grey)
+
+
+def test_grey_stacks_of_imagej_need_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream, np.stack([rgb()[..., 0]] * 2), imagej=True, metadata={"axes": "CYX", "mode": "grayscale"}
+    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    np.testing.assert_array_equal(pixels(stream.getvalue())[..., 0], rgb()[..., 0])

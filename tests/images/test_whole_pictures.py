@@ -49,6 +49,16 @@ class TestJpeg:
         with pytest.raises(PictureTruncatedError):
             pixels(data[:-lacking])
 
+    def test_a_progressive_one_that_lacks_scans_is_not_whole(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        data = encoded(Image.fromarray(noise), "JPEG", progressive=True)
+        starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+        assert len(starts) > 3
+        for start in starts[1:]:
+            for cut in (start, start + 2, start + 12):
+                with pytest.raises(PictureTruncatedError):
+                    pixels(data[:cut])
+
     def test_lossless_ones_are_read_although_they_cannot_be_scaled(self) -> None:
         imagecodecs = pytest.importorskip("imagecodecs")
         for width, height in ((100, 80), (800, 600)):
@@ -220,3 +230,15 @@ def test_heif_that_is_turned_by_exif_alone(orientation: int) -> None:
     decoded = decode(stream.getvalue(), side=96)
     assert (decoded.width, decoded.height) == (300, 200)
     assert np.abs(np.asarray(decoded.image).astype(int) - rgb()).mean() < 8
+
+
+def test_a_frame_that_hangs_over_the_edge_is_not_looked_at() -> None:
+    """Pillow makes the picture larger for it, however large it is."""
+    blank, large = Image.new("L", (1, 1)), Image.fromarray(rgb(150, 150)).convert("L")
+    head, other = encoded(blank, "GIF"), encoded(large, "GIF")
+    colours = 3 * 256
+    frame = other[13 + 3 * (2 << (other[10] & 7)) :]  # after the header and its table of colours
+    local = frame[:9] + bytes([frame[9] | 0x87]) + (bytes(range(256)) * 3)[:colours] + frame[10:]
+    grown = head[:-1] + local
+    decoded = decode(grown, side=16, max_pixels=1000)
+    assert (decoded.width, decoded.height) == (1, 1)

@@ -25,12 +25,16 @@ def telling_frame(image: ImageFile.ImageFile) -> Image.Image:
         return image
     if _spread(image) >= _BLANK:
         return image
-    best, most = image.copy(), _BLANK
+    best, most, size = image.copy(), _BLANK, image.size
     frames = min(_MOST_FRAMES, max(2, _MOST_PIXELS // (image.width * image.height)))
     try:
         for number in range(1, frames):
             image.seek(number)
+            if image.size != size:  # it hangs over the edge, and nobody has checked how far
+                break
             image.load()
+            if image.size != size:
+                break
             spread = _spread(image)
             if spread > most:
                 best, most = image.copy(), spread

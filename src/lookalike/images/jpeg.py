@@ -7,6 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from lookalike.errors import PictureError
 from lookalike.images.depth import to_uint8
 from lookalike.images.formats import open_picture
 from lookalike.images.request import Loaded, Request, orientation_of
@@ -26,6 +27,8 @@ def load(data: bytes, request: Request) -> Loaded:
     """
     try:
         return _load(data, request)
+    except (MemoryError, PictureError):
+        raise
     except Exception as error:  # Pillow lets out OSError, SyntaxError, ValueError, struct.error and more
         rescued = _rescued(data, request)
         if rescued is None:
@@ -58,11 +61,15 @@ def _rescued(data: bytes, request: Request) -> Loaded | None:
         return _by_imagecodecs(data, request, bits)
     if kind == _LOSSLESS:  # libjpeg cannot scale it
         return _load(data, request, draft=False)
-    return None if data.endswith(_END) else _without_end(data, request)
+    return (
+        None
+        if data.endswith(_END) or not _has_all_scans(data.rstrip(b"\xff"))
+        else _without_end(data, request)
+    )
 
 
 def _without_end(data: bytes, request: Request) -> Loaded | None:
-    """Return a picture that lacks nothing but the marker of its end; None if pixels are missing, too.
+    """Return a picture of all scans that lacks nothing but the marker of its end; None if pixels are missing, too.
 
     libjpeg makes up what is missing from what comes next. Where two different ends give the same pixels, nothing was.
     """
@@ -81,6 +88,34 @@ def _by_imagecodecs(data: bytes, request: Request, bits: int) -> Loaded:
         raise ValueError("no pixels")
     image = Image.fromarray(pixels, None if pixels.ndim == 2 or pixels.shape[2] == 3 else "CMYK")
     return Loaded(image, image.width, image.height)
+
+
+def _has_all_scans(data: bytes) -> bool:
+    """Tell whether the scans give every coefficient to its last bit; later ones may lack without a trace."""
+    names: set[int] = set()
+    given: dict[int, int] = {}
+    place = 2
+    try:
+        while (place := data.find(b"\xff", place)) >= 0:
+            marker = data[place + 1]
+            if marker == 0xFF:  # filler
+                place += 1
+                continue
+            if marker == 0 or 0xD0 <= marker <= 0xD7:  # amid a scan
+                place += 2
+                continue
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+                names = {data[place + 10 + 3 * number] for number in range(data[place + 9])}
+            elif marker == 0xDA:
+                count = data[place + 4]
+                first, last, bits = data[place + 5 + 2 * count : place + 8 + 2 * count]
+                for number in range(count if bits & 15 == 0 else 0):
+                    name = data[place + 5 + 2 * number]
+                    given[name] = given.get(name, 0) | ((2 << last) - (1 << first))
+            place += 2 + int.from_bytes(data[place + 2 : place + 4])
+    except (IndexError, ValueError):  # it ends within a header
+        return False
+    return bool(names) and all(given.get(name) == (1 << 64) - 1 for name in names)
 
 
 def _frame(data: bytes) -> tuple[int, int, int, int] | None:

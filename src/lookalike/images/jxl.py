@@ -5,6 +5,7 @@ from __future__ import annotations
 from lookalike.images.isobmff import boxes
 
 _RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_HEADER_BYTES = 18
 _WIDTHS = (9, 13, 18, 30)
 
 
@@ -12,14 +13,13 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
     """Return (width, height) of a picture, before it is turned; None if it does not begin as one does."""
     stream = data
     if not data.startswith(b"\xff\x0a"):
-        found = next(((kind, start) for kind, start, _ in boxes(data) if kind in (b"jxlc", b"jxlp")), None)
-        if found is None:
-            return None
-        kind, start = found
-        stream = data[start + (4 if kind == b"jxlp" else 0) :]
+        stream = b""
+        for kind, start, end in boxes(data):
+            if kind in (b"jxlc", b"jxlp") and len(stream) < _HEADER_BYTES:
+                stream += data[start + (4 if kind == b"jxlp" else 0) : end][:_HEADER_BYTES]
     if stream[:2] != b"\xff\x0a":
         return None
-    bits = _Bits(stream[2:18])
+    bits = _Bits(stream[2:_HEADER_BYTES])
     small = bits.take(1)
     height = bits.size(small)
     ratio = bits.take(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from lookalike.images import frames, jxl, png
 from lookalike.images.deep import brightened
@@ -24,8 +24,9 @@ def load(data: bytes, format_name: str, request: Request) -> Loaded:
         return _png(data, request)
     if format_name == "JXL":
         declared = jxl.declared_size(data)
-        if declared is not None:
-            request.check_size(*declared)
+        if declared is None:  # the plug-in would make room for its pixels before anybody knew how many
+            raise ValueError("no size is where it is to be")
+        request.check_size(*declared)
     image = _load(data, format_name, request)
     if format_name == "JPEG2000":
         image.info.setdefault("icc_profile", jpeg_2000_profile(data))
@@ -49,7 +50,7 @@ def _png(data: bytes, request: Request) -> Loaded:
         data = lighter
         image = _load(data, "PNG", request)
     header = png.Header(data)
-    if header.bits == 16:
+    if header.bits == 16 and isinstance(image, ImageFile.ImageFile):  # no later frame of an animation
         image = brightened(image, lambda: open_picture(io.BytesIO(data), "PNG"), header.significant_bits)
     return Loaded(
         image, image.width, image.height, header.cicp, header.significant_bits, orientation_of(image)

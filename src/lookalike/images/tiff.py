@@ -69,7 +69,9 @@ def _is_right_in_pillow(data: bytes, page: Page) -> bool:
 
 
 def _is_composite(page: Page) -> bool:
-    return page.description.startswith("ImageJ=") and "\nchannels=" in page.description
+    told = page.description
+    one = "\nmode=grayscale" in told or "\nchannels=1\n" in told
+    return told.startswith("ImageJ=") and "\nchannels=" in told and not one
 
 
 def _kind_of(page: Page) -> str:

@@ -10,11 +10,19 @@ import tifffile
 from PIL import Image
 
 from lookalike.images.depth import Samples, UInt8, to_uint8
+from lookalike.images.jxl import declared_size
 from lookalike.images.request import Loaded, Request
 
 _MOST_SAMPLES = 8
 _GREYS, _RGB, _PALETTE, _CMYK, _YCBCR = (0, 1), 2, 3, 5, 6
 _ALPHA = (1, 2)
+_OF_THEIR_OWN = {
+    **dict.fromkeys((33003, 33004, 33005, 34712), ("JPEG2000",)),
+    34933: ("PNG",),
+    50001: ("WEBP",),
+}
+"""Compressions whose strips and tiles say by themselves how large they are, and what Pillow calls them."""
+_JPEG_XL = (50002, 52546)
 _COLOURS = (
     (255, 0, 0),
     (0, 255, 0),
@@ -44,6 +52,7 @@ def load_page(data: bytes, request: Request, kind: str) -> Loaded:
             raise request.unread(f"TIFF: {kind}")
         if int(page.compression) != 1:
             request.need("imagecodecs", "codecs", f"TIFF: {kind}")
+            _check_segments(data, page, request, kind)
         image = _composite(file, request) or _picture(page, request, kind)
     profile = page.tags.valueof(34675)
     if isinstance(profile, bytes):
@@ -52,6 +61,32 @@ def load_page(data: bytes, request: Request, kind: str) -> Loaded:
     return Loaded(
         image, image.width, image.height, orientation=orientation if orientation in range(2, 9) else 1
     )
+
+
+def _check_segments(data: bytes, page: tifffile.TiffPage, request: Request, kind: str) -> None:
+    """Look at the sizes that strips and tiles declare which are pictures of their own: decoders believe these.
+
+    Raises:
+        PictureError: one is too large, or is no such picture.
+    """
+    compression = int(page.compression)
+    if compression not in _OF_THEIR_OWN and compression not in _JPEG_XL:
+        return
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        segment = data[start : start + count]
+        if not segment:  # of a sparse file
+            continue
+        if compression in _JPEG_XL:
+            size = declared_size(segment)
+        else:
+            try:
+                with Image.open(io.BytesIO(segment), formats=_OF_THEIR_OWN[compression]) as opened:
+                    size = opened.size
+            except OSError:
+                size = None
+        if size is None:
+            raise request.unread(f"TIFF: {kind}")
+        request.check_size(*size)
 
 
 def _picture(page: tifffile.TiffPage, request: Request, kind: str) -> Image.Image:

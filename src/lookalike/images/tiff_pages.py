@@ -20,8 +20,9 @@ _FORMATS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17
 """The whole numbers among the types of values, as `struct` has them."""
 
 _TEXT = 2
-_MOST_VALUES = 4096
-"""Values, or bytes of a text, that are read of one tag; none of those that are asked for here has more."""
+_ASKED = frozenset((254, 255, 256, 257, 258, 259, 262, 270, 277, 281, 284, 330, 339, 32997, 50706))
+"""The tags that anybody asks a page for; no others are read, of which a small file may claim gigabytes."""
+_MOST_TAGS, _MOST_NUMBERS, _LONGEST_TEXT = 4096, 64, 4096
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def picture_of(pages: list[Page]) -> Page:
 
 def is_raw_photograph(data: bytes, pages: list[Page]) -> bool:
     """Tell whether a TIFF holds a photograph as the sensor saw it, and is a TIFF by its form only."""
-    if data[8:10] == b"CR":  # Canon's CR2, whose pages do not tell
+    if data[8:11] == b"CR\x02":  # Canon's CR2, whose pages do not tell
         return True
     return any(page.is_raw or 50706 in page.tags for page in pages)  # DNGVersion
 
@@ -120,15 +121,15 @@ def _page(data: bytes, offset: int) -> tuple[Page, int]:
     count = struct.unpack_from(order + ("Q" if big else "H"), data, offset)[0]
     entry, room = struct.Struct(order + ("HHQ" if big else "HHI")), 8 if big else 4
     start = offset + (8 if big else 2)
-    end = start + min(count, _MOST_VALUES) * (entry.size + room)
+    end = start + min(count, _MOST_TAGS) * (entry.size + room)
     tags: dict[int, tuple[int, ...]] = {}
     description = ""
     for place in range(start, end, entry.size + room):
         tag, kind, values = entry.unpack_from(data, place)
         form = "s" if kind == _TEXT else _FORMATS.get(kind)
-        if form is None or tag in tags:
+        if form is None or tag in tags or tag not in _ASKED:
             continue
-        values = min(values, _MOST_VALUES)
+        values = min(values, _LONGEST_TEXT if form == "s" else _MOST_NUMBERS)
         content = place + entry.size
         if struct.calcsize(f"{order}{values}{form}") > room:
             content = struct.unpack_from(order + ("Q" if big else "I"), data, content)[0]
