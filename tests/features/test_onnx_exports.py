@@ -266,6 +266,8 @@ def test_what_goes_before_a_preprocessor_config(tmp_path: Path) -> None:
     [
         ("{", "is not JSON"),
         ("[]", "is not a table of fields"),
+        ("[" * 200_000, "is not JSON"),
+        (json.dumps({"rescale_offset": True}), "values are moved"),
         (json.dumps({"do_pad": True}), "pictures are padded or split"),
         (json.dumps({"size": {"longest_edge": 9}}), "is not understood"),
         (json.dumps({"resample": 77}), "is not understood"),
@@ -281,9 +283,18 @@ def test_a_preprocessor_config_that_is_not_handled(text: str, message: str, tmp_
     assert "\n" not in str(caught.value)
 
 
-def test_convnext_s_share_of_the_picture(tmp_path: Path) -> None:
+def test_channels_that_a_processor_turns_round_and_does_not_normalise(tmp_path: Path) -> None:
     path = flattened(tmp_path)
-    networks.write_config(tmp_path, size={"shortest_edge": 8}, crop_pct=0.5, do_normalize=False, resample=2)
+    networks.write_config(tmp_path, size={"height": 8, "width": 8}, do_flip_channel_order=True)
+    image = noise(side=8)
+    expected = np.asarray(image)[..., ::-1].transpose(2, 0, 1)
+    np.testing.assert_allclose(of(path, image)[0], unit(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [{"shortest_edge": 8}, 8])
+def test_convnext_s_share_of_the_picture(size: Any, tmp_path: Path) -> None:
+    path = flattened(tmp_path)
+    networks.write_config(tmp_path, size=size, crop_pct=0.5, do_normalize=False, resample=2)
     image = Image.new("RGB", (32, 32), "white")
     image.paste((0, 0, 0), (8, 8, 24, 24))
     image.putpixel((16, 16), (255, 0, 0))

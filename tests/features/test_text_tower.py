@@ -145,3 +145,9 @@ def test_a_configuration_of_the_tokenizer_that_cannot_be_read(tmp_path: Path) ->
         OnnxNetwork(str(path)).extract_texts(["red"])
     config.write_text(json.dumps({"model_max_length": 10**30}))
     assert OnnxNetwork(str(path)).extract_texts(["red"]).shape == (1, networks.WIDTH)
+
+
+def test_a_text_that_the_tokenizer_refuses(tmp_path: Path) -> None:
+    network = OnnxNetwork(str(networks.clip_like(tmp_path)))
+    with pytest.raises(ModelError, match=r"the tokenizer does not take .*; give other words$"):
+        network.extract_texts(["red \udcff"])

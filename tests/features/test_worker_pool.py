@@ -10,7 +10,7 @@ from PIL import Image
 from lookalike.errors import FeatureError
 from lookalike.features.batch import Extracted
 from lookalike.features.registry import FeatureSpec
-from lookalike.features.worker_pool import WorkerPool
+from lookalike.features.worker_pool import Batch, WorkerPool, _Attendant
 
 
 def picture() -> bytes:
@@ -33,6 +33,18 @@ def test_batches_that_wait_when_it_is_closed_are_told() -> None:
         except FeatureError:
             told += 1
     assert told > 0
+
+
+def test_a_batch_that_was_given_when_it_is_closed_is_told() -> None:
+    """One batch was finished, another given, and the next look finds the end."""
+    opened = pool()
+    opened.batches.put(None)
+    attendant = _Attendant(opened)
+    given = Batch([("a", picture())], [["look"]])
+    attendant._given.append(given)
+    attendant.run()
+    with pytest.raises(FeatureError, match="closed"):
+        given.results.result(0)
 
 
 def test_a_closed_pool_takes_nothing() -> None:

@@ -29,7 +29,7 @@ def read_preprocessor_config(file: Path) -> dict[str, Any]:
         config = json.loads(file.read_bytes())
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{file}: is not JSON ({' '.join(str(error).split())})") from None
     if not isinstance(config, Mapping):
         raise ModelError(f"{file}: is not a table of fields; bring the model's own file, or remove it")
@@ -42,11 +42,14 @@ def read_preprocessor_config(file: Path) -> dict[str, Any]:
 
 
 def _values(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a pixel becomes a value."""
-    scale = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
-    if not config.get("do_normalize", True):
-        return {"scale": scale, "mean": 0.0, "std": 1.0}
-    values = {"scale": scale}
+    """Return how a pixel becomes a value. Raises ValueError for what is not handled."""
+    if config.get("rescale_offset") or config.get("include_top"):  # EfficientNet's
+        raise ValueError("values are moved, or normalised twice")
+    flips = bool(config.get("do_flip_channel_order"))  # MobileViT's, which normalises nothing
+    values: dict[str, Any] = {"channels": "bgr"} if flips else {}
+    values["scale"] = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
+    if not config.get("do_normalize", not flips or "image_mean" in config):
+        return values | {"mean": 0.0, "std": 1.0}
     for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
         if config.get(theirs) is not None:
             values[ours] = config[theirs]
@@ -63,6 +66,8 @@ def _framing(config: Mapping[str, Any]) -> dict[str, Any]:
         options["resample"] = Image.Resampling(resample).name.lower()
     given, crop = config.get("size"), config.get("crop_size")
     short = _shorter(given)
+    if short is None and isinstance(given, int) and "crop_pct" in config:  # as ConvNeXT's was written once
+        short = given
     if config.get("do_center_crop", crop is not None and short is not None) and crop is not None:
         size = _sides(crop)
         if short is None:

@@ -106,7 +106,12 @@ class TextTower:
         return np.concatenate([self._extract(text) for text in texts])
 
     def _extract(self, text: str) -> Float32:
-        encoded = self._tokenizer.encode(text)
+        try:
+            encoded = self._tokenizer.encode(text)
+        except Exception as error:  # it raises no kind of its own
+            raise ModelError(
+                f"{self._session.path}: the tokenizer does not take {text!r} ({one_line(error)}); give other words"
+            ) from None
         values = {
             TOKENS: encoded.ids,
             _MASK: encoded.attention_mask,
@@ -192,6 +197,6 @@ def _config_beside(tokenizer: Path) -> Mapping[str, Any]:
     file = tokenizer.with_name("tokenizer_config.json")
     try:
         config = json.loads(file.read_bytes()) if file.is_file() else {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be read ({one_line(error)}); bring it anew, or remove it") from None
     return config if isinstance(config, Mapping) else {}

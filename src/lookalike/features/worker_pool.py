@@ -194,11 +194,13 @@ class _Attendant(threading.Thread):
                     results = self._one_by_one(batch, slow if len(slow) == 1 else ())
                 self._given.popleft()
                 batch.finish(results)
+            failed: BaseException = _closed()
         except BaseException as error:
-            for batch in (*self._given, *self._again):
-                batch.results.set_exception(error)
+            failed = error
         finally:
             self._discard()
+        for batch in (*self._given, *self._again):  # whoever waits for them would wait for ever
+            batch.results.set_exception(failed)
 
     def _give(self) -> bool:
         """Hand batches to the worker until it has enough; False when the pool is closed."""
