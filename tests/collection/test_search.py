@@ -268,3 +268,11 @@ def test_a_row_that_fits_two_features_asks_which(fruit: Collection) -> None:
     ):
         fruit.search(np.zeros(2, dtype=np.float32))
     assert len(fruit.search(np.zeros(2, dtype=np.float32), features={"other": 1})) == 2
+
+
+def test_hits_may_be_changed_without_changing_later_answers(tmp_path: Path) -> None:
+    with Collection.create(tmp_path / "own") as own:
+        own.add_vectors(np.eye(3, dtype=np.float32), metadata=[{"tags": ["red"]}] * 3)
+        query = np.ones(3, dtype=np.float32)
+        own.search(query)[0].metadata["tags"].append("blue")
+        assert [hit.metadata["tags"] for hit in own.search(query)] == [["red"]] * 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import overload
+from copy import deepcopy
+from typing import Any, overload
 
 from lookalike.catalogue import Catalogue, HitRows
 from lookalike.collection.gone import Gone
@@ -134,6 +135,13 @@ class FetchedHits(Sequence[Hit]):
         return made[position]
 
 
+def _own(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata that the caller may change, though other hits of the source are told the same."""
+    return {
+        name: deepcopy(value) if isinstance(value, list | dict) else value for name, value in metadata.items()
+    }
+
+
 def _is_there(path: str) -> bool:
     """Return whether a picture is at a place; of one on the web that is taken for granted."""
     return is_web_address(path) or os.path.exists(path)
@@ -157,7 +165,7 @@ def _hit_of(
         distance=distance,
         features=features,
         text_score=scores.get(number),
-        metadata=dict(source.metadata),  # which other hits of the source have, too
+        metadata=_own(source.metadata),
         places=source.paths,
         pixels=source.pixels,
         exists=path is not None or last_known is None,
