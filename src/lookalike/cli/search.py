@@ -112,7 +112,7 @@ def search(
       lookalike search shoe.jpg --text "red shoes" --where year=2010..2012
       lookalike search --text "red shoes" --facet baseColour
       lookalike search --describe "a red shoe on grass"
-      lookalike search --like shoe.jpg --like boot.jpg=0.5 --unlike heel.jpg --describe "on grass"
+      lookalike search --like shoe.jpg --like boot.jpg=0.5 --unlike heel.jpg
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
