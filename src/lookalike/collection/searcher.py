@@ -19,6 +19,7 @@ from lookalike.collection.explain import Explanation, explanation
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
 from lookalike.collection.mixing import mixed
+from lookalike.collection.notes import lacking_notes, left_out_notes, trouble_notes
 from lookalike.collection.query import MixQuery, PictureQuery, Query, SourceQuery, VectorQuery
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records, by_graph, by_records
@@ -127,9 +128,9 @@ class Searcher:
         ranked = partial(rank, searched, queries, records)
         rankings, sources, gone = self._ranked(searched.catalogue, state.stamp, queries, request, ranked)
         notes = (
-            *_trouble_notes(searched),
-            *_lacking_notes(searched),
-            *_notes(searched.catalogue, rankings, gone, request),
+            *trouble_notes(searched),
+            *lacking_notes(searched),
+            *left_out_notes(searched.catalogue, rankings, gone, request),
         )
         return answers(sources, queries, rankings, records, request, searched.weights, notes)
 
@@ -150,7 +151,7 @@ class Searcher:
             def answered(records: Records) -> Hits:
                 ranked = partial(rank_by_words, records)
                 rankings, sources, gone = self._ranked(catalogue, state.stamp, nothing, request, ranked)
-                notes = tuple(_notes(catalogue, rankings, gone, request))
+                notes = tuple(left_out_notes(catalogue, rankings, gone, request))
                 return answers(sources, nothing, rankings, records, request, {}, notes)[0]
 
             return by_records(catalogue, indexes, request, answered, features=())
@@ -374,30 +375,3 @@ class Searcher:
                 sample = complete[np.linspace(0, len(complete) - 1, min(SAMPLED, len(complete))).astype(int)]
             state.lacking[names] = counts, sample
         return state.lacking[names]
-
-
-def _trouble_notes(searched: Searched) -> Iterator[str]:
-    for name, index in searched.indexes.items():
-        if index.trouble is not None:
-            yield f"{index.trouble}; every vector of {name} was compared instead"
-
-
-def _lacking_notes(searched: Searched) -> Iterator[str]:
-    for name, count in searched.lacking.items():
-        if count > 1:
-            yield f"{count:,} sources lack {name} and were compared by what they have"
-        else:
-            yield f"1 source lacks {name} and was compared by what it has"
-
-
-def _notes(catalogue: Catalogue, rankings: Rankings, gone: int, request: SearchRequest) -> Iterator[str]:
-    """Yield what should be known of answers: what was left out, and filters that leave nothing to find."""
-    if gone:
-        what = (
-            "1 picture was left out, as its file is"
-            if gone == 1
-            else f"{gone:,} pictures were left out, as their files are"
-        )
-        yield f"{what} gone; lookalike remove --missing removes what is"
-    if request.where is not None and not (rankings.numbers >= 0).any():
-        yield from catalogue.unmet(request.where)
