@@ -79,6 +79,19 @@ class Unstartable(MeanColour):
     def __init__(self):
         raise RuntimeError("no licence")
 
+class Codes(MeanColour):
+    """The bytes of the mean colour, as a binary code."""
+    metric = "hamming"
+
+    def extract(self, pictures):
+        return np.rint(super().extract(pictures)).astype(np.uint8)
+
+class Uncoded(MeanColour):
+    metric = "hamming"
+
+class Sets(MeanColour):
+    metric = "jaccard"
+
 class Picky(MeanColour):
     """Gives NaN for pictures that are 13 pixels wide, and options from an argument."""
     def __init__(self, gain=1.0):
@@ -104,6 +117,9 @@ NAMES = {
     "failing": "Failing",
     "misshapen": "Misshapen",
     "unstartable": "Unstartable",
+    "codes": "Codes",
+    "uncoded": "Uncoded",
+    "sets": "Sets",
     "picky": "Picky",
     "broken": "NotThere",
 }

@@ -85,11 +85,21 @@ def test_a_picture_without_a_usable_vector_is_refused_alone(png: Png) -> None:
     assert isinstance(kept, Extracted)
 
 
+def test_binary_codes_are_kept_as_they_are(png: Png) -> None:
+    codes = {"c": create_extractor(FeatureSpec("c", "codes"))}
+    one, none = extract_batch([("x", png((7, 200, 255))), ("black", png((0, 0, 0)))], codes)
+    assert isinstance(one, Extracted)
+    assert isinstance(none, Extracted)
+    assert one.vectors["c"].dtype == np.uint8
+    assert (one.vectors["c"].tolist(), none.vectors["c"].tolist()) == ([7, 200, 255], [0, 0, 0])
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
         ("failing", r"feature 'f': its extractor failed \(KeyError\('weights'\)\)"),
         ("misshapen", r"feature 'f': its extractor returned shape \(1, 4\) for 1 pictures of dimension 3"),
+        ("uncoded", r"feature 'f': its extractor returned float32; give codes packed in uint8"),
     ],
 )
 def test_an_extractor_that_fails_ends_the_run(kind: str, message: str, png: Png) -> None:

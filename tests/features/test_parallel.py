@@ -53,7 +53,11 @@ def test_workers_give_what_one_process_gives(png: Png, processes: list[subproces
         for i, (token, data) in enumerate(zip(tokens, pictures, strict=True)):
             yield token, f"picture {i}", data
 
-    features = {"look": FeatureSpec("look", "look"), "colour": FeatureSpec("colour", "mean", {"gain": 0.5})}
+    features = {
+        "look": FeatureSpec("look", "look"),
+        "colour": FeatureSpec("colour", "mean", {"gain": 0.5}),
+        "code": FeatureSpec("code", "codes"),
+    }
     alone = list(extract_stream(items(), features, jobs=1, batch_size=7))
     assert not processes
     apart = list(extract_stream(items(), features, jobs=2, batch_size=7))
@@ -68,7 +72,9 @@ def test_workers_give_what_one_process_gives(png: Png, processes: list[subproces
             assert isinstance(other, Extracted)
             assert (one.width, one.height, one.format) == (other.width, other.height, other.format)
             for name, vector in one.vectors.items():
-                assert other.vectors[name].dtype == np.float32
+                assert (
+                    other.vectors[name].dtype == vector.dtype == (np.uint8 if name == "code" else np.float32)
+                )
                 np.testing.assert_array_equal(vector, other.vectors[name])
 
 

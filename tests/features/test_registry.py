@@ -85,5 +85,9 @@ def test_plug_ins_that_fail_are_named() -> None:
         create_extractor(FeatureSpec("m", "mean", {"loss": 1}))
     with pytest.raises(FeatureError, match=r"unstartable fails to start \(RuntimeError\('no licence'\)\)"):
         create_extractor(FeatureSpec.parse("unstartable"))
+    with pytest.raises(
+        FeatureError, match=r"sets compares by 'jaccard'; extractors compare by euclidean, cos"
+    ):
+        create_extractor(FeatureSpec.parse("sets"))
     with pytest.raises(FeatureError, match=r"'broken' \(example_extractors:NotThere\) cannot be loaded"):
         create_extractor(FeatureSpec("b", "broken"))

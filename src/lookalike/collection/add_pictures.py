@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation
 from lookalike.collection.add_plan import AddOptions, AddPlan
 from lookalike.collection.gone import Gone
@@ -330,7 +330,7 @@ class _Run:
     def _add_vectors(self, writer: Writer, complete: Iterable[_Picture]) -> None:
         import numpy as np
 
-        rows: dict[str, list[tuple[int, Float32]]] = {}
+        rows: dict[str, list[tuple[int, Rows]]] = {}
         for picture in complete:
             if picture.extracted is not None and picture.number is not None:
                 for name, vector in picture.extracted.vectors.items():

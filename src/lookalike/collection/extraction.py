@@ -128,6 +128,7 @@ def _check_same(stored: FeatureRecord, extractor: Extractor, kind: str | None = 
             ("version", stored.version, extractor.version),
             ("model", stored.model_hash, extractor.model_hash),
             ("dimension", stored.dimension, extractor.dimension),
+            ("metric", stored.metric, extractor.metric),
         )
         if old != new
     ]

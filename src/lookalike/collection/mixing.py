@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Float32, Rows
+from lookalike.arrays import DISCRETE, Float32, Rows
 from lookalike.catalogue import FeatureRecord
 from lookalike.errors import OptionError, VectorError
 
@@ -36,7 +36,7 @@ def mixed(
         unwanted_weights: the same of the unwanted, 1 by default; with a mean of 2 the mix is moved twice as far.
 
     Raises:
-        OptionError: nothing is wanted, or the wanted have no feature of vectors in common.
+        OptionError: nothing is wanted, or the wanted have no feature of vectors in common; codes and sets have no mean.
         VectorError: a vector has another dimension, or is none.
     """
     if not wanted:
@@ -47,7 +47,7 @@ def mixed(
         raise OptionError("the weights of what is wanted sum to nothing; give one above 0")
     found: dict[str, Float32] = {}
     for name, feature in features.items():
-        if feature.metric in ("hamming", "jaccard") or any(name not in one for one in wanted):
+        if feature.metric in DISCRETE or any(name not in one for one in wanted):
             continue
         middle: Float32 = _mean(wanted, weights, name, feature)
         there = [weight for one, weight in zip(unwanted, unwanted_weights, strict=True) if name in one]
@@ -58,8 +58,10 @@ def mixed(
         if feature.metric != "cosine" or np.linalg.norm(middle) > 0:
             found[name] = middle
     if not found:
+        discrete = [name for name, feature in features.items() if feature.metric in DISCRETE]
+        told = f" (codes and sets, as {', '.join(discrete)}, have no mean)" if discrete else ""
         raise OptionError(
-            "what is wanted has no feature of vectors in common, so it cannot be mixed; choose others"
+            f"what is wanted has no feature of vectors in common, so it cannot be mixed{told}; choose others"
         )
     return found
 

@@ -38,7 +38,7 @@ Features = Mapping[str, FeatureRecord]
 
 @dataclass(frozen=True, slots=True)
 class ResolvedQuery:
-    """A query as vectors: float32 (d,) by feature.
+    """A query as vectors: (d,) by feature, float32, codes uint8, sets uint32.
 
     `number` is that of the stored source, where the query is one, and `own` its id as long as that is not looked up;
     `pixels` is width x height of a picture, else 0.

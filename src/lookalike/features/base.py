@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from lookalike.arrays import Float32, Metric
+from lookalike.arrays import Float32, Metric, Rows
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from lookalike.features.framing import Framing, UInt8
+
+METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "dot", "hamming")
+"""What extractors' vectors may be compared by: all but sets, which are never made of pictures."""
 
 DECODED_SIDE = 448
 """Pictures are decoded to no less than this on their shorter side (or their full size, if that is less)."""
@@ -33,18 +36,21 @@ class Extractor(Protocol):
 
     @property
     def dimension(self) -> int:
-        """Length of a vector."""
+        """Length of a vector; of a binary code, in bytes."""
 
     @property
     def metric(self) -> Metric:
-        """How two vectors are compared."""
+        """How two vectors are compared: one of `METRICS`."""
 
     @property
     def decoded_side(self) -> int:
         """Shorter side, in pixels, that a picture is decoded to at least; `DECODED_SIDE` fits most."""
 
-    def extract(self, pictures: Sequence[Image.Image]) -> Float32:
-        """Return one row a picture, shape (n, dimension), float32. The pictures are RGB, of any size."""
+    def extract(self, pictures: Sequence[Image.Image]) -> Rows:
+        """Return one row a picture, shape (n, dimension), float32. The pictures are RGB, of any size.
+
+        Under "hamming", rows are binary codes: uint8, eight bits a number, as `numpy.packbits` packs them.
+        """
 
 
 @runtime_checkable

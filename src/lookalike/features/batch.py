@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32
+from lookalike.arrays import DISCRETE, Rows
 from lookalike.errors import FeatureError, LookalikeError, PictureError
 from lookalike.features.base import DECODED_SIDE, Extractor
 from lookalike.features.framing import Framer
@@ -26,15 +26,16 @@ PIXELS_AT_ONCE = 24_000_000
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a picture gave: its size in pixels, upright, its format, and a float32 vector (d,) for each feature.
+    """What a picture gave: its size in pixels, upright, its format, and a vector (d,) for each feature.
 
-    Where a feature's network runs elsewhere, it is a frame, flat and uint8, until then.
+    Vectors are float32, binary codes uint8. Where a feature's network runs elsewhere, it is a frame, flat and uint8,
+    until then.
     """
 
     width: int
     height: int
     format: str
-    vectors: dict[str, Float32]
+    vectors: dict[str, Rows]
 
 
 class _Views(NamedTuple):
@@ -106,7 +107,7 @@ def _decode(data: bytes, name: str, sides: Sequence[int], max_pixels: int) -> di
 def _extract(
     group: dict[int, _Views], extractors: Mapping[str, Extractor]
 ) -> dict[int, Extracted | PictureError]:
-    vectors: dict[int, dict[str, Float32]] = {place: {} for place in group}
+    vectors: dict[int, dict[str, Rows]] = {place: {} for place in group}
     refused: dict[int, str] = {}
     for feature, extractor in extractors.items():
         places = [place for place, one in group.items() if feature in one.features]
@@ -133,15 +134,16 @@ def no_vector(name: str, feature: str) -> PictureError:
     return PictureError(name, f"feature {feature!r} gives NaN or an all-zero vector for it")
 
 
-def checked_rows(feature: str, extractor: Extractor, count: int, extract: Callable[[], Any]) -> Float32:
-    """Return what `extract` gives for `count` pictures: a row each, float32, or uint8 where they are frames.
+def checked_rows(feature: str, extractor: Extractor, count: int, extract: Callable[[], Any]) -> Rows:
+    """Return what `extract` gives for `count` pictures: a row each, of `row_dtype`.
 
     Raises:
-        FeatureError: it failed, or gave another shape.
+        FeatureError: it failed, gave another shape, or codes of another type.
     """
-    dtype = np.uint8 if isinstance(extractor, Framer) else np.float32
+    dtype = row_dtype(extractor)
     try:
-        rows: Float32 = np.asarray(extract(), dtype=dtype)
+        given: Rows = np.asarray(extract())
+        rows: Rows = given.astype(dtype, copy=False)
     except (LookalikeError, MemoryError):
         raise
     except Exception as error:  # a plug-in may raise anything
@@ -151,10 +153,21 @@ def checked_rows(feature: str, extractor: Extractor, count: int, extract: Callab
             f"feature {feature!r}: its extractor returned shape {rows.shape} for {count} pictures "
             f"of dimension {extractor.dimension}"
         )
+    if dtype == np.uint8 and given.dtype != dtype:  # of others, a cast would lose what they say
+        raise FeatureError(
+            f"feature {feature!r}: its extractor returned {given.dtype}; give codes packed in uint8 (numpy.packbits)"
+        )
     return rows
 
 
-def usable_rows(rows: Float32, extractor: Extractor) -> npt.NDArray[np.bool_]:
+def row_dtype(extractor: Extractor) -> np.dtype[Any]:
+    """Return the type of an extractor's rows: float32, or uint8 where they are frames or binary codes."""
+    if isinstance(extractor, Framer):
+        return np.dtype(np.uint8)
+    return DISCRETE.get(extractor.metric, np.dtype(np.float32))
+
+
+def usable_rows(rows: Rows, extractor: Extractor) -> npt.NDArray[np.bool_]:
     """Return which rows can be compared: finite ones, and under cosine those that are not zero throughout."""
     usable: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
     return usable & np.logical_or.reduce(rows != 0, axis=1) if extractor.metric == "cosine" else usable

@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from lookalike.errors import FeatureError, LookalikeError, OptionError, UnknownFeatureError
-from lookalike.features.base import Extractor
+from lookalike.features.base import METRICS, Extractor
 
 ENTRY_POINTS = "lookalike.extractors"
 
@@ -96,7 +96,7 @@ def create_extractor(spec: FeatureSpec) -> Extractor:
 
     Raises:
         UnknownFeatureError: there is no extractor of that kind.
-        FeatureError: it does not take these options, or it fails to load.
+        FeatureError: it does not take these options, it fails to load, or its metric is none of an extractor's.
         ModelError, MissingDependencyError: as the extractor says.
     """
     make = _factory(spec.extractor)
@@ -108,11 +108,17 @@ def create_extractor(spec: FeatureSpec) -> Extractor:
             f"on the command line, write {spec.extractor}=ARGUMENT"
         ) from error
     try:
-        return make(**spec.options)
+        extractor = make(**spec.options)
     except LookalikeError:
         raise
     except Exception as error:  # a plug-in may raise anything
         raise FeatureError(f"feature {spec.name!r}: {spec.extractor} fails to start ({error!r})") from error
+    if extractor.metric not in METRICS:
+        raise FeatureError(
+            f"feature {spec.name!r}: {spec.extractor} compares by {extractor.metric!r}; extractors compare by "
+            f"{', '.join(METRICS)}"
+        )
+    return extractor
 
 
 def may_run_here(kind: str) -> bool:

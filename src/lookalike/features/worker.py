@@ -6,9 +6,9 @@
              -> {"pictures": [...], "features": [[name, dimension, type], ...]} + vectors
 
 In a reply, a picture is [width, height, format, [feature, ...]] or {"kind", "reason"} of its PictureError; the
-parts are, for each feature, the rows of the pictures that have it, of type "<f4", or "|u1" where they are frames. A
-reply {"kind", "message"} is an error that ends the run. The worker ends when its standard input does, so none outlives
-the process that started it.
+parts are, for each feature, the rows of the pictures that have it, of type "<f4", or "|u1" where they are frames or
+codes. A reply {"kind", "message"} is an error that ends the run. The worker ends when its standard input does, so none
+outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from lookalike.errors import LookalikeError, PictureError
 from lookalike.features.base import Extractor
-from lookalike.features.batch import Extracted, extract_batch
+from lookalike.features.batch import Extracted, extract_batch, row_dtype
 from lookalike.features.framing import Framer
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.features.worker_protocol import read_frame, write_frame
@@ -89,10 +89,7 @@ def _answer(
         wanted=[features for _, features in header["pictures"]],
         progress=lambda places: write_frame(sink, {"at": places}),
     )
-    types = {
-        feature: "|u1" if isinstance(extractor, Framer) else "<f4"
-        for feature, extractor in extractors.items()
-    }
+    types = {feature: row_dtype(extractor).newbyteorder("<").str for feature, extractor in extractors.items()}
     rows: dict[str, list[bytes]] = {feature: [] for feature in extractors}
     for result in results:
         if isinstance(result, Extracted):

@@ -30,7 +30,9 @@ def find(body: SearchBody, collection: Collection, uploads: Uploads, most: int) 
         ProblemError, LookalikeError: the search makes no sense, or cannot be answered.
     """
     query, own = (
-        _mix(body, collection, uploads) if body.also or body.unlike else (asked(body.query, uploads), set())
+        _mix(body, collection, uploads)
+        if body.also or body.unlike
+        else (asked(body.query, collection, uploads), set())
     )
 
     def ask(k: int) -> Hits:
@@ -40,7 +42,7 @@ def find(body: SearchBody, collection: Collection, uploads: Uploads, most: int) 
     return page_of(body, ask, most)
 
 
-def asked(query: Query, uploads: Uploads) -> Asked | None:
+def asked(query: Query, collection: Collection, uploads: Uploads) -> Asked | None:
     """Return the query that a message stands for; None where it has none. Raises ProblemError, OptionError."""
     given = [name for name in ("id", "upload", "vector") if getattr(query, name) is not None]
     if len(given) > 1:
@@ -49,7 +51,7 @@ def asked(query: Query, uploads: Uploads) -> Asked | None:
         return SourceQuery(query.id)
     if query.upload is not None:
         return uploads.get(query.upload).query
-    return None if query.vector is None else as_vector(query.vector)
+    return None if query.vector is None else as_vector(query.vector, collection.features())
 
 
 def options_of(body: Search, k: int) -> SearchRequest:
@@ -70,7 +72,7 @@ def options_of(body: Search, k: int) -> SearchRequest:
 
 def _mix(body: SearchBody, collection: Collection, uploads: Uploads) -> tuple[VectorQuery, set[str]]:
     """Return several queries as one, and the sources among them, which are no hits."""
-    if asked(body.query, uploads) is None:
+    if asked(body.query, collection, uploads) is None:
         raise ProblemError(
             422, "there is nothing that hits are to look like; give a query too", field="query"
         )
@@ -84,7 +86,7 @@ def _mix(body: SearchBody, collection: Collection, uploads: Uploads) -> tuple[Ve
 
 
 def _vectors(query: Query, collection: Collection, uploads: Uploads) -> Mapping[str, Any]:
-    found = asked(query, uploads)
+    found = asked(query, collection, uploads)
     if isinstance(found, SourceQuery):
         return collection.vectors(found.id)
     if isinstance(found, VectorQuery) and isinstance(found.vectors, Mapping):

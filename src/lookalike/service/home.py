@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lookalike.arrays import Rows
+from lookalike.arrays import Array, Rows
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import Collection
 from lookalike.collection.extraction import is_of_pictures, spec_of
@@ -94,14 +94,35 @@ class Home:
             return self._pool[1], [one.name for one in records]
 
 
-def as_vector(value: Any) -> VectorQuery:
-    """Return a vector, or a mapping of features to vectors, that came as JSON. Raises OptionError."""
+def as_vector(value: Any, features: Mapping[str, FeatureRecord]) -> VectorQuery:
+    """Return a vector, or a mapping of features to vectors, that came as JSON. Raises OptionError.
+
+    JSON has one kind of number, so the features tell what is a binary code: numbers 0 to 255 where there are as many
+    as it has bytes, 0 and 1 where there are as many as it has bits.
+    """
     try:
-        with np.errstate(over="ignore"):  # what is infinite then is refused by what takes it
-            if isinstance(value, dict):
-                return VectorQuery({name: np.asarray(one, dtype=np.float32) for name, one in value.items()})
-            return VectorQuery(np.asarray(value, dtype=np.float32))
+        if isinstance(value, dict):
+            return VectorQuery(
+                {
+                    name: _array(one, [features[name]] if name in features else [])
+                    for name, one in value.items()
+                }
+            )
+        return VectorQuery(_array(value, features.values()))
     except (TypeError, ValueError, OverflowError):
         raise OptionError(
             "the vector is no list of numbers; give one, or one by each feature's name"
         ) from None
+
+
+def _array(value: Any, features: Iterable[FeatureRecord]) -> Array:
+    """Return a vector for one of `features`."""
+    with np.errstate(over="ignore"):  # what is infinite then is refused by what takes it
+        array = np.asarray(value, dtype=np.float32)
+    codes = {feature.dimension for feature in features if feature.metric == "hamming"}
+    if array.ndim == 1 and (array == np.floor(array)).all():
+        if len(array) in codes and ((array >= 0) & (array <= 255)).all():
+            return array.astype(np.uint8)
+        if -(-len(array) // 8) in codes and ((array == 0) | (array == 1)).all():
+            return array.astype(np.bool_)
+    return array

@@ -42,7 +42,10 @@ class Query(Message):
     ] = None
     vector: Annotated[
         Numbers | Annotated[dict[str, Numbers], Field(min_length=1, max_length=100)] | None,
-        Field(description="A vector of the one feature of its length, or one by each feature's name."),
+        Field(
+            description="A vector of the one feature of its length, or one by each feature's name. "
+            "Binary codes are their bytes, 0 to 255, or their bits, 0 and 1."
+        ),
     ] = None
 
 

@@ -97,7 +97,9 @@ def _answered(
     """Return the page of each of plain searches of one limit, or what it fails by."""
     if len(bodies) > 1:
         try:
-            queries = [query for body in bodies if (query := asked(body.query, uploads)) is not None]
+            queries = [
+                query for body in bodies if (query := asked(body.query, collection, uploads)) is not None
+            ]
             found = collection.answer(queries, options_of(bodies[0], first_hits(bodies[0], most)))
             return [_page(body, hits, most) for body, hits in zip(bodies, found, strict=True)]
         except (LookalikeError, ProblemError):
