@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from lookalike.catalogue.metadata import decoded
@@ -15,7 +16,13 @@ class HitRow(NamedTuple):
     id: str
     pixels: int
     metadata: dict[str, Any]
+    is_flat: bool
+    """Whether no value of the metadata has values in it."""
     paths: tuple[str, ...]
+
+    def own_metadata(self) -> dict[str, Any]:
+        """Return metadata that the caller may change, though other hits of the source are told the same."""
+        return dict(self.metadata) if self.is_flat else deepcopy(self.metadata)
 
 
 class HitRows:
@@ -57,7 +64,10 @@ class HitRows:
         if not isinstance(id_, str) or not all(isinstance(size, int) for size in sizes):
             raise _damaged(number)
         known = decoded(metadata, f"source {id_!r}")
-        told = self._told[number] = HitRow(id_, sizes[0] * sizes[1], known, self._paths_of(number, row))
+        is_flat = not any(isinstance(value, list | dict) for value in known.values())
+        told = self._told[number] = HitRow(
+            id_, sizes[0] * sizes[1], known, is_flat, self._paths_of(number, row)
+        )
         return told
 
     def _paths_of(self, number: int, row: tuple[Any, ...]) -> tuple[str, ...]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
-from typing import Any, overload
+from typing import overload
 
 from lookalike.catalogue import Catalogue, HitRows
 from lookalike.collection.gone import Gone
 from lookalike.collection.hits import Hit, Hits
+from lookalike.collection.presence import Look
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
-from lookalike.urls import is_web_address
 
 KEPT_SOURCES = 1 << 14
 """About so many sources are kept in memory."""
@@ -47,6 +45,7 @@ def answers(
     request: SearchRequest,
     weights: Mapping[str, float],
     notes: tuple[str, ...],
+    look: Look,
 ) -> list[Hits]:
     """Return the hits of each query; `sources` are those that `numbers_of` gives, or more."""
     scores: Mapping[int, float] = {}
@@ -60,7 +59,7 @@ def answers(
     for row, (count, number, pixels) in enumerate(
         zip(rankings.counts().tolist(), queries.numbers.tolist(), queries.pixels, strict=True)
     ):
-        hits = FetchedHits(rankings, row, count, sources, scores)
+        hits = FetchedHits(rankings, row, count, sources, scores, look)
         query = queries.described[row]
         if number < 0:
             if id(query) not in told:
@@ -68,7 +67,7 @@ def answers(
             found.append(Hits(hits, told[id(query)], pixels, None, notes, facets))
             continue
         own = math.nan if rankings.own is None else float(rankings.own[row])
-        itself = _hit_of(sources, number, own, {}, scores)
+        itself = _hit_of(sources, number, own, {}, scores, look)
         located = {} if itself.path is None else {"path": itself.path}
         found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, notes, facets))
     return found
@@ -79,19 +78,25 @@ def numbers_of(queries: ResolvedQueries, rankings: Rankings) -> list[int]:
     return sorted(rankings.sources().union(queries.numbers.tolist()) - {-1})
 
 
-def gone_of(sources: HitRows, numbers: Iterable[int]) -> list[int]:
+def gone_of(sources: HitRows, numbers: Iterable[int], look: Look) -> list[int]:
     """Return those of `numbers` that are pictures all of whose files are gone, and not only out of reach."""
-    is_gone = Gone()
+    is_gone = Gone(is_missing=look.is_missing)
     return [number for number, paths in sources.places(numbers) if paths and all(map(is_gone, paths))]
 
 
 class FetchedHits(Sequence[Hit]):
     """The hits of one query, each made when it is looked at first; what they are made of has been read."""
 
-    __slots__ = ("_count", "_made", "_rankings", "_row", "_scores", "_sources")
+    __slots__ = ("_count", "_look", "_made", "_rankings", "_row", "_scores", "_sources")
 
     def __init__(
-        self, rankings: Rankings, row: int, count: int, sources: HitRows, scores: Mapping[int, float]
+        self,
+        rankings: Rankings,
+        row: int,
+        count: int,
+        sources: HitRows,
+        scores: Mapping[int, float],
+        look: Look,
     ) -> None:
         """The hits are the first `count` of the row `row` of `rankings`."""
         self._rankings = rankings
@@ -99,6 +104,7 @@ class FetchedHits(Sequence[Hit]):
         self._count = count
         self._sources = sources
         self._scores = scores
+        self._look = look
         self._made: dict[int, Hit] | None = None
 
     @overload
@@ -131,20 +137,9 @@ class FetchedHits(Sequence[Hit]):
                 float(self._rankings.distances[place]),
                 {name: distance for name, distance in features.items() if not math.isnan(distance)},
                 self._scores,
+                self._look,
             )
         return made[position]
-
-
-def _own(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metadata that the caller may change, though other hits of the source are told the same."""
-    return {
-        name: deepcopy(value) if isinstance(value, list | dict) else value for name, value in metadata.items()
-    }
-
-
-def _is_there(path: str) -> bool:
-    """Return whether a picture is at a place; of one on the web that is taken for granted."""
-    return is_web_address(path) or os.path.exists(path)
 
 
 def _hit_of(
@@ -153,11 +148,12 @@ def _hit_of(
     distance: float,
     features: Mapping[str, float],
     scores: Mapping[int, float],
+    look: Look,
 ) -> Hit:
     source = sources[number]
     # Only pictures lie in files of their own; that a row is in its file is taken for granted.
-    there = source.paths[:1] if not source.pixels else filter(_is_there, source.paths)
-    path = next(iter(there), None)
+    there = (path for path in source.paths if not source.pixels or not look.is_missing(path))
+    path = next(there, None)
     last_known = next(iter(source.paths), None)
     return Hit(
         id=source.id,
@@ -165,7 +161,7 @@ def _hit_of(
         distance=distance,
         features=features,
         text_score=scores.get(number),
-        metadata=_own(source.metadata),
+        metadata=source.own_metadata(),
         places=source.paths,
         pixels=source.pixels,
         exists=path is not None or last_known is None,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from lookalike.urls import is_web_address
+from lookalike.collection.presence import is_missing
 
 
 class Gone:
@@ -15,12 +15,14 @@ class Gone:
     of `walked`, folders that were just found to hold something, so that what is missing in them is gone.
     """
 
-    def __init__(self, walked: Iterable[str] = ()) -> None:
+    def __init__(self, walked: Iterable[str] = (), is_missing: Callable[[str], bool] = is_missing) -> None:
+        """Take `walked`, and what tells whether there is no file at a path."""
+        self._is_missing = is_missing
         self._walked = tuple(os.path.join(folder, "") for folder in walked)
         self._holds: dict[str, bool] = {}  # whether a folder holds something
 
     def __call__(self, path: str) -> bool:
-        return is_missing(path) and (
+        return self._is_missing(path) and (
             path.startswith(self._walked) or self._is_in_reach(os.path.dirname(path))
         )
 
@@ -32,16 +34,3 @@ class Gone:
             except OSError:
                 self._holds[folder] = False
         return self._holds[folder]
-
-
-def is_missing(path: str) -> bool:
-    """Return whether there is no file at `path`. What may not be looked at is there, and what is on the web."""
-    if is_web_address(path):
-        return False
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False

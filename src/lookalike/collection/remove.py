@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lookalike.catalogue import Catalogue, StoredLocation
-from lookalike.collection.gone import Gone, is_missing
+from lookalike.collection.gone import Gone
+from lookalike.collection.presence import is_missing
 from lookalike.errors import InputError, UnknownIdError
 from lookalike.urls import is_web_address
 

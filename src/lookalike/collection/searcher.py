@@ -20,6 +20,7 @@ from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
 from lookalike.collection.mixing import mixed
 from lookalike.collection.notes import lacking_notes, left_out_notes, trouble_notes
+from lookalike.collection.presence import Look, Presence
 from lookalike.collection.query import MixQuery, PictureQuery, Query, SourceQuery, VectorQuery
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records, by_graph, by_records
@@ -89,6 +90,7 @@ class Searcher:
         self._indexes = indexes
         self._extractors = Extractors()
         self._sources = SourceCache()
+        self._presence = Presence()
         self._known: State | None = None
 
     def answer(self, queries: Sequence[Query] | npt.NDArray[Any], request: SearchRequest) -> list[Hits]:
@@ -126,13 +128,16 @@ class Searcher:
         records: Records,
     ) -> list[Hits]:
         ranked = partial(rank, searched, queries, records)
-        rankings, sources, gone = self._ranked(searched.catalogue, state.stamp, queries, request, ranked)
+        look = self._presence.look()
+        rankings, sources, gone = self._ranked(
+            searched.catalogue, state.stamp, queries, request, ranked, look
+        )
         notes = (
             *trouble_notes(searched),
             *lacking_notes(searched),
             *left_out_notes(searched.catalogue, rankings, gone, request),
         )
-        return answers(sources, queries, rankings, records, request, searched.weights, notes)
+        return answers(sources, queries, rankings, records, request, searched.weights, notes, look)
 
     def answer_words(self, request: SearchRequest) -> Hits:
         """Return the sources that match the request's words best."""
@@ -150,9 +155,10 @@ class Searcher:
 
             def answered(records: Records) -> Hits:
                 ranked = partial(rank_by_words, records)
-                rankings, sources, gone = self._ranked(catalogue, state.stamp, nothing, request, ranked)
+                look = self._presence.look()
+                rankings, sources, gone = self._ranked(catalogue, state.stamp, nothing, request, ranked, look)
                 notes = tuple(left_out_notes(catalogue, rankings, gone, request))
-                return answers(sources, nothing, rankings, records, request, {}, notes)[0]
+                return answers(sources, nothing, rankings, records, request, {}, notes, look)[0]
 
             return by_records(catalogue, indexes, request, answered, features=())
 
@@ -175,6 +181,7 @@ class Searcher:
         queries: ResolvedQueries,
         request: SearchRequest,
         ranked: Callable[[SearchRequest], Rankings],
+        look: Look,
     ) -> tuple[Rankings, HitRows, int]:
         """Return what `ranked` gives for a request but for pictures whose files are gone, and how many these are.
 
@@ -185,7 +192,7 @@ class Searcher:
             rankings = ranked(asked)
             sources = self._sources.rows(catalogue, stamp, numbers_of(queries, rankings))
             found = rankings.sources()
-            gone = gone_of(sources, found - queries.parts)
+            gone = gone_of(sources, found - queries.parts, look)
             if not gone and not queries.parts & found:
                 return rankings, sources, 0
             left_out = [*gone, *(queries.parts & found)]
