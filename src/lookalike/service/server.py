@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -94,8 +95,8 @@ class PromptH11(H11Protocol):
 def make_configured() -> FastAPI:
     """Return the application that the environment and `lookalike.toml` describe: what each of several workers runs."""
     settings = settings_of(os.environ["LOOKALIKE_COLLECTION"], {})
-    _begin(settings)
-    return make_app(settings)
+    log_to_stdout(settings.log_format)
+    return _made(settings)
 
 
 def config_of(app: Any, *, workers: int = 1) -> uvicorn.Config:
@@ -129,9 +130,9 @@ def run(settings: Settings, workers: int, ready: Callable[[str], None]) -> None:
         raise ServiceError(
             f"cannot listen at {settings.host} port {settings.port} ({error.strerror or error}); choose another"
         ) from None
-    _begin(settings)
+    log_to_stdout(settings.log_format)
     config = config_of(
-        make_app(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}", workers=workers
+        _made(settings) if workers == 1 else f"{__name__}:{make_configured.__name__}", workers=workers
     )
     name = "localhost" if settings.is_local else settings.host
     ready(f"http://{name}:{listening.getsockname()[1]}")
@@ -158,7 +159,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _begin(settings: Settings) -> None:
-    """Have this process log, and its searches take one thread each: those of BLAS wait for one another, spinning."""
-    log_to_stdout(settings.log_format)
+def _made(settings: Settings) -> FastAPI:
+    """Return the application, for which this process is made ready.
+
+    Threads of BLAS would wait for one another, spinning; the garbage collector would go over all that was loaded, for a
+    few dozen milliseconds each second under load.
+    """
     threadpool_limits(1, user_api="blas")
+    app = make_app(settings)
+    gc.collect()
+    gc.freeze()
+    return app
