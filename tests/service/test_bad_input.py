@@ -50,6 +50,10 @@ SEARCHES: list[tuple[dict[str, Any], int, str]] = [
     ({"text": "red", "cursor": "x"}, 422, ""),
     ({"text": "red", "unknown": 1}, 422, "unknown"),
     ({"unlike": [{"id": "nobody"}]}, 422, "query"),
+    ({"query": {"describe": "a red shoe"}}, 422, ""),
+    ({"query": {"id": "nobody", "describe": "a red shoe"}}, 422, "query"),
+    ({"query": {"id": "nobody", "weight": -1.0}}, 422, "query.weight"),
+    ({"query": {"id": "nobody", "weight": 0.0}, "also": [{"id": "nobody", "weight": 0.0}]}, 422, ""),
     ({"query": {"vector": {"look": [1.0, 2.0]}}, "also": [{"vector": {"look": [1.0] * 1396}}]}, 422, ""),
     ({"query": {"vector": {"look": [0.0] * 1396}}, "also": [{"vector": {"look": [1.0] * 1396}}]}, 422, ""),
 ]

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.service.conftest import Serve, as_http
 from tests.service.shop import fields, picture
 
-from lookalike import Client, Collection
+from lookalike import Client, Collection, MixQuery, SourceQuery, TextQuery, Weighted
 from lookalike.catalogue import Where
 from lookalike.errors import (
     DuplicateIdError,
@@ -60,6 +60,23 @@ def test_a_search_by_id(shown: Both, own_shop: Path, ids: list[str]) -> None:
         (hit.id, hit.distance, hit.features) for hit in expected
     ]
     assert found[0].metadata == expected[0].metadata
+
+
+def test_a_search_by_a_mix(shown: Both, own_shop: Path, ids: list[str]) -> None:
+    mix = MixQuery([SourceQuery(ids[0]), Weighted(picture(4), 3.0)], [Weighted(SourceQuery(ids[9]), 0.5)])
+    with Collection.open(own_shop) as collection:
+        expected = collection.search(mix, k=5)
+        unweighted = collection.search(
+            MixQuery([SourceQuery(ids[0]), picture(4)], [SourceQuery(ids[9])]), k=5
+        )
+    assert [hit.distance for hit in expected] != [hit.distance for hit in unweighted]
+    for found in (shown.search(mix, k=5), *shown.search_many([mix, mix], k=5)):
+        assert [(hit.id, hit.distance) for hit in found] == [(hit.id, hit.distance) for hit in expected]
+
+
+def test_a_description_needs_a_text_tower(shown: Both) -> None:
+    with pytest.raises(UnknownFeatureError, match="text tower"):
+        shown.search(TextQuery("a red shoe"))
 
 
 @pytest.mark.parametrize("as_path", [True, False])

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from lookalike.arguments import as_count, as_finite, check_text, shown
+from lookalike.arguments import as_count, as_finite, check_text
 from lookalike.catalogue import Source
 from lookalike.catalogue.facets import Facet
 from lookalike.catalogue.metadata import encoded
 from lookalike.client.answers import UrlQuery, counts_of, hits_of, source_of
-from lookalike.client.asking import as_asked, numbers, options_of, parameters, path_of, search_of
-from lookalike.client.sending import Pictures, form_of, read, row_bodies
+from lookalike.client.asking import as_asked, options_of, parameters, path_of, search_of
+from lookalike.client.queries import query_of, search_query_of
+from lookalike.client.sending import Pictures, form_of, row_bodies
 from lookalike.client.transport import Transport
 from lookalike.collection.add_plan import Metadata, Paths, as_paths
 from lookalike.collection.add_plan import as_table as as_metadata_table
@@ -20,15 +21,7 @@ from lookalike.collection.copies import COPIES_WITHIN, Copies
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
-from lookalike.collection.query import (
-    Asked,
-    PictureQuery,
-    Query,
-    RowQuery,
-    SourceQuery,
-    VectorQuery,
-    as_query,
-)
+from lookalike.collection.query import Asked, MixQuery, Query, as_query
 from lookalike.collection.remove import as_names
 from lookalike.collection.report import AddReport, Event
 from lookalike.collection.request import SearchRequest
@@ -161,14 +154,14 @@ class Client:
         if isinstance(queries, str | bytes | Mapping) or not isinstance(queries, Iterable):
             raise OptionError(f"queries is of type {type(queries).__name__}; give a list of queries")
         asked = [query if isinstance(query, UrlQuery) else as_query(query) for query in queries]
-        if request.k > PAGE:
+        if request.k > PAGE or any(isinstance(query, MixQuery) for query in asked):
             return [self._found(query, request) for query in asked]
         found: list[Hits] = []
         for start in range(0, len(asked), SENT_QUERIES):
             part = asked[start : start + SENT_QUERIES]
             body = {
                 **search_of(request),
-                "queries": [self._sent(query) for query in part],
+                "queries": [query_of(query, self._transport) for query in part],
                 "limit": request.k,
             }
             pages = self._transport.send("POST", "/api/v1/search/batch", again=True, json=body)
@@ -200,7 +193,12 @@ class Client:
         )
         if not isinstance(id_, str):
             raise OptionError(f"the source is {id_!r}; give its id, as a string")
-        body = {**options_of(request), "query": self._sent(as_asked(query)), "id": id_, "limit": request.k}
+        body = {
+            **options_of(request),
+            "query": query_of(as_asked(query), self._transport),
+            "id": id_,
+            "limit": request.k,
+        }
         return Explanation.from_json(self._transport.send("POST", "/api/v1/explain", again=True, json=body))
 
     def list(
@@ -337,7 +335,7 @@ class Client:
         return removed
 
     def _found(self, query: Query | UrlQuery | None, request: SearchRequest) -> Hits:
-        body = {**search_of(request), "query": {} if query is None else self._sent(query)}
+        body = {**search_of(request), **search_query_of(query, self._transport)}
         pages: list[Mapping[str, Any]] = []
         left, cursor = request.k, None
         while True:
@@ -347,28 +345,6 @@ class Client:
             left, cursor = left - len(page["hits"]), page["next"]
             if cursor is None or left <= 0:
                 return hits_of(pages, query, request)
-
-    def _sent(self, query: Query | UrlQuery) -> dict[str, Any]:
-        """Return a query as the service takes it; a picture is sent to it before."""
-        if isinstance(query, SourceQuery):
-            return {"id": query.id}
-        if isinstance(query, PictureQuery):
-            data = query.picture if isinstance(query.picture, bytes) else read(query.picture)
-            sent = self._transport.send("POST", "/api/v1/uploads", again=True, files={"picture": data})
-            return {"upload": sent["id"]}
-        if isinstance(query, UrlQuery):
-            body = {"url": query.url}
-            return {
-                "upload": self._transport.send("POST", "/api/v1/uploads/url", again=True, json=body)["id"]
-            }
-        if isinstance(query, VectorQuery):
-            vectors = query.vectors
-            if isinstance(vectors, Mapping):
-                return {"vector": {name: numbers(one) for name, one in vectors.items()}}
-            return {"vector": numbers(vectors)}
-        if isinstance(query, RowQuery):
-            raise OptionError(f"row {query.row} of {query.file} cannot be sent; read it, and give the vector")
-        raise OptionError(f"{shown(query)} cannot be sent; give an id, a picture or vectors")
 
     def _sources(self, **given: Any) -> Any:
         return self._transport.send("GET", "/api/v1/sources", params=parameters(**given))

@@ -47,6 +47,17 @@ class Query(Message):
             "Binary codes are their bytes, 0 to 255, or their bits, 0 and 1."
         ),
     ] = None
+    describe: Annotated[
+        str | None,
+        Field(
+            max_length=LONGEST_TEXT,
+            description="Words that a network with a text tower brings into the space of pictures.",
+            examples=["a red shoe on grass"],
+        ),
+    ] = None
+    weight: Annotated[
+        float, Field(ge=0, description="How much it weighs beside the others of `also` or `unlike`.")
+    ] = 1.0
 
 
 class Options(Message):
