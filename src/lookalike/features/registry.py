@@ -21,9 +21,25 @@ from lookalike.features.base import METRICS, Extractor
 
 ENTRY_POINTS = "lookalike.extractors"
 
+_DESCRIPTORS = "lookalike.features.descriptors"
 _BUILT_IN = {
     "look": ("lookalike.features.look", "Look"),
     "onnx": ("lookalike.features.onnx", "OnnxNetwork"),
+    "centrist": (f"{_DESCRIPTORS}.centrist", "Centrist"),
+    "edge-histogram": (f"{_DESCRIPTORS}.edge_histogram", "EdgeHistogram"),
+    "gabor": (f"{_DESCRIPTORS}.gabor", "Gabor"),
+    "local-binary-patterns": (f"{_DESCRIPTORS}.local_binary_patterns", "LocalBinaryPatterns"),
+    "phog": (f"{_DESCRIPTORS}.phog", "Phog"),
+    "rotation-invariant-local-binary-patterns": (
+        f"{_DESCRIPTORS}.local_binary_patterns",
+        "RotationInvariantLocalBinaryPatterns",
+    ),
+    "sp-local-binary-patterns": (
+        f"{_DESCRIPTORS}.local_binary_patterns",
+        "SpatialPyramidLocalBinaryPatterns",
+    ),
+    "spatial-pyramid-centrist": (f"{_DESCRIPTORS}.centrist", "SpatialPyramidCentrist"),
+    "tamura": (f"{_DESCRIPTORS}.tamura", "Tamura"),
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -56,7 +72,7 @@ class FeatureSpec:
         """Return the feature that the command line writes as `[NAME:]KIND[=ARGUMENT]`.
 
         The name is KIND where NAME is not given. What ARGUMENT means, KIND says: for `onnx` it is the path of the
-        model or of its description, for `look` there is none.
+        model or of its description, for other built-in kinds there is none.
 
         Raises:
             UnknownFeatureError: there is no such KIND.
