@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.features import lire
 
 from lookalike.arrays import Array, Float64
 from lookalike.features.descriptors.base import Descriptor
@@ -18,10 +19,9 @@ from lookalike.features.descriptors.local_binary_patterns import (
     SpatialPyramidLocalBinaryPatterns,
 )
 from lookalike.features.descriptors.phog import Phog
-from tests.features import lire
 
 PYRAMID = "centrist.SpatialPyramidCentrist"
-SAME = {
+SAME: dict[str, type[Descriptor]] = {
     "LocalBinaryPatterns": LocalBinaryPatterns,
     "RotationInvariantLocalBinaryPatterns": RotationInvariantLocalBinaryPatterns,
     "spatialpyramid.SPLBP": SpatialPyramidLocalBinaryPatterns,
@@ -70,7 +70,7 @@ def test_phog_differs_from_lire_by_the_largest_bins_alone() -> None:
 @lire.needed
 @pytest.mark.parametrize("name", SAME)
 def test_distances_are_those_of_lire(name: str) -> None:
-    descriptor: Descriptor = SAME[name]()
+    descriptor = SAME[name]()
     of = OTHERWISE.get(name, descriptor.distances)
     rows = lire.descriptors(name)
     rows = rows.astype(np.int64) if name != PYRAMID else rows
