@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Weighted,
     )
     from lookalike.engine import EngineIndex
+    from lookalike.evaluation import Evaluation
     from lookalike.index import BucketIndex, Index, Tuning, tune_family
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "Client",
     "Collection",
     "EngineIndex",
+    "Evaluation",
     "Hit",
     "Hits",
     "Index",
@@ -62,6 +64,7 @@ _ROOMS = {
     "Collection": "lookalike.collection",
     "Client": "lookalike.client",
     "EngineIndex": "lookalike.engine",
+    "Evaluation": "lookalike.evaluation",
     "Hit": "lookalike.collection",
     "Hits": "lookalike.collection",
     "Index": "lookalike.index",

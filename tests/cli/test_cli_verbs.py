@@ -27,6 +27,7 @@ VERBS = [
     "info",
     "index",
     "tune",
+    "evaluate",
     "migrate",
     "verify",
     "rebuild",

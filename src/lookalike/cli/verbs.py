@@ -29,6 +29,7 @@ class Verbs(click.Group):
         "info",
         "index",
         "tune",
+        "evaluate",
         "migrate",
         "verify",
         "rebuild",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from lookalike.hashing import FamilySpec
 from lookalike.index import Tuning, VectorIndex, tune_family
 from lookalike.index.lsh.usual import sample_rows
 
+if TYPE_CHECKING:
+    from lookalike.evaluation import Evaluation, Judged
+
 log = logging.getLogger(__name__)
 
 TUNED: dict[Metric, str] = {
@@ -41,6 +45,8 @@ TUNED: dict[Metric, str] = {
     "hamming": "bit-sampling",
 }
 """The family that is tuned where none is named."""
+QUERIES = 2000
+"""An evaluation asks no more queries than this, unless it is told to."""
 
 
 class Indexing(Reader):
@@ -79,6 +85,54 @@ class Indexing(Reader):
             drawn = np.random.default_rng(0).permutation(numbers)[: sample_rows(asked, len(numbers))]
             vectors = catalogue.vectors(feature, np.sort(drawn))[1]
         return tune_family(vectors, asked, rows=len(numbers), metric=kind, recall=recall, memory=memory)
+
+    def evaluate(
+        self,
+        by: str | None = None,
+        *,
+        judged: Judged | None = None,
+        k: int = 10,
+        queries: int = QUERIES,
+        features: Mapping[str, float] | Iterable[str] | None = None,
+        families: Iterable[str] = (),
+        listener: Listener | None = None,
+    ) -> Evaluation:
+        """Measure each feature, features together and their indexes on labels of your own; nothing is changed.
+
+        Stored sources are queries, each left out of its own answer, and the search is exact. Relevant are the sources
+        that share a label with the query. Weights of all features are proposed by cross-validation.
+
+        Args:
+            by: the metadata field whose values are labels, each member of a list one; or "folder", the name of the
+                folder that a picture's file lies in, where no field is called so.
+            judged: instead, a CSV file with the columns `query`, `source` and `grade`, or a list of such tuples: ids or
+                paths of two sources, and how relevant the second is to the first, 0 for not at all. Other pairs count
+                as not relevant.
+            k: of precision@k, recall@k and, with grades, nDCG@k; up to 1,000.
+            queries: the most; of more, so many are drawn by a fixed seed.
+            features: which ones; with weights, these are measured too. By default all.
+            families: hash families to build beside the index of each feature that they hash, and to measure.
+            listener: is told how far it is.
+
+        Raises:
+            MetadataError: there is no such field, or nothing to tell apart; the file of pairs makes no sense.
+            UnknownIdError: a judged source is not there; the line is named.
+            UnknownFeatureError: there is no such feature, or none at all, or no query has all of them.
+            OptionError: another argument makes no sense.
+        """
+        from lookalike.collection.evaluating import evaluate
+
+        self._check_open()
+        return evaluate(
+            self._searcher,
+            by,
+            judged,
+            k=k,
+            queries=queries,
+            features=features,
+            families=families,
+            listener=listener,
+        )
 
     def set_index(
         self,
