@@ -10,7 +10,8 @@ from functools import cache
 
 import numpy as np
 
-from lookalike.arrays import Array, Float64, Int64, UInt8
+from lookalike.arrays import Array, Float32, Float64, Int64, UInt8
+from lookalike.kernels.reference_rotation import hadamard
 
 
 def unary_codes(rows: Array, largest: int | Sequence[int], repeats: Sequence[int] | None = None) -> UInt8:
@@ -78,3 +79,24 @@ def _unary_bits(largest: tuple[int, ...], repeats: tuple[int, ...]) -> tuple[Int
         level for m, w in zip(largest, repeats, strict=True) for _ in range(w) for level in range(1, m + 1)
     ]
     return np.array(columns, dtype=np.int64), np.array(levels, dtype=np.int64)
+
+
+def projected(vectors: Float64, dimension: int, seed: int) -> Float32:
+    """Return vectors (n, d) in fewer dimensions, (n, dimension), with dot products kept on average.
+
+    Signs at random, a Hadamard transform, and some of its numbers at random (Ailon & Chazelle, "Approximate nearest
+    neighbors and the fast Johnson-Lindenstrauss transform", STOC 2006). The standard error of the dot product of unit
+    vectors is about 1 / sqrt(dimension).
+    """
+    count, width = vectors.shape
+    order = 1 << (width - 1).bit_length()
+    signs, chosen = _projection(width, order, dimension, seed)
+    padded = np.zeros((count, order), np.float32)
+    padded[:, :width] = vectors * signs
+    return hadamard(padded)[:, chosen] / np.float32(np.sqrt(dimension))
+
+
+@cache
+def _projection(width: int, order: int, dimension: int, seed: int) -> tuple[Float64, Int64]:
+    drawn = uniforms(width + order, seed)
+    return np.where(drawn[:width] < 0.5, -1.0, 1.0), np.argsort(drawn[width:])[:dimension]

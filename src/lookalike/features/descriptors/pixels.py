@@ -20,6 +20,13 @@ def luma(pixels: Array) -> Float64:
     return grey
 
 
+def luma_from_blue(pixels: Array) -> Float64:
+    """Return the same, added up from the right, which decides on which side of a whole number some colours fall."""
+    red, green, blue = _channels(pixels)
+    grey: Float64 = 0.114 * blue + 0.587 * green + 0.299 * red
+    return grey
+
+
 def integer_grey(pixels: UInt8) -> UInt8:
     """Return luma in fixed point, (77 R + 150 G + 29 B + 128) div 256, of pixels (..., 3), uint8 (...)."""
     red, green, blue = (channel.astype(np.uint16) for channel in _channels(pixels))
