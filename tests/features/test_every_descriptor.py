@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from tests.features.test_shape_descriptors import drawn
+from tests.features.drawings import drawn
 
 from lookalike.features import registry
 from lookalike.features.base import METRICS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from tests.features.drawings import drawn
 
 from lookalike.arrays import Array, Float64
 from lookalike.features.descriptors.base import Descriptor
@@ -26,18 +26,6 @@ EXACT: list[tuple[type[Descriptor], int]] = [
     (RotationInvariantLocalBinaryPatterns, 36),
     (Phog, 1),
 ]
-
-
-def drawn(seed: int, size: tuple[int, int] = (120, 100)) -> Image.Image:
-    """Return a picture of shapes, with some noise."""
-    random = np.random.default_rng(seed)
-    image = Image.new("RGB", size, tuple(int(one) for one in random.integers(0, 256, 3)))
-    pen = ImageDraw.Draw(image)
-    for _ in range(8):
-        x, y, w, h = (int(one) for one in random.integers(5, 80, 4))
-        pen.ellipse((x, y, x + w, y + h), fill=tuple(int(one) for one in random.integers(0, 256, 3)))
-    noise = random.integers(-6, 7, (size[1], size[0], 3))
-    return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
 
 
 def described(descriptor: Descriptor, count: int = 24) -> Array:
