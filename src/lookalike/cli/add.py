@@ -36,7 +36,7 @@ COPIES = "exact duplicates of others"
     "features",
     multiple=True,
     metavar="[NAME:]KIND[=MODEL]",
-    help="What to extract, such as look or onnx=model.onnx; may be given again. [default: the collection's "
+    help="What to extract, such as look, phog or onnx=model.onnx; may be given again. [default: the collection's "
     "features; look for a new one]",
 )
 @click.option(
@@ -75,6 +75,13 @@ def add(
     It can be stopped and run again at any time: files that have not changed are not read again, a picture that
     lies in many places is stored once, and moved files are recognised. Files that cannot be read are listed at
     the end, and the exit status is then 3. With --jsonl each file is reported once it is safely stored.
+
+    \b
+    Kinds of features, none but onnx of which needs a model:
+      look, onnx=MODEL
+      edge-histogram, phog, centrist, spatial-pyramid-centrist (shape)
+      local-binary-patterns, rotation-invariant-local-binary-patterns,
+      sp-local-binary-patterns, tamura, gabor (texture)
 
     \b
     Examples:

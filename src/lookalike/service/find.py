@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from lookalike.collection import Collection
 from lookalike.collection.filters import where_from_json
 from lookalike.collection.hits import Hits
@@ -27,7 +29,7 @@ def find(body: SearchBody, collection: Collection, uploads: Uploads, most: int) 
     if body.also or body.unlike:
         query: Asked | None = _mix(body, collection, uploads)
     else:
-        query = asked(body.query, collection, uploads)
+        query = asked(body.query, collection, uploads, body.features)
 
     def ask(k: int) -> Hits:
         return collection.answer_one(query, options_of(body, k))
@@ -35,15 +37,21 @@ def find(body: SearchBody, collection: Collection, uploads: Uploads, most: int) 
     return page_of(body, ask, most)
 
 
-def asked(query: Query, collection: Collection, uploads: Uploads) -> Asked | None:
-    """Return the query that a message stands for; None where it has none. Raises ProblemError, OptionError."""
+def asked(
+    query: Query, collection: Collection, uploads: Uploads, features: Container[str] | None
+) -> Asked | None:
+    """Return the query that a message stands for; None where it has none. Raises ProblemError, OptionError.
+
+    Args:
+        features: those that are compared, by default all. What was uploaded has all, without the client's naming them.
+    """
     given = [name for name in ("id", "upload", "vector", "describe") if getattr(query, name) is not None]
     if len(given) > 1:
         raise ProblemError(422, f"a query has {' and '.join(given)}; give one of them", field="query")
     if query.id is not None:
         return SourceQuery(query.id)
     if query.upload is not None:
-        return uploads.get(query.upload).query
+        return uploads.get(query.upload).query(features)
     if query.describe is not None:
         return TextQuery(query.describe)
     return None if query.vector is None else as_vector(query.vector, collection.features())
@@ -68,13 +76,16 @@ def options_of(body: Search, k: int) -> SearchRequest:
 def _mix(body: SearchBody, collection: Collection, uploads: Uploads) -> MixQuery:
     """Return several queries as one."""
     wanted, unwanted = (
-        [_part(one, collection, uploads) for one in some] for some in ((body.query, *body.also), body.unlike)
+        [_part(one, collection, uploads, body.features) for one in some]
+        for some in ((body.query, *body.also), body.unlike)
     )
     return MixQuery(wanted, unwanted)
 
 
-def _part(query: Query, collection: Collection, uploads: Uploads) -> Weighted:
-    found = asked(query, collection, uploads)
+def _part(
+    query: Query, collection: Collection, uploads: Uploads, features: Container[str] | None
+) -> Weighted:
+    found = asked(query, collection, uploads, features)
     if found is None:
         raise ProblemError(
             422,

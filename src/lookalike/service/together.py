@@ -98,7 +98,9 @@ def _answered(
     if len(bodies) > 1:
         try:
             queries = [
-                query for body in bodies if (query := asked(body.query, collection, uploads)) is not None
+                query
+                for body in bodies
+                if (query := asked(body.query, collection, uploads, body.features)) is not None
             ]
             found = collection.answer(queries, options_of(bodies[0], first_hits(bodies[0], most)))
             return [_page(body, hits, most) for body, hits in zip(bodies, found, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,11 @@ class Upload:
     """JPEG."""
     vectors: dict[str, Rows]
 
-    @property
-    def query(self) -> VectorQuery:
-        """The search for what looks like it."""
-        return VectorQuery(self.vectors)
+    def query(self, features: Container[str] | None) -> VectorQuery:
+        """Return the search for what looks like it in some features, or in all where None are named."""
+        return VectorQuery(
+            {name: one for name, one in self.vectors.items() if features is None or name in features}
+        )
 
 
 class Uploads:

@@ -41,7 +41,7 @@ def search_batch(body: BatchBody, collection: Served, settings: Told, sent: Sent
     most = settings.limits.most_queries
     if len(body.queries) > most:
         raise ProblemError(422, f"a batch has at most {most} queries; send several", field="queries")
-    queries = [asked(query, collection, sent) for query in body.queries]
+    queries = [asked(query, collection, sent, body.features) for query in body.queries]
     if any(query is None for query in queries):
         raise ProblemError(422, "each query of a batch needs an id, an upload or a vector", field="queries")
     found = collection.answer([query for query in queries if query is not None], options_of(body, body.limit))

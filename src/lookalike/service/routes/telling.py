@@ -86,7 +86,7 @@ def facets(
 @router.post("/explain")
 def explain(body: ExplainBody, collection: Served, settings: Told, sent: Sent) -> dict[str, Any]:
     """Tell why a source is among the hits of a search, or is not."""
-    query = asked(body.query, collection, sent)
+    query = asked(body.query, collection, sent, body.features)
     if query is None:
         raise ProblemError(422, "a query with an id, an upload or a vector is needed", field="query")
     told = collection.explain(
