@@ -82,6 +82,10 @@ def add(
       edge-histogram, phog, centrist, spatial-pyramid-centrist (shape)
       local-binary-patterns, rotation-invariant-local-binary-patterns,
       sp-local-binary-patterns, tamura, gabor (texture)
+      color-layout, scalable-color, auto-color-correlogram, palette,
+      simple-color-histogram, opponent-histogram, joint-histogram,
+      fuzzy-color-histogram (colour)
+      cedd, fcth, jcd, sp-cedd (colour and texture)
 
     \b
     Examples:
