@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.corpus import pictures_of
-from lookalike.arrays import Float32, Metric
+from lookalike.arrays import Metric, Rows
 from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.index.row_forms import unit_rows
@@ -28,11 +28,13 @@ NEIGHBOURS = 10
 
 
 def precision(
-    vectors: Float32, labels: npt.NDArray[Any], metric: Metric, *, k: int = NEIGHBOURS, block: int = 1024
+    vectors: Rows, labels: npt.NDArray[Any], metric: Metric, *, k: int = NEIGHBOURS, block: int = 1024
 ) -> float:
     """Return the mean share of the k nearest rows, the row itself left out, that carry the row's label."""
     if metric == "cosine":
         vectors = unit_rows(vectors)
+    elif metric == "hamming":  # the squared Euclidean distance of bits
+        vectors, metric = np.unpackbits(vectors, axis=1).astype(np.float32), "euclidean"
     squares = np.einsum("ij,ij->i", vectors, vectors) if metric == "euclidean" else np.zeros(len(vectors))
     right = 0
     for start in range(0, len(vectors), block):
@@ -82,7 +84,7 @@ def main(data: Path, features: tuple[str, ...], jobs: int, label: str) -> None:
         show(" + ".join(features), together, np.array(labels), "cosine")
 
 
-def show(name: str, vectors: Float32, labels: npt.NDArray[Any], metric: Metric, **more: float) -> None:
+def show(name: str, vectors: Rows, labels: npt.NDArray[Any], metric: Metric, **more: float) -> None:
     """Print the figures of one feature as a line of JSON."""
     figures = {
         "feature": name,
