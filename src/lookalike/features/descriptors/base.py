@@ -65,3 +65,11 @@ def pixels_of(picture: Image.Image) -> UInt8:
         size = (max(int(width * scale), 1), max(int(height * scale), 1))
         picture = picture.resize(size, PillowImage.Resampling.BOX)
     return np.asarray(picture)
+
+
+def enlarged(pixels: UInt8, least: int) -> UInt8:
+    """Return pixels (height, width, 3) with both sides at least `least`, by repeating each as often as that takes."""
+    for axis, side in enumerate(pixels.shape[:2]):
+        if side < least:
+            pixels = pixels.repeat(-(-least // side), axis=axis)
+    return pixels

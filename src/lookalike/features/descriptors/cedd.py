@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.arrays import Bool, Float64, UInt8
+from lookalike.features.descriptors.base import enlarged
 from lookalike.features.descriptors.blocks import block_sums
 from lookalike.features.descriptors.fuzzy_colors import COLOURS, fuzzy_colours, nearest_levels
 from lookalike.features.descriptors.pixels import luma_from_blue
@@ -16,6 +17,9 @@ from lookalike.features.descriptors.tanimoto import TanimotoDescriptor
 
 TEXTURES = 6
 """No edge, an edge without direction, horizontal, vertical, 45 degrees, 135 degrees."""
+
+LEAST_SIDE = 2
+"""Pixels that a side has at least, for one cell."""
 
 _FLAT = 14
 _UNDIRECTED_SHARE = 0.68
@@ -40,25 +44,38 @@ class Cedd(TanimotoDescriptor):
 
     def describe(self, pixels: UInt8) -> UInt8:
         """Return the descriptor (144,), uint8, of RGB pixels (height, width, 3)."""
-        pixels, height, width = _cells(pixels)
-        colours = fuzzy_colours((block_sums(pixels, height, width) // (height * width)).reshape(-1, 3))
-        means = block_sums(luma_from_blue(pixels), height // 2, width // 2) * (4 / (height * width))
-        textures = _textures(np.trunc(means))
-        histogram = np.stack([colours[textures[:, texture]].sum(axis=0) for texture in range(TEXTURES)])
-        return nearest_levels(histogram, _LEVELS)
+        pixels = enlarged(pixels, LEAST_SIDE)
+        colours, textures = cells_of(pixels, luma_from_blue(pixels))
+        return histogram_of(fuzzy_colours(colours), textures)
 
 
-def _cells(pixels: UInt8) -> tuple[UInt8, int, int]:
-    """Return the pixels that whole cells cover, and the height and width of a cell, which are even."""
-    if min(pixels.shape[:2]) < 2:
-        pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
-    height, width = pixels.shape[:2]
+def cells_of(pixels: UInt8, light: Float64) -> tuple[UInt8, Bool]:
+    """Return the mean colours of a picture's cells, uint8 (cells, 3), and which textures each has, (cells, 6).
+
+    Args:
+        pixels: RGB (height, width, 3), both sides at least `LEAST_SIDE`.
+        light: their luma, (height, width).
+    """
+    rows, columns, height, width = _grid(*light.shape)
+    whole = slice(rows * height), slice(columns * width)
+    colours: UInt8 = (block_sums(pixels[whole], height, width) // (height * width)).astype(np.uint8)
+    means = block_sums(light[whole], height // 2, width // 2) * (4 / (height * width))
+    return colours.reshape(-1, 3), _textures(np.trunc(means))
+
+
+def histogram_of(weights: Float64, textures: Bool) -> UInt8:
+    """Return the levels (144,) of the weights of fuzzy colours (cells, 24), added up by texture (cells, 6)."""
+    sums = np.stack([weights[textures[:, texture]].sum(axis=0) for texture in range(TEXTURES)])
+    return nearest_levels(sums, _LEVELS)
+
+
+def _grid(height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the rows and columns of cells, and the height and width of a cell, which are even."""
     shorter = min(height, width)
     if shorter < 40:
-        return pixels[: height // 2 * 2, : width // 2 * 2], 2, 2
+        return height // 2, width // 2, 2, 2
     cells = 40 if shorter >= 80 else 20
-    cell_height, cell_width = height // cells // 2 * 2, width // cells // 2 * 2
-    return pixels[: cells * cell_height, : cells * cell_width], cell_height, cell_width
+    return cells, cells, height // cells // 2 * 2, width // cells // 2 * 2
 
 
 def _textures(means: Float64) -> Bool:

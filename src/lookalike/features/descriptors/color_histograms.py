@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.arrays import Array, UInt8
+from lookalike.features.descriptors.base import enlarged
 from lookalike.features.descriptors.jensen_shannon import JensenShannonDescriptor
 from lookalike.features.descriptors.pixels import integer_grey
 
@@ -29,7 +30,7 @@ class OpponentHistogram(JensenShannonDescriptor):
 
     def describe(self, pixels: UInt8) -> UInt8:
         """Return the descriptor (64,), uint8, of RGB pixels (height, width, 3)."""
-        red, green, blue = np.moveaxis(_bordered(pixels)[1:-1, 1:-1].astype(np.int16), -1, 0)
+        red, green, blue = np.moveaxis(enlarged(pixels, 3)[1:-1, 1:-1].astype(np.int16), -1, 0)
         first = np.minimum(4 * (red - green + 255) // 510, 3)
         second = np.minimum(4 * (red + green - 2 * blue + 510) // 1020, 3)
         third = np.minimum(4 * (red + green + blue) // 765, 3)
@@ -64,7 +65,7 @@ class JointHistogram(JensenShannonDescriptor):
 
     def describe(self, pixels: UInt8) -> UInt8:
         """Return the descriptor (576,), uint8, of RGB pixels (height, width, 3)."""
-        pixels = _bordered(pixels)
+        pixels = enlarged(pixels, 3)
         grey = integer_grey(pixels)
         height, width = grey.shape
         middle = grey[1:-1, 1:-1]
@@ -75,12 +76,6 @@ class JointHistogram(JensenShannonDescriptor):
         return _scaled(
             _simple_colours(pixels[1:-1, 1:-1]) + np.uint16(COLOURS) * ranks, COLOURS * RANKS, self.largest
         )
-
-
-def _bordered(pixels: UInt8) -> UInt8:
-    """Return pixels (height, width, 3) with both sides at least 3, by repeating them."""
-    times = [-(-3 // side) for side in pixels.shape[:2]]
-    return pixels.repeat(times[0], axis=0).repeat(times[1], axis=1)
 
 
 def _simple_colours(pixels: UInt8) -> UInt8:

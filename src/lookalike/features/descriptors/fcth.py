@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.arrays import Array, Float64, Int64, UInt8
+from lookalike.features.descriptors.base import enlarged
 from lookalike.features.descriptors.blocks import segment_sums
 from lookalike.features.descriptors.fuzzy_colors import COLOURS, fuzzy_colours, nearest_levels
 from lookalike.features.descriptors.pixels import luma
@@ -38,9 +39,7 @@ class Fcth(TanimotoDescriptor):
 
     def describe(self, pixels: UInt8) -> UInt8:
         """Return the descriptor (192,), uint8, of RGB pixels (height, width, 3)."""
-        smallest = _SMALLEST_CELL + 1
-        times = [-(-smallest // side) for side in pixels.shape[:2]]
-        pixels = pixels.repeat(times[0], axis=0).repeat(times[1], axis=1)
+        pixels = enlarged(pixels, _SMALLEST_CELL + 1)
         rows, columns = _cells(pixels.shape[0]), _cells(pixels.shape[1])
         parts = np.stack([segment_sums(pixels[..., channel], rows, columns) for channel in range(3)])
         areas = np.outer(np.diff(rows), np.diff(columns))

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from lookalike.arrays import Float64, UInt8
+from lookalike.arrays import Float64, Int64, UInt8
 from lookalike.features.descriptors.pixels import hsv_truncated
 
 COLOURS = 24
@@ -32,26 +32,41 @@ def fuzzy_colours(pixels: UInt8) -> Float64:
     They do not add up to one: a hue between two sets counts for both, each less than fully.
     """
     hue, saturation, value = hsv_truncated(pixels)
-    hues = _memberships(_HUES, 360)[hue]
+    sets, strengths = (table[hue] for table in _hue_sets())
     pale, full = _memberships(_SATURATIONS, 256)[saturation].T
     dark, middle, bright = _memberships(_VALUES, 256)[value].T
 
-    def rules(*conditions: Float64) -> Float64:
-        strengths: Float64 = np.minimum(hues, np.minimum.reduce(conditions)[:, None])
-        return strengths
+    def rules(first: Float64, second: Float64) -> Float64:
+        both: Float64 = np.minimum(strengths, np.minimum(first, second)[:, None])
+        return both
 
     white = rules(pale, bright).sum(axis=1)
     grey = rules(pale, middle).sum(axis=1)
     black = (rules(pale, dark) + rules(full, dark)).sum(axis=1)
-    coloured = rules(full, middle) + rules(full, bright)
-    coloured[:, 0] += coloured[:, 7]  # red is at both ends of the hues
+    coloured = np.zeros((len(hue), len(_HUES) - 1))
+    for place, strength in zip(sets.T, (rules(full, middle) + rules(full, bright)).T, strict=True):
+        coloured[np.arange(len(hue)), place] += strength
     low_saturation, high_saturation = _memberships(_BRIGHTNESSES, 256)[saturation].T
     low_value, high_value = _memberships(_BRIGHTNESSES, 256)[value].T
-    light = np.minimum(low_saturation, high_value)
-    plain = np.minimum(high_saturation, high_value)
+    weights = np.empty((len(hue), COLOURS))
+    weights[:, 0], weights[:, 1], weights[:, 2] = white, grey, black
     deep = np.minimum(low_saturation, low_value) + np.minimum(high_saturation, low_value)
-    tones = coloured[:, :7, None] * np.stack([light, plain, deep], axis=1)[:, None]
-    return np.concatenate([np.stack([white, grey, black], axis=1), tones.reshape(-1, 21)], axis=1)
+    for tone, strength in enumerate(
+        (np.minimum(low_saturation, high_value), np.minimum(high_saturation, high_value), deep)
+    ):
+        np.multiply(coloured, strength[:, None], out=weights[:, 3 + tone :: 3])
+    return weights
+
+
+@cache
+def _hue_sets() -> tuple[Int64, Float64]:
+    """Return the colours of the two sets that each hue may be in, and its memberships, (360, 2) both.
+
+    Red is the first set and the last.
+    """
+    members = _memberships(_HUES, 360)
+    sets = np.argsort(-members, axis=1, kind="stable")[:, :2]
+    return sets % (len(_HUES) - 1), np.take_along_axis(members, sets, axis=1)
 
 
 @cache

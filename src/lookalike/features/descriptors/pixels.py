@@ -56,12 +56,9 @@ def hsv_truncated(pixels: UInt8) -> tuple[Array, Array, Array]:
     spread = value - least
     safe = np.maximum(spread, 1)
     saturation = np.trunc(255 - 255 * (least / np.maximum(value, 1))) * (value > 0)
-    hue = np.select(
-        [(value == red) & (green >= blue), value == red, value == green],
-        [60 * (green - blue) / safe, 359 + 60 * (green - blue) / safe, 119 + 60 * (blue - red) / safe],
-        239 + 60 * (red - green) / safe,
-    )
-    hue = np.trunc(hue) * (spread > 0)
+    from_red = 60 * (green - blue) / safe + np.where(green >= blue, 0, 359)
+    from_others = np.where(value == green, 119 + 60 * (blue - red) / safe, 239 + 60 * (red - green) / safe)
+    hue = np.trunc(np.where(value == red, from_red, from_others)) * (spread > 0)
     return hue.astype(np.int16), saturation.astype(np.int16), value.astype(np.int16)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.arrays import Array, Float32, UInt8
-from lookalike.features.descriptors.cedd import Cedd
+from lookalike.features.descriptors.base import enlarged
+from lookalike.features.descriptors.cedd import LEAST_SIDE, cells_of, histogram_of
 from lookalike.features.descriptors.embeddings import projected
+from lookalike.features.descriptors.fuzzy_colors import fuzzy_colours
+from lookalike.features.descriptors.pixels import luma_from_blue
 from lookalike.features.descriptors.pyramid import windows
 from lookalike.features.descriptors.tanimoto import TanimotoDescriptor, tanimoto_vectors
 
 _SEED = 1
-_LEAST_SIDE = 8  # for windows of 2 pixels
 
 
 class SpCedd(TanimotoDescriptor):
@@ -20,14 +22,12 @@ class SpCedd(TanimotoDescriptor):
     version = "1"
     dimension = 1024
 
-    def __init__(self) -> None:
-        self._cedd = Cedd()
-
     def describe(self, pixels: UInt8) -> UInt8:
         """Return the descriptor (3024,), uint8, of RGB pixels (height, width, 3)."""
-        times = [-(-_LEAST_SIDE // side) for side in pixels.shape[:2]]
-        pixels = pixels.repeat(times[0], axis=0).repeat(times[1], axis=1)
-        return np.concatenate([self._cedd.describe(window) for window in windows(pixels)])
+        pixels = enlarged(pixels, 4 * LEAST_SIDE)
+        parts = zip(windows(pixels), windows(luma_from_blue(pixels)), strict=True)
+        cells = (cells_of(*part) for part in parts)
+        return np.concatenate([histogram_of(fuzzy_colours(colours), textures) for colours, textures in cells])
 
     def embed(self, rows: Array) -> Float32:
         """Return descriptors (n, 3024) as float32 (n, 1024): the vectors of Tanimoto's distance, projected."""
