@@ -31,9 +31,10 @@ class Service:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def resident(self) -> int:
-        """Return the bytes of memory that its processes have, all together."""
-        return sum(pages for pages, _ in self._used()) * os.sysconf("SC_PAGE_SIZE")
+    def resident(self) -> tuple[int, int]:
+        """Return the bytes of memory that the process has which answers, and those that it started with it."""
+        own, *others = (pages * os.sysconf("SC_PAGE_SIZE") for pages, _ in self._used())
+        return own, own + sum(others)
 
     def processor_seconds(self) -> float:
         """Return the processor time that its processes have used."""
