@@ -31,6 +31,9 @@ SLOWEST = 16 << 10
 BACKLOG = 1024
 GRACE_SECONDS = 20
 """Within which requests are finished when the service is stopped."""
+GARBAGE = 10_000, 20, 100
+"""Objects after which the garbage collector goes over the youngest, and how often over the older ones: seldom, since a
+search makes thousands of objects and few rings of them."""
 M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
 MOST_ARENAS = 2
@@ -175,6 +178,7 @@ def _made(settings: Settings) -> FastAPI:
     app = make_app(settings)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE)
     return app
 
 
