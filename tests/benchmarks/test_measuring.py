@@ -10,9 +10,12 @@ import pytest
 
 from benchmarks import cache, hdf5, synthetic, truth
 from benchmarks.datasets import load
+from benchmarks.descriptor_embeddings import QUERIES, fidelity
 from benchmarks.missing import DatasetMissingError
+from benchmarks.precision import precision
 from benchmarks.recall import distances, recall
 from benchmarks.table import frontier, rate_at, report
+from lookalike.features.descriptors.scalable_color import ScalableColor
 
 METRICS = ("euclidean", "cosine", "dot")
 
@@ -119,3 +122,16 @@ def test_what_is_stored_is_whole_or_not_there(tmp_path: Path) -> None:
     assert kept["a"].tolist() == [0, 1, 2]
     names = [cache.digest([part]) for part in ("x", np.arange(3), np.arange(3.0), np.arange(3)[:, None])]
     assert all(one != other for one, other in pairwise(sorted(names)))
+
+
+def test_precision_of_codes() -> None:
+    codes = np.array([[0b0000], [0b0001], [0b1110], [0b1111]], dtype=np.uint8)
+    assert precision(codes, np.array(["low", "low", "high", "high"]), "hamming", k=1) == 1.0
+    assert precision(codes, np.array(["low", "low", "high", "other"]), "hamming", k=1) == 0.5
+
+
+def test_an_exact_embedding_is_wholly_true() -> None:
+    numbers = np.random.default_rng(0).integers(0, 8, (QUERIES + 20, 256)).astype(np.int16)
+    rank, nearest = fidelity(ScalableColor(), numbers)
+    assert rank == pytest.approx(1.0)
+    assert nearest == 1.0

@@ -22,7 +22,12 @@ _SCALES = (1.0, 1.35, 1.35)
 
 
 class ColorLayout(Descriptor):
-    """Layout of colour: 64 Y, 64 Cb, 64 Cr in zigzag order, the first of each 0 to 63, the others 0 to 31."""
+    """Layout of colour: 64 Y, 64 Cb, 64 Cr in zigzag order, the first of each 0 to 63, the others 0 to 31.
+
+    The distance is a sum of three lengths, the embedding's that of one vector, in which Cb and Cr count as much as in
+    the sum for pictures that are near: 0.69 to 1.35 times the sum. Over pictures it ranks alike to 0.98, and 87 to 89
+    of 100 of the ten nearest are the same (`docs/descriptors.md`).
+    """
 
     version = "1"
     metric: ClassVar[Metric] = "euclidean"

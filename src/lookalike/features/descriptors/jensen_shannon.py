@@ -3,7 +3,9 @@
 The divergence is a sum over numbers of the same function of two levels, and a squared Euclidean distance in some space.
 Since there are few levels, kernel principal component analysis of that function over all of them gives the best few
 coordinates for each level (Perronnin, Sanchez & Liu, "Large-scale image categorization with explicit data embedding",
-CVPR 2010), better than as many of Vedaldi & Zisserman (PAMI 2012). Small levels, which are frequent, weigh more.
+CVPR 2010), better than as many of Vedaldi & Zisserman (PAMI 2012). Small levels, which are frequent, weigh more. Two
+levels' divergence is met within 1 % where they are small, and falls short by up to 26 % between the largest two; over
+pictures ranks agree to 0.999, and 96 to 99 of 100 of the ten nearest are the same (`docs/descriptors.md`).
 """
 
 from __future__ import annotations

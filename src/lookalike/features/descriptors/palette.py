@@ -35,7 +35,8 @@ class Palette(Descriptor):
 
     The embedding has the squared Euclidean distances of landmark multidimensional scaling (de Silva & Tenenbaum,
     Stanford 2004): palettes that are drawn at random are placed so that their squared distances are those of the
-    assignment, as far as that is possible, and others by their distances to these.
+    assignment, as far as that is possible, and others by their distances to these. Over pictures it ranks alike to 0.87
+    (on white grounds) to 0.97, and 62 to 70 of 100 of the ten nearest are the same (`docs/descriptors.md`).
     """
 
     version = "1"

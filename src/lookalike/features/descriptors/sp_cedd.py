@@ -1,4 +1,9 @@
-"""CEDD of a picture, of its quarters and of its sixteenths, side by side; see `cedd` and `pyramid`."""
+"""CEDD of a picture, of its quarters and of its sixteenths, side by side; see `cedd` and `pyramid`.
+
+Its embedding is projected from 6,048 numbers to 1,024, which gives a cosine a standard error of 0.03: over pictures it
+ranks as Tanimoto's distance to 0.97 or more, and 83 to 88 of 100 of the ten nearest are the same
+(`docs/descriptors.md`).
+"""
 
 from __future__ import annotations
 

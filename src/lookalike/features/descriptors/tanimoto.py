@@ -4,8 +4,10 @@ With p and q of lengths |p| and |q|, at an angle whose cosine is c, Tanimoto's c
 D = 2 p.q / (p.p + q.q) = c sech(ln |p| - ln |q|): so D ranks as T does. Since sech t is nearly cos t where t is small,
 D is nearly the dot product of unit vectors p / |p| (cos ln |p|, sin ln |p|): one frequency in place of the many that
 Vedaldi & Zisserman, "Efficient additive kernels via explicit feature maps", PAMI 2012, sample of a kernel's spectrum.
-From a cosine distance d, Tanimoto's is 200 d / (1 + d). That T is a positive definite kernel, and so has an embedding,
-is by Ralaivola, Swamidass, Saigo & Baldi, "Graph kernels for chemical informatics", Neural Networks 2005.
+From a cosine distance d, Tanimoto's is 200 d / (1 + d). Over pictures both rank alike to 0.999, and more than 99 of 100
+of the ten nearest are the same (`docs/descriptors.md`); only rows of very unlike lengths are farther from T, and these
+are far apart in any case. That T is a positive definite kernel, and so has an embedding, is by Ralaivola, Swamidass,
+Saigo & Baldi, "Graph kernels for chemical informatics", Neural Networks 2005.
 """
 
 from __future__ import annotations
