@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from lookalike.arrays import Array, Float64, UInt8
@@ -15,7 +16,7 @@ from lookalike.features.descriptors.color_layout import ColorLayout
 from lookalike.features.descriptors.fcth import Fcth
 from lookalike.features.descriptors.fuzzy_color_histogram import FuzzyColorHistogram
 from lookalike.features.descriptors.jensen_shannon import level_coordinates
-from lookalike.features.descriptors.palette import COLOURS, Palette, assignment_distances
+from lookalike.features.descriptors.palette import COLOURS, SURPLUS_PRICE, Palette, assignment_distances
 from lookalike.features.descriptors.pixels import hsv_float
 from lookalike.features.descriptors.scalable_color import ScalableColor
 from lookalike.features.descriptors.sp_cedd import SpCedd
@@ -90,6 +91,32 @@ def test_palettes_are_matched_in_the_best_order() -> None:
     )
     shuffled = first[[3, 1, 4, 0, 2]]
     assert assignment_distances(first.ravel(), shuffled.reshape(1, -1))[0] == 0
+
+
+def test_assignments_are_optimal() -> None:
+    random = np.random.default_rng(2)
+    tables = np.concatenate(
+        [
+            random.integers(-100, 101, (20, COLOURS, 3)),
+            random.multinomial(100, [0.2] * COLOURS, 20)[..., None],
+        ],
+        axis=2,
+    )
+    first = tables[0].astype(float)
+    for other, found in zip(
+        tables.astype(float), Palette().distances(tables[0].ravel(), tables.reshape(20, -1)), strict=True
+    ):
+        shares = first[:, None, 3], other[:, 3]
+        apart = np.linalg.norm(first[:, None, :3] - other[:, :3], axis=-1)
+        prices = np.minimum(*shares) * apart + SURPLUS_PRICE * np.abs(np.subtract(*shares))
+        assert found == pytest.approx(prices[linear_sum_assignment(prices)].sum() / 100)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_of_a_palette_add_up(seed: int) -> None:
+    table = Palette().describe(noise(30, 20, seed) // (40 + 30 * seed) * (40 + 30 * seed)).reshape(COLOURS, 4)
+    assert table[:, 3].sum() == 100
+    assert (np.diff(table[:, 3].astype(int)) <= 0).all()
 
 
 @pytest.mark.parametrize("descriptor", [Cedd(), Fcth()])
