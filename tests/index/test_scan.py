@@ -222,6 +222,25 @@ def test_many_blocks_of_every_type_are_as_one(dtype: Any, metric: Any) -> None:
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("change", ODD)
+def test_rows_farther_than_wanted_may_be_missing_and_no_others(metric: Any, change: Any) -> None:
+    random = np.random.default_rng(3)
+    rows = random.integers(-3, 4, (700, 6)) + 0.5
+    change(random, rows)
+    rows = rows.astype(np.float32)
+    kept = row_forms.prepared(rows, metric)
+    queries, ids = kept[[5, 100, 300]], np.arange(700)
+    every, distances = scan.scan(queries, kept, ids, 50, metric)
+    within = np.array([distances[0, 20], np.inf, distances[2, 0]], dtype=np.float32)
+    found, near = scan.scan(queries, kept, ids, 50, metric, within=within)
+    for row in range(3):
+        wanted = np.count_nonzero(distances[row] <= within[row])
+        assert found[row, :wanted].tolist() == every[row, :wanted].tolist()
+        assert near[row, :wanted].tolist() == distances[row, :wanted].tolist()
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 @pytest.mark.parametrize("hidden", [0.01, 0.6, 0.99])
 def test_hidden_rows_change_nothing_else(dtype: Any, metric: Any, hidden: Any) -> None:

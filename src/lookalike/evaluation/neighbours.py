@@ -48,7 +48,8 @@ class FeatureRows:
         shape = len(queries), depth + 1
         found = np.full(shape, -1, dtype=np.int64), np.full(shape, np.inf, dtype=np.float32)
         for numbers, vectors in self.blocks():
-            found = merge(found, scan(asked, vectors, numbers, depth + 1, self.record.metric))
+            near = scan(asked, vectors, numbers, depth + 1, self.record.metric, within=found[1][:, -1])
+            found = merge(found, near)
             advance(len(numbers))
         return without(queries, *found)
 

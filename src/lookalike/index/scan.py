@@ -37,6 +37,7 @@ def scan(
     metric: Metric,
     rows: Int64 | None = None,
     squares: Squares | None = None,
+    within: Float32 | None = None,
 ) -> tuple[Int64, Float32]:
     """Return ids and distances (q, k) of the exact k nearest, equal distances by id, padded with -1 and inf.
 
@@ -50,6 +51,7 @@ def scan(
         ids: (n,).
         rows: which of the n rows to compare, ascending; all by default.
         squares: what is known of `vectors`, where more than one scan is to come.
+        within: (q,), distances beyond which no row is wanted, infinity for none; some may be given nevertheless.
     """
     if metric in DISCRETE:
         return scan_exactly(queries, vectors, ids, k, metric, rows)
@@ -61,6 +63,8 @@ def scan(
         block = queries[first : first + QUERY_BLOCK]
         bounding = Bounding(block, vectors, known, metric)
         nearest_rows = _Nearest(block, vectors, ids, k, metric, bounding.reach)
+        if within is not None:
+            nearest_rows.limit(within[first : first + QUERY_BLOCK])
         step = max(1, BOUNDS_BYTES // (4 * len(block)))
         for start in range(0, count, step):
             stop = min(start + step, count)
@@ -111,6 +115,11 @@ class _Nearest:
         self._most = np.full(len(queries), np.inf)  # what the truth of k rows is not above; see `Reach`
         self._query, self._row = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         self._distance = np.empty(0, dtype=np.float32)  # of the first of them; the others are pending
+
+    def limit(self, distances: Float32) -> None:
+        """Leave out rows that are farther than `distances` (q,), as far as that is finite."""
+        known = np.flatnonzero(np.isfinite(distances))
+        self._most[known] = self._reach.truth(distances[known], known)
 
     def take(self, bounds: Float32, lengths: Lengths, rows: slice | Int64) -> None:
         """Take in the bounds (rows, q) of these rows."""
