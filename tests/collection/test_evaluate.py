@@ -157,6 +157,7 @@ def test_recall_through_buckets_is_that_of_their_index(tmp_path: Path) -> None:
     exact, buckets = found.indexes
     assert (exact.path, buckets.path) == ("scan", "buckets")
     assert exact.recall.mean == 1.0
+    assert "buckets of  recall     +-  precision@10     +-\nvectors" in str(found)
     assert 0.9 < buckets.recall.mean <= 1.0
     assert buckets.precision.mean == pytest.approx(exact.precision.mean, abs=0.1)
 
@@ -212,7 +213,7 @@ def test_judged_pairs_say_what_is_relevant(collection: Collection, tmp_path: Pat
         hits = collection.search(SourceQuery(f"s{query}"), k=5, features={"good": 1.0})
         exact += sum(kind(int(hit.id[1:])) == kind(query) for hit in hits)
     assert row.precision.mean == pytest.approx(exact / 15)
-    assert any("of the first 5 are judged" in note for note in found.notes)
+    assert any("of the first 5 by good are judged" in note for note in found.notes)
     listed = collection.evaluate(judged=pairs, k=5, features=["good"])
     assert listed.rows == found.rows
 

@@ -54,6 +54,7 @@ def test_a_collection_answers_as_one_in_a_folder(url: str, tmp_path: Path) -> No
             answers = [[(hit.id, repr(hit.distance)) for hit in search(made)] for made in (server, folder)]
             assert answers[0] == answers[1]
         assert list(server.verify()) == []
+        assert server.evaluate("year").to_json() == folder.evaluate("year").to_json()
         assert server.explain("id3", "id4").to_json() == folder.explain("id3", "id4").to_json()
         assert server.rebuild() == folder.rebuild() == {"vectors": 298}
 

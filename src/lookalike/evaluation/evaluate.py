@@ -122,9 +122,11 @@ def evaluated(
                 progress.stage(f"building {spec.name} for {name}")
                 through.append(built(rows[name], spec, exact[name][0], measuring))
     if not relevance.is_complete:
-        share = min(measuring.judged(numbers) for numbers, _ in exact.values())
+        judged = {name: measuring.judged(numbers) for name, (numbers, _) in exact.items()}
+        least = min(judged, key=lambda name: judged[name])
         notes.append(
-            f"{share:.0%} of the first {options.k} are judged, or more, by feature; the others count as not relevant"
+            f"{judged[least]:.0%} of the first {options.k} by {least} are judged, by others more; the rest counts as "
+            "not relevant"
         )
     return Evaluation(
         relevance=relevance.told,

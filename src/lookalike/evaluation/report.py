@@ -13,6 +13,8 @@ from lookalike.evaluation.chart import Bar, Line, as_svg
 from lookalike.evaluation.measures import Figure
 
 Weights = Mapping[str, float]
+MOST_TOLD = 4
+"""The weights of so many features have room in a line of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,18 @@ class Evaluation:
 
     def _rows_told(self) -> str:
         measures = [name for name, _ in self._figures(self.rows[0])]
-        head = ["", *(part for name in measures for part in (name, "+-")), f"precision against {self.best}"]
+        head = [
+            "",
+            *(part for name in measures for part in (name, "+-")),
+            f"precision against {self.best}",
+            "",
+        ]
         lines = []
         for row in self.rows:
             figures = [part for _, figure in self._figures(row) for part in _figure(figure)]
-            lines.append([row.name, *figures, "" if row.name == self.best else _difference(row.gain)])
+            gain = "" if row.name == self.best else _difference(row.gain)
+            told = 1 < len(row.weights) <= MOST_TOLD
+            lines.append([row.name, *figures, gain, _weights(row.weights) if told else ""])
         return _table(head, lines, numbers=2 * len(measures))
 
     def _pairs_told(self) -> str:
@@ -191,17 +200,18 @@ class Evaluation:
         return _table(head, lines, numbers=0)
 
     def _indexes_told(self) -> str:
-        head = ["buckets", "recall", "+-", f"precision@{self.k}", "+-", "of"]
-        lines = [
-            [
-                row.feature,
-                *_figure(row.recall),
-                *_figure(row.precision),
-                row.family + (", which compares every row here" if row.path == "scan" else ""),
+        through = [row for row in self.indexes if row.path == "buckets"]
+        scanned = dict.fromkeys(row.feature for row in self.indexes if row.path == "scan")
+        parts = []
+        if through:
+            head = ["buckets of", "recall", "+-", f"precision@{self.k}", "+-", ""]
+            lines = [
+                [row.feature, *_figure(row.recall), *_figure(row.precision), row.family] for row in through
             ]
-            for row in self.indexes
-        ]
-        return _table(head, lines, numbers=4)
+            parts.append(_table(head, lines, numbers=4))
+        if scanned:
+            parts.append(f"Searches that compare every row, and lose nothing: {', '.join(scanned)}.")
+        return "\n\n".join(parts)
 
     def _proposal_told(self, proposal: Proposal) -> str:
         held_out = f"by cross-validation ({proposal.folds} folds over the queries)"
@@ -210,16 +220,21 @@ class Evaluation:
                 f"Proposed: {self.best} alone; no weights of several find more {held_out}, where it has "
                 f"{proposal.precision.mean:.3f}."
             )
-        weights = ", ".join(f"{name} {weight:g}" for name, weight in proposal.weights.items())
         told = (
-            f"Proposed: {weights}. Precision@{self.k} of {proposal.precision.mean:.3f} {held_out}, against "
-            f"{self.rows[0].precision.mean:.3f} of {self.best} alone: {_difference(proposal.gain)}."
+            f"Proposed: {_weights(proposal.weights)}. Precision@{self.k} of {proposal.precision.mean:.3f} {held_out}, "
+            f"against {self.rows[0].precision.mean:.3f} of {self.best} alone: {_difference(proposal.gain)}."
         )
         return f"{told} {self.best} alone is as good and quicker." if proposal.gain.is_noise else told
 
 
 def _figure(figure: Figure) -> tuple[str, str]:
     return f"{figure.mean:.3f}", f"{figure.error:.3f}"
+
+
+def _weights(weights: Weights) -> str:
+    """Return weights as shares of their sum."""
+    total = sum(weights.values())
+    return ", ".join(f"{name} {weight / total:.2g}" for name, weight in weights.items())
 
 
 def _difference(gain: Figure) -> str:
@@ -229,7 +244,7 @@ def _difference(gain: Figure) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> str:
-    """Return a table whose columns but for the first and the last hold so many numbers, which stand to the right."""
+    """Return a table whose second column is the first of so many that hold numbers, which stand to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = []
     for row in (head, *rows):
