@@ -72,7 +72,7 @@ def test_a_feature_without_weight_is_not_looked_at() -> None:
 def test_what_is_near_is_proven_by_where_the_lists_end() -> None:
     table = candidates(3)
     weights = {"a": 0.5, "b": 0.5}
-    assert table.proven(weights, 3) == 1.0
+    assert table.proven(weights, 3) == table.proven({"a": 1.0, "b": 0.0}, 3) == 1.0
     none = Candidates(
         table.numbers,
         table.grades,

@@ -59,7 +59,8 @@ class Candidates:
         total = self._fused(weights)
         k = min(k, total.shape[1])
         last = np.partition(total, k - 1, axis=1)[:, k - 1]
-        threshold = sum(weight * self.scale[name] * self.ends[name] for name, weight in weights.items())
+        weighed = {name: weight for name, weight in weights.items() if weight > 0}
+        threshold = sum(weight * self.scale[name] * self.ends[name] for name, weight in weighed.items())
         return float(np.mean(last <= threshold))
 
     def _fused(self, weights: Weights) -> Float64:
