@@ -58,6 +58,8 @@ class IndexRow:
 
     feature: str
     family: str
+    is_own: bool
+    """Whether it is the feature's own index; else it was built for the evaluation."""
     path: str
     """"scan" where every row is compared, else "buckets"."""
     recall: Figure
@@ -201,12 +203,12 @@ class Evaluation:
 
     def _indexes_told(self) -> str:
         through = [row for row in self.indexes if row.path == "buckets"]
-        scanned = dict.fromkeys(row.feature for row in self.indexes if row.path == "scan")
+        scanned = [f"{row.feature} ({_buckets(row)})" for row in self.indexes if row.path == "scan"]
         parts = []
         if through:
             head = ["buckets of", "recall", "+-", f"precision@{self.k}", "+-", ""]
             lines = [
-                [row.feature, *_figure(row.recall), *_figure(row.precision), row.family] for row in through
+                [row.feature, *_figure(row.recall), *_figure(row.precision), _buckets(row)] for row in through
             ]
             parts.append(_table(head, lines, numbers=4))
         if scanned:
@@ -225,6 +227,10 @@ class Evaluation:
             f"against {self.rows[0].precision.mean:.3f} of {self.best} alone: {_difference(proposal.gain)}."
         )
         return f"{told} {self.best} alone is as good and quicker." if proposal.gain.is_noise else told
+
+
+def _buckets(row: IndexRow) -> str:
+    return row.family if row.is_own else f"{row.family}, built beside"
 
 
 def _figure(figure: Figure) -> tuple[str, str]:
