@@ -45,7 +45,7 @@ def test_people_see_tables_and_a_line_that_searches(folder: Path) -> None:
         ["two", "one", "default weights", "equal weights"],
     )
     assert pairs.splitlines()[0].split() == ["of", "one", "extractor", "precision@5", "mAP"]
-    assert buckets == "Searches that compare every row, and lose nothing: one, two."
+    assert buckets == "Searches that compare every row, and lose nothing: one (learned), two (learned)."
     assert proposal.startswith("Proposed: ")
     assert told.stderr == "lookalike: 1 source shares no value of kind with another: no queries\n"
     words = shlex.split(line)

@@ -155,6 +155,7 @@ def test_recall_through_buckets_is_that_of_their_index(tmp_path: Path) -> None:
         made.add_vectors(rows, metadata=labels)
         found = made.evaluate("kind", queries=200, families=["clusters"])
     exact, buckets = found.indexes
+    assert (exact.is_own, buckets.is_own) == (True, False)
     assert (exact.path, buckets.path) == ("scan", "buckets")
     assert exact.recall.mean == 1.0
     assert "buckets of  recall     +-  precision@10     +-\nvectors" in str(found)

@@ -18,7 +18,15 @@ QUERIES = 256
 """Queries that are asked together."""
 
 
-def measured(rows: FeatureRows, view: IndexView, family: str, exact: Int64, measuring: Measuring) -> IndexRow:
+def measured(
+    rows: FeatureRows,
+    view: IndexView,
+    family: str,
+    exact: Int64,
+    measuring: Measuring,
+    *,
+    is_own: bool = True,
+) -> IndexRow:
     """Return what a search through an index finds of the exact rankings (q, m), m >= k, padded with -1."""
     k, queries = measuring.k, measuring.queries
     found = np.concatenate(
@@ -27,6 +35,7 @@ def measured(rows: FeatureRows, view: IndexView, family: str, exact: Int64, meas
     return IndexRow(
         feature=rows.record.name,
         family=family,
+        is_own=is_own,
         path=view.stats().path,
         recall=Figure.of(share_found(exact[:, :k], found)),
         precision=Figure.of(precision(measuring.grades(found), k)),
@@ -46,7 +55,7 @@ def built(rows: FeatureRows, family: FamilySpec, exact: Int64, measuring: Measur
             scan_below=0,
         )
         try:
-            return measured(rows, index.view(), family.name, exact, measuring)
+            return measured(rows, index.view(), family.name, exact, measuring, is_own=False)
         finally:
             index.close()
 
