@@ -172,9 +172,25 @@ def test_an_old_catalogue_that_may_only_be_read_says_what_to_do(readable: Path) 
         assert catalogue.count() == 2
 
 
+def test_a_catalogue_of_schema_3_gets_room_for_distributions(filled: Catalogue) -> None:
+    filled.close()
+    tamper(filled, "DROP TABLE distributions", "UPDATE state SET schema_version = 3")
+    with Catalogue.open(filled.name) as catalogue:
+        assert list(catalogue.verify()) == []
+        assert catalogue.distributions() is None
+        generation = catalogue.generation()
+        with catalogue.write() as writer:
+            writer.put_distributions(generation, {"a": 1})
+        with catalogue.write() as writer:
+            writer.put_distributions(generation - 1, {"a": 2})  # by somebody who took longer
+        assert catalogue.distributions() == (generation, {"a": 1})
+        assert catalogue.generation() == generation
+        assert list(catalogue.verify()) == []
+
+
 def test_a_newer_schema_is_refused(filled: Catalogue) -> None:
     filled.close()
-    tamper(filled, "UPDATE state SET schema_version = 4")
+    tamper(filled, "UPDATE state SET schema_version = 5")
     with pytest.raises(CollectionVersionError, match="newer version"):
         Catalogue.open(filled.name)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lookalike.arrays import Float32, Int64, Rows
 from lookalike.catalogue.handle import Handle
@@ -214,6 +215,23 @@ class Catalogue(Handle):
         """
         with self._session() as session:
             yield from self._reads.changes(session, feature, after, block_rows, metadata=metadata)
+
+    def distributions(self) -> tuple[int, dict[str, Any]] | None:
+        """What was put last by `Writer.put_distributions`, and its generation; None where there is nothing sound."""
+        with self._session() as session:
+            found = self._reads.distributions(session)
+        if found is None:
+            return None
+        try:
+            told = json.loads(found[1])
+        except ValueError:  # damaged; it can be measured again
+            return None
+        return (found[0], told) if isinstance(told, dict) else None
+
+    def changed_counts(self, after: int) -> dict[str, tuple[int, int]]:
+        """By feature that has any: how many vectors there are, and how many of them the generations after it wrote."""
+        with self._session() as session:
+            return self._reads.changed_counts(session, after)
 
     def outdated(self, feature: str) -> Int64:
         """Ascending numbers of the sources that lack a vector of `feature`, or were written after it.

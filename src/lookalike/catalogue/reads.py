@@ -73,6 +73,19 @@ class Reads:
         """Keys and records of the features by name, in the order in which they were added."""
         return decode.features(session.rows(f"SELECT {_FEATURE} FROM features ORDER BY feature"))
 
+    def distributions(self, session: Session) -> tuple[int, str] | None:
+        """What was put last by `Writer.put_distributions`, and the generation that it was measured in."""
+        found = session.rows("SELECT generation, told FROM distributions")
+        return (int(found[0][0]), str(found[0][1])) if found else None
+
+    def changed_counts(self, session: Session, after: int) -> dict[str, tuple[int, int]]:
+        """By feature that has any: how many vectors there are, and how many were written after a generation."""
+        query = """
+            SELECT name, count(*), sum(CASE WHEN vectors.generation > :after THEN 1 ELSE 0 END)
+            FROM vectors JOIN features ON features.feature = vectors.feature GROUP BY name
+        """
+        return {row[0]: (int(row[1]), int(row[2])) for row in session.rows(query, after=after)}
+
     def feature(self, session: Session, name: str) -> tuple[int, FeatureRecord]:
         """Key and record of a feature. Raises UnknownFeatureError."""
         known = self.features(session)

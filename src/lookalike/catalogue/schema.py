@@ -104,3 +104,13 @@ removals = Table(
     Column("generation", BigInteger, nullable=False, index=True),
     checksum(),
 )
+
+# One row at most: how the distances of features are distributed, as JSON, and the generation that this was measured in.
+# It is made of the vectors, and so not part of a state: no generation is raised when it is put.
+distributions = Table(
+    "distributions",
+    tables,
+    Column("generation", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("told", CODE_POINTS, nullable=False),
+    checksum(),
+)

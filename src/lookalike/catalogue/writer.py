@@ -17,7 +17,7 @@ from lookalike.catalogue.create import index_anew, put_stamp
 from lookalike.catalogue.metadata import encoded, is_unicode
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.records import FeatureRecord, Location, Metadata, NewSource
-from lookalike.catalogue.schema import features, places, removals, sources, state, vectors
+from lookalike.catalogue.schema import distributions, features, places, removals, sources, state, vectors
 from lookalike.errors import CollectionDamagedError, DuplicateIdError, InputError, UnknownIdError, VectorError
 from lookalike.sets import room_for, stacked_rows
 
@@ -217,6 +217,17 @@ class Writer:
         self._delete(delete(sources).where(self._chosen(sources.c.number)), numbers=self._packed(gone))
         rows = [{"number": number, "generation": self._generation} for number in sorted(gone)]
         self._dialect.insert(self._connection, removals, [with_checksum(removals, row) for row in rows])
+
+    def put_distributions(self, generation: int, told: Mapping[str, Any]) -> None:
+        """Keep what was measured of the vectors of a generation, unless there is something newer.
+
+        As it follows from the vectors, no generation is raised.
+        """
+        newer = select(distributions.c.generation).where(distributions.c.generation > generation)
+        if self._connection.execute(newer).first() is None:
+            row = {"generation": generation, "told": json.dumps(dict(told), allow_nan=False)}
+            self._connection.execute(delete(distributions))
+            self._connection.execute(insert(distributions).values(with_checksum(distributions, row)))
 
     def rebuild_text(self) -> None:
         """Make the index of metadata anew."""
