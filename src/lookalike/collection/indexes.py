@@ -72,10 +72,11 @@ class _Held:
 
     def kept(self, feature: FeatureRecord) -> VectorIndex | None:
         """Return `index` where it is of `feature`, and was not made for want of buckets some time ago."""
-        if self.index is None or self.feature is None or _kind(self.feature) != _kind(feature):
+        index, known = self.index, self.feature  # which other threads may be changing
+        if index is None or known is None or _kind(known) != _kind(feature):
             return None
-        late = self.index.trouble is not None and time.monotonic() > self.made + TRIED_AGAIN
-        return None if late else self.index
+        late = index.trouble is not None and time.monotonic() > self.made + TRIED_AGAIN
+        return None if late else index
 
     def read(self, snapshot: Catalogue, feature: FeatureRecord) -> IndexView | None:
         """Return what `index` holds, where it takes vectors from the catalogue those of `snapshot`."""
