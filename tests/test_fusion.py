@@ -109,6 +109,17 @@ def test_sources_that_lack_a_feature_are_left_out() -> None:
     assert told.weights(["one", "other"]) == pytest.approx(whole, abs=0.15)
 
 
+@pytest.mark.parametrize("count", range(FEWEST, FEWEST + 8))
+def test_few_more_are_measured(count: int) -> None:
+    features = {
+        "one": distances(grouped(0.5)[::7][:count]),
+        "other": 9 * distances(grouped(1.0)[::7][:count]),
+    }
+    weights = Distributions.of(features).weights(["one", "other"])
+    assert sum(weights.values()) == pytest.approx(1)
+    assert min(weights.values()) > 0
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, FEWEST - 1])
 def test_few_sources_weigh_all_features_the_same(count: int) -> None:
     features = {"one": distances(grouped(0.5)[:count]), "other": 9 * distances(grouped(1.0)[:count])}

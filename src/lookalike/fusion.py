@@ -33,7 +33,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float64, Int64
+from lookalike.arrays import Float32, Float64, Int64
 
 FEWEST = 16
 """Of fewer sources nothing is said of a feature's quality, and all weigh the same."""
@@ -47,6 +47,8 @@ TRUST = 6
 """The power of quality by which features are believed."""
 EMPHASIS = 2
 """The power of nearness by which features weigh."""
+LEAST = 1e-6
+"""The least weight, so that sources are compared which have nothing but a feature that knows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,14 @@ class Distributions:
         """
         names, count = tuple(distances), len(distances)
         usual, spread, quality = np.zeros(count), np.ones(count), np.full(count, np.nan)
-        scaled: list[Float64] = []
+        scaled: list[Float32] = []
         neighbours: list[Int64] = []
         for place, matrix in enumerate(distances.values()):
             own = np.array(matrix, dtype=np.float64)
             np.fill_diagonal(own, np.nan)
             has = np.flatnonzero(~np.isnan(own).all(axis=1))
             usual[place], spread[place] = _scale(own[~np.isnan(own)], enough=len(has) >= FEWEST)
-            scaled.append((own - usual[place]) / spread[place])
+            scaled.append(((own - usual[place]) / spread[place]).astype(np.float32))
             neighbours.append(_neighbours(scaled[-1]))
             if len(has) >= FEWEST:
                 quality[place] = _contrast(scaled[-1][np.ix_(has, has)]) ** 2 * _cohesion(neighbours[-1], has)
@@ -104,6 +106,7 @@ class Distributions:
         near = self.nearness[np.ix_(chosen, chosen)] ** EMPHASIS
         near /= np.maximum(near.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
         weights = (quality / quality.max()) ** TRUST @ near
+        weights = np.maximum(weights / weights.sum(), LEAST)
         return dict(zip(names, (weights / weights.sum()).tolist(), strict=True))
 
     def shares(self, weights: Mapping[str, float]) -> dict[str, float]:
@@ -146,7 +149,7 @@ def _scale(told: Float64, *, enough: bool) -> tuple[float, float]:
     return usual, abs(usual) or 1.0  # all are as far apart, so that nothing is known of how they are spread
 
 
-def _neighbours(scaled: Float64) -> Int64:
+def _neighbours(scaled: Float32) -> Int64:
     """Return the nearest of each source, (n, DEPTH) or fewer, nearest first, -1 where there are no more.
 
     Of equally near ones those come first that follow on the source in a circle of all: were it the same few for each
@@ -161,15 +164,15 @@ def _neighbours(scaled: Float64) -> Int64:
     return nearest
 
 
-def _contrast(scaled: Float64) -> float:
+def _contrast(scaled: Float32) -> float:
     """Return the contrast of scaled distances (n, n) with NaN on the diagonal, see the module's text."""
     ordered = np.sort(scaled, axis=1)[:, :-1]
     others = ordered.shape[1]
-    below = np.median(ordered, axis=1)[:, np.newaxis] - ordered[:, :DEPTH]
+    below = np.median(ordered, axis=1)[:, np.newaxis] - ordered[:, : min(DEPTH, others // 3)]
     ranks = np.arange(1, below.shape[1] + 1)
     # What the distance of a rank is expected to be, of normally distributed ones (Blom, 1958).
     by_chance = [-NormalDist().inv_cdf((rank - 0.375) / (others + 0.25)) for rank in ranks.tolist()]
-    return float((below.mean(axis=0) / by_chance).max())
+    return float((below.mean(axis=0, dtype=np.float64) / by_chance).max())
 
 
 def _cohesion(neighbours: Int64, has: Int64) -> float:
@@ -180,9 +183,9 @@ def _cohesion(neighbours: Int64, has: Int64) -> float:
     return float((own == theirs).any(axis=3).mean())
 
 
-def _nearness(scaled: Float64, neighbours: Int64) -> float:
+def _nearness(scaled: Float32, neighbours: Int64) -> float:
     """Return how far below the usual distance the nearest by one feature are in another, 0 where they are not."""
     rows, ranks = np.nonzero(neighbours[:, :ALIKE] >= 0)
     found = scaled[rows, neighbours[rows, ranks]]
     found = found[~np.isnan(found)]
-    return max(-float(found.mean()), 0.0) if len(found) else 0.0
+    return max(-float(found.mean(dtype=np.float64)), 0.0) if len(found) else 0.0

@@ -113,10 +113,25 @@ def test_an_id_finds_others_than_itself() -> None:
     assert first["id"] not in [hit["id"] for hit in others["hits"]]
 
 
+def test_what_follows_blend_is_a_weight_only_if_it_is_a_number() -> None:
+    shown = json.loads(lookalike("search", "--text", "red", "--blend", "queries/a.png", "--json").stdout)
+    assert (shown["query"]["blend"], shown["query"]["text_weight"]) == (True, 0.5)
+    weighed = json.loads(
+        lookalike("search", "--text", "red", "--blend", "0.3", "queries/a.png", "--json").stdout
+    )
+    assert (weighed["query"]["path"], weighed["query"]["text_weight"]) == ("queries/a.png", 0.3)
+    refused = lookalike("search", "--text", "red", "--blend", "3", "queries/a.png")
+    assert refused.exit_code == 2
+    assert "--blend" in refused.stderr
+
+
 def test_options_mean_what_python_means(folder: Path) -> None:
     with Collection.open(folder / "c") as collection:
         for arguments, options in (
             (["--text", "red", "--blend"], {"text": "red", "blend": True}),
+            (["--text", "red", "--blend", "0.2"], {"text": "red", "blend": 0.2}),
+            (["--text", "red", "--blend=0"], {"text": "red", "blend": 0.0}),
+            (["--blend", "--text", "red", "--text-weight", "0.9"], {"text": "red", "blend": 0.9}),
             (["--text", "red", "--text-weight", "0.9"], {"text": "red", "text_weight": 0.9}),
             (["--where", "colour=Red", "--where", "year=2012"], {"where": {"colour": "Red", "year": 2012}}),
             (["--where", "colour!=Red"], {"where": ["colour!=Red"]}),

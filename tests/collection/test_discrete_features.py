@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,13 @@ def test_features_of_sets_and_of_vectors_are_weighed_together(tagged: Collection
     tagged.add_vectors(np.eye(5), ids=IDS, feature="look", on_duplicate="replace")
     hits = tagged.search(SourceQuery("a"), features={"tags": 3, "look": 1}, k=1)
     assert hits[0].id == "e"
-    assert hits[0].distance == close(2**0.5 / 4)
+    parts = tagged.explain(SourceQuery("a"), "e", features={"tags": 3, "look": 1}).parts
+    assert (parts["tags"].weight, parts["look"].weight) == (0.75, 0.25)
+    assert parts["look"].comparable == close(1)  # all are as far apart, which is one spread
+    sets = [set(tags) for tags in TAGS]
+    apart = [1 - len(one & other) / len(one | other) for one, other in permutations(sets, 2)]
+    tags, look = 0.75 / np.sqrt(np.mean(np.square(apart))), 0.25 / 2**0.5
+    assert hits[0].distance == close(2**0.5 * look / (look + tags))
 
 
 def test_a_larger_set_makes_room_for_itself(tagged: Collection) -> None:

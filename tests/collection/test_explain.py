@@ -73,7 +73,16 @@ def test_several_features_are_told_apart(fruit: Collection) -> None:
     explained = fruit.explain("apple", "fig", features={"vectors": 3, "other": 1})
     assert explained.features["vectors"].distance == pytest.approx(3)
     assert explained.features["other"].distance == pytest.approx(np.sqrt(2))
-    assert explained.distance == pytest.approx(0.75 * 3 + 0.25 * np.sqrt(2))
+    points = np.array(list(POINTS.values()), dtype=np.float64)
+    apart = np.linalg.norm(points[:, np.newaxis] - points, axis=2)[~np.eye(len(points), dtype=bool)]
+    spread = np.sqrt(np.mean(apart**2)), np.sqrt(2)  # so few sources are measured by the root mean square
+    shares = np.array([0.75, 0.25]) / spread
+    assert explained.distance == pytest.approx(np.dot(shares, [3, np.sqrt(2)]) / shares.sum(), rel=1e-5)
+    assert explained.parts["vectors"].weight == 0.75
+    assert explained.parts["vectors"].comparable == pytest.approx(3 / spread[0], rel=1e-5)
+    assert explained.parts["other"].comparable == pytest.approx(1)
+    assert explained.parts["vectors"].rank == explained.features["vectors"].rank + 1
+    assert any("weight 0.7500, comparable distance" in line for line in explained.lines())
     assert fruit.explain("apple", "melon").missing_features == ("other",)
 
 

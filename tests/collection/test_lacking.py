@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.collection.afar import Create
 
 from lookalike import Collection
+from lookalike.arrays import Float32
 from lookalike.errors import UnknownFeatureError
 
 RANDOM = np.random.default_rng(2)
@@ -53,10 +54,19 @@ def test_lacking_a_feature_makes_no_source_near_or_far(collection: Collection) -
 
 def test_those_that_have_all_are_ranked_as_without_the_others(collection: Collection) -> None:
     query = {"look": LOOKS[3], "network": NETWORK[3]}
-    having = [hit for hit in collection.search(query, k=60) if "network" in hit.features]
-    looks = np.linalg.norm(LOOKS[:40] - LOOKS[3], axis=1)
-    network = np.linalg.norm(NETWORK[:40] - NETWORK[3], axis=1)
+    equally = {"look": 1.0, "network": 1.0}
+    having = [hit for hit in collection.search(query, k=60, features=equally) if "network" in hit.features]
+    looks, network = (
+        np.linalg.norm(rows[:40] - rows[3], axis=1) / spread
+        for rows, spread in ((LOOKS, spread_of(LOOKS)), (NETWORK, spread_of(NETWORK[:40])))
+    )
     assert [hit.id for hit in having] == [IDS[row] for row in np.argsort(looks + network, kind="stable")]
+
+
+def spread_of(rows: Float32) -> float:
+    """Return the standard deviation of the distances of all pairs, which makes distances comparable."""
+    apart = np.linalg.norm(rows[:, np.newaxis].astype(np.float64) - rows, axis=2)
+    return float(apart[~np.eye(len(rows), dtype=bool)].std())
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,3 +92,19 @@ def test_explain_tells_of_the_feature_that_is_missing(collection: Collection) ->
 def test_a_query_that_lacks_a_chosen_feature_is_told(collection: Collection) -> None:
     with pytest.raises(UnknownFeatureError, match="s50 has no feature 'network'"):
         collection.search("s50", features={"network": 1.0})
+
+
+def test_inner_products_make_no_source_near_or_far_either(create: Create, tmp_path: Path) -> None:
+    with create(tmp_path / "c") as made:
+        made.add_vectors(LOOKS, ids=IDS, feature="look", metric="dot")
+        made.add_vectors(NETWORK[:40], ids=IDS[:40], feature="network", metric="dot")
+        equally = {"look": 1.0, "network": 1.0}
+        shares = []
+        for row in range(40):
+            query = {"look": LOOKS[row], "network": NETWORK[row]}
+            every = made.search(query, k=60, features=equally)
+            assert [hit.id for hit in made.search(query, k=7, features=equally)] == [
+                hit.id for hit in every[:7]
+            ]
+            shares.append(sum(int(hit.id[1:]) >= 40 for hit in every[:30]) / 30)
+        assert np.mean(shares) == pytest.approx(20 / 60, abs=0.12)

@@ -78,7 +78,14 @@ def test_sources_that_come_later_are_given_words(shop: Collection) -> None:
 def test_words_are_weighed_with_other_features(shop: Collection) -> None:
     shop.add_words(["title"])
     distances = dict(found(shop, SourceQuery("a"), look=1, words=3))
-    assert distances["b"] == pytest.approx((2**0.5 + 3 * 0.5) / 4, abs=1e-5)
+    parts = shop.explain(SourceQuery("a"), "b", features={"look": 1, "words": 3}).parts
+    assert {name: (part.distance, part.weight) for name, part in parts.items()} == {
+        "look": (pytest.approx(2**0.5), 0.25),
+        "words": (0.5, 0.75),
+    }
+    shares = {name: part.weight * part.comparable / part.distance for name, part in parts.items()}
+    mean = (shares["look"] * 2**0.5 + shares["words"] * 0.5) / sum(shares.values())
+    assert distances["b"] == pytest.approx(mean, abs=1e-5)
 
 
 def test_words_are_verified_rebuilt_and_told_of(shop: Collection) -> None:

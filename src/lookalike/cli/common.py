@@ -29,9 +29,9 @@ class SearchOptions(TypedDict):
     k: int
     text: str | None
     where: tuple[str, ...] | None
-    features: dict[str, float] | None
+    features: dict[str, float] | list[str] | None
     max_distance: float | None
-    blend: bool
+    blend: bool | float
     text_weight: float | None
     max_pixels: int
 
@@ -61,6 +61,46 @@ class Place(NamedPath):
         if isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
             return value
         return super().convert(value, param, ctx)
+
+
+class Blend(click.FloatRange):
+    """How much words weigh in: a share from 0 to 1, or True where `--blend` stands alone, see `QueryCommand`."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the share, True or False."""
+        if isinstance(value, bool) or value == "":
+            return value == "" or value
+        return super().convert(value, param, ctx)
+
+
+class QueryCommand(click.Command):
+    """A verb whose `--blend` may stand without a value: what follows is one only if it is a number.
+
+    Click's own optional values would take a QUERY for the weight.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join `--blend` and its value, which is empty where there is none."""
+        joined: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                return super().parse_args(ctx, [*joined, arg, *rest])
+            if joined and joined[-1] == "--blend=" and _is_number(arg):
+                joined[-1] += arg
+            else:
+                joined.append("--blend=" if arg == "--blend" else arg)
+        return super().parse_args(ctx, joined)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _one_form(ctx: click.Context, option: click.Parameter, value: bool) -> bool:
@@ -168,12 +208,20 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
             "features",
             multiple=True,
             metavar="NAME[=WEIGHT]",
-            help=help_ or "Which features to compare, and how much each weighs. [default: all, equally]",
+            help=help_
+            or "Which features to compare, and how much each says. [default: all, as their distances tell]",
         ),
         click.option(
             "--max-distance", type=float, help=help_ or "Leave out hits that are farther than this."
         ),
-        click.option("--blend", is_flag=True, help=help_ or "Let the words weigh in, instead of narrowing."),
+        click.option(
+            "--blend",
+            type=Blend(),
+            metavar="[WEIGHT]",
+            default=False,
+            help=help_
+            or "Let the words weigh in, instead of narrowing; how much, from 0 to 1. [default: 0.5]",
+        ),
         click.option(
             "--text-weight",
             type=click.FloatRange(0, 1),
@@ -191,7 +239,7 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
             where: tuple[str, ...],
             features: tuple[str, ...],
             max_distance: float | None,
-            blend: bool,
+            blend: bool | float,
             text_weight: float | None,
             max_pixels: int,
             **others: Any,
@@ -243,8 +291,13 @@ def open_collection(folder: Path | str) -> Collection:
     return click.get_current_context().with_resource(Collection.open(folder))
 
 
-def parse_weights(features: tuple[str, ...]) -> dict[str, float] | None:
-    """Parse `--feature look=0.3 --feature onnx=0.7`; a name alone weighs 1. None where nothing was given."""
+def parse_weights(features: tuple[str, ...]) -> dict[str, float] | list[str] | None:
+    """Parse `--feature look=0.3 --feature onnx=0.7`; None where nothing was given.
+
+    Names alone have no weights; beside one that has a weight, a name alone weighs 1.
+    """
+    if features and not any("=" in text for text in features):
+        return list(features)
     weights: dict[str, float] = {}
     for text in features:
         name, equals, weight = text.partition("=")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lookalike.cli.common import (
+    QueryCommand,
     SearchOptions,
     collection_option,
     json_option,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from lookalike.collection.explain import Explanation
 
 
-@click.command(short_help="Tell why a source is, or is not, a hit.")
+@click.command(cls=QueryCommand, short_help="Tell why a source is, or is not, a hit.")
 @click.argument("query")
 @click.argument("id_", metavar="ID")
 @collection_option

@@ -13,6 +13,7 @@ import click
 
 from lookalike.cli.common import (
     NamedPath,
+    QueryCommand,
     SearchOptions,
     collection_option,
     json_option,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from lookalike.collection.query import Asked, MixQuery, TextQuery
 
 
-@click.command(short_help="Find what looks like a picture.")
+@click.command(cls=QueryCommand, short_help="Find what looks like a picture.")
 @click.argument("query", required=False)
 @collection_option
 @click.option(

@@ -28,7 +28,7 @@ def options_of(request: SearchRequest) -> dict[str, Any]:
     return {
         "text": request.text,
         "where": where_to_json(request.where),
-        "features": None if request.weights is None else dict(request.weights),
+        "features": request.chosen if request.weights is None else dict(request.weights),
         "blend": request.blend,
         "text_weight": request.text_weight,
         "max_distance": request.max_distance,

@@ -24,7 +24,7 @@ from lookalike.collection.hits import Hits
 from lookalike.collection.query import Asked, MixQuery, Query, as_query
 from lookalike.collection.remove import as_names
 from lookalike.collection.report import AddReport, Event
-from lookalike.collection.request import SearchRequest
+from lookalike.collection.request import Compared, SearchRequest
 from lookalike.collection.row_arguments import check_name
 from lookalike.collection.walk import find_pictures
 from lookalike.errors import InputError, OptionError, ServiceError
@@ -89,8 +89,8 @@ class Client:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         facets: Sequence[str] = (),
         candidates: str = "tokens",
@@ -127,8 +127,8 @@ class Client:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         facets: Sequence[str] = (),
         candidates: str = "tokens",
@@ -176,8 +176,8 @@ class Client:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         max_distance: float | None = None,
     ) -> Explanation:

@@ -56,7 +56,7 @@ def evaluate(
             catalogue,
             chosen,
             {name: (indexes[name], _buckets(record, indexes[name])) for name, record in chosen.items()},
-            _fusion(catalogue, tuple(chosen)),
+            _fusion(searcher, catalogue, tuple(chosen)),
             relevance,
             options,
             told,
@@ -111,10 +111,14 @@ def _buckets(record: FeatureRecord, index: IndexView) -> str:
     return chosen
 
 
-def _fusion(catalogue: Catalogue, names: tuple[str, ...]) -> Fusion:
+def _fusion(searcher: Searcher, catalogue: Catalogue, names: tuple[str, ...]) -> Fusion:
     """Return how a search compares by these features."""
     sample = None
     if len(names) > 1 and any(catalogue.lacking_counts(names).values()):
         complete = catalogue.numbers_with(names)
         sample = complete[np.linspace(0, len(complete) - 1, min(SAMPLED, len(complete))).astype(int)]
-    return Fusion(dict.fromkeys(names, 1.0), dict.fromkeys(names, 1.0), sample)
+    if len(names) == 1:
+        return Fusion({names[0]: 1.0}, {names[0]: 1.0}, sample)
+    distributions = searcher.distributions(catalogue)
+    spread = dict(zip(distributions.names, distributions.spread.tolist(), strict=True))
+    return Fusion({name: 1 / spread[name] for name in names}, distributions.weights(names), sample)

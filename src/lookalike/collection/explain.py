@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
+from lookalike.arrays import Int64
 from lookalike.catalogue import Catalogue
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
-from lookalike.collection.search import Searched
+from lookalike.collection.search import Blend, Searched
 from lookalike.errors import UnknownIdError
 from lookalike.index import Explanation as FeatureExplanation
 from lookalike.index.reports import TableExplanation
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one feature says of a source.
+
+    Attributes:
+        distance: exact.
+        comparable: the distance in standard deviations of the distances in the collection, so that it can be compared
+            with those in other features; of a lone feature, the distance itself.
+        weight: how much the feature says; the weights of all that are searched sum to 1.
+        rank: its place among all sources that have the feature, counted from 1, whatever filters say.
+    """
+
+    distance: float
+    comparable: float
+    weight: float
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,12 @@ class Explanation:
         words: for each word of the text, the parts of the source's text that have it; empty means none.
         features: what each feature's index says: buckets, keys, estimated and exact distance, rank.
         missing_features: features searched that the source lacks.
+        parts: what each of `features` adds to the distance.
+        looks_rank: where words weigh in, its place in the ranking by looks, counted from 1; None if it is farther down
+            than is looked at (100 or ten times k). The query's own source counts.
+        words_rank: the same of the ranking by words.
+        score: the fused score, the higher the better; None where words do not weigh in.
+        last_score: that of the last hit.
     """
 
     id: str
@@ -48,6 +73,11 @@ class Explanation:
     words: Mapping[str, tuple[str, ...]]
     features: Mapping[str, FeatureExplanation]
     missing_features: tuple[str, ...]
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    looks_rank: int | None = None
+    words_rank: int | None = None
+    score: float | None = None
+    last_score: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as the command line prints it under `--json`."""
@@ -66,7 +96,9 @@ class Explanation:
             features[name] = FeatureExplanation(**{**one, "tables": tables, "tokens": tokens})
         words = {word: tuple(parts) for word, parts in told["words"].items()}
         missing = tuple(told["missing_features"])
-        return cls(**{**told, "words": words, "features": features, "missing_features": missing})
+        parts = {name: Part(**one) for name, one in told.get("parts", {}).items()}
+        made = {"words": words, "features": features, "missing_features": missing, "parts": parts}
+        return cls(**{**told, **made})
 
     def lines(self) -> list[str]:
         """Return the details for people, a line each."""
@@ -75,6 +107,10 @@ class Explanation:
             lines.append(f"distance {self.distance:.4f}")
         if self.last_distance is not None:
             lines.append(f"distance of the last hit {self.last_distance:.4f}")
+        if self.score is not None:
+            last = "" if self.last_score is None else f", that of the last hit {self.last_score:.6f}"
+            lines.append(f"score {self.score:.6f}{last}: {_place('looks', self.looks_rank)}, ")
+            lines[-1] += _place("words", self.words_rank)
         lines += [f"filter {text}: {'met' if met else 'not met'}" for text, met in self.filters.items()]
         lines += [
             f"word {word!r}: {'in ' + ', '.join(parts) if parts else 'not found'}"
@@ -84,6 +120,9 @@ class Explanation:
             lines.append(
                 f"feature {name}: exact distance {feature.distance:.4f}, {feature.rank} sources are closer"
             )
+            if name in self.parts and len(self.parts) + len(self.missing_features) > 1:
+                part = self.parts[name]
+                lines.append(f"  weight {part.weight:.4f}, comparable distance {part.comparable:.4f}")
             if feature.estimated_distance is not None:
                 lines.append(
                     f"  estimated distance {feature.estimated_distance:.4f} (+- {feature.estimate_error or 0:.4f})"
@@ -105,6 +144,10 @@ class Explanation:
         return lines
 
 
+def _place(ranking: str, rank: int | None) -> str:
+    return f"rank {rank} by {ranking}" if rank is not None else f"too far down by {ranking} to count"
+
+
 _PATHS = {
     "scan": "the index is small, so every source is compared exactly; no buckets are used",
     "tail": "the source was added lately and is compared always",
@@ -113,7 +156,12 @@ _PATHS = {
 
 
 def explanation(
-    searched: Searched, queries: ResolvedQueries, rankings: Rankings, id_or_path: str, request: SearchRequest
+    searched: Searched,
+    queries: ResolvedQueries,
+    rankings: Rankings,
+    blend: Blend | None,
+    id_or_path: str,
+    request: SearchRequest,
 ) -> Explanation:
     """Return why a source, by its id or the path of one of its files, is, or is not, in the ranking of one query.
 
@@ -125,6 +173,7 @@ def explanation(
     (source,) = catalogue.sources([number])
     filters = {label: part.matches(source.metadata) for label, part in request.filters.items()}
     words = {} if request.text is None else catalogue.text_matches(request.text, number)
+    say = searched.say
     features = {
         name: index.explain(queries.vectors[name][0], number)
         for name, index in searched.indexes.items()
@@ -132,9 +181,15 @@ def explanation(
     }
     missing = tuple(name for name in searched.indexes if name not in features)
     weighted = float(searched.weighing(queries, 0).distances(np.array([number]))[0][0]) if features else None
+    parts = {
+        name: Part(feature.distance, feature.distance / say.spread[name], say.weights[name], feature.rank + 1)
+        for name, feature in features.items()
+    }
     position = np.flatnonzero(rankings.numbers[0] == number)
     rank = int(position[0]) + 1 if len(position) else None
     hits, limit = int(rankings.counts()[0]), request.max_distance
+    scores = {} if blend is None else blend.scores()
+    last = scores.get(int(rankings.numbers[0, hits - 1])) if hits else None
     reasons = [
         (int(queries.numbers[0]) == number, "it is the query itself"),
         (not features, f"it has no vector of {', '.join(missing)}"),
@@ -151,7 +206,7 @@ def explanation(
             bool(features) and not any(feature.candidate for feature in features.values()),
             _missed(features.values()),
         ),
-        (hits == request.k, f"{hits} others come before it"),
+        (hits == request.k, f"{hits} others come before it" + _behind(blend, number, scores, last)),
     ]
     failing = next((reason for fails, reason in reasons if fails), "other sources come before it")
     return Explanation(
@@ -166,6 +221,27 @@ def explanation(
         words=words,
         features=features,
         missing_features=missing,
+        parts=parts,
+        looks_rank=None if blend is None else _rank_in(blend.by_looks, number),
+        words_rank=None if blend is None else _rank_in(blend.by_words, number),
+        score=None if blend is None else scores.get(number, 0.0),
+        last_score=last,
+    )
+
+
+def _rank_in(numbers: Int64, number: int) -> int | None:
+    place = np.flatnonzero(numbers == number)
+    return int(place[0]) + 1 if len(place) else None
+
+
+def _behind(blend: Blend | None, number: int, scores: Mapping[int, float], last: float | None) -> str:
+    """Return how a source that others come before stands by looks and words."""
+    if blend is None or last is None:
+        return ""
+    looks, words = _rank_in(blend.by_looks, number), _rank_in(blend.by_words, number)
+    return (
+        f": it scores {scores.get(number, 0.0):.6f} ({_place('looks', looks)}, {_place('words', words)}), "
+        f"the last of them {last:.6f}"
     )
 
 

@@ -210,6 +210,7 @@ class Indexing(Reader):
             for name, feature in self._catalogue.features().items():
                 listener.stage(f"indexing {name}")
                 built[name] = len(self._indexes.build(feature))
+            self._distributions.update()
         return built
 
     def _change_index(
@@ -258,3 +259,7 @@ class Indexing(Reader):
                 self._indexes.update(feature)
             except LookalikeError as error:
                 log.warning("the index of %s is not up to date (%s); the next search sees to it", name, error)
+        try:
+            self._distributions.update()
+        except LookalikeError as error:
+            log.warning("distances were not measured (%s); the next search sees to it", error)

@@ -19,6 +19,7 @@ from lookalike.catalogue.records import FieldSummary
 from lookalike.collection.backends import Backend, backend_at
 from lookalike.collection.browse import Order, browse, facets
 from lookalike.collection.copies import COPIES_WITHIN, Copies, find_copies
+from lookalike.collection.distributions import KeptDistributions
 from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
@@ -27,7 +28,7 @@ from lookalike.collection.index_homes import FeatureHomes
 from lookalike.collection.indexes import Indexes
 from lookalike.collection.info import describe
 from lookalike.collection.query import Asked, Query, SourceQuery, as_query, guess
-from lookalike.collection.request import SearchRequest
+from lookalike.collection.request import Compared, SearchRequest
 from lookalike.collection.searcher import Searcher
 from lookalike.collection.store_home import StoreHome
 from lookalike.collection.stored_index import as_place
@@ -46,7 +47,8 @@ class Reader:
         self._place = None if place is None else without_password(place)
         self._homes = FeatureHomes(backend.indexes, StoreHome(catalogue, place), EngineHome(catalogue, place))
         self._indexes = Indexes(backend, self._homes, catalogue)
-        self._searcher = Searcher(catalogue, self._indexes)
+        self._distributions = KeptDistributions(backend, catalogue)
+        self._searcher = Searcher(catalogue, self._indexes, self._distributions)
         self._closed = False
 
     @classmethod
@@ -107,8 +109,8 @@ class Reader:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         facets: Sequence[str] = (),
         candidates: str = "tokens",
@@ -127,10 +129,13 @@ class Reader:
                 they weigh in by reciprocal-rank fusion instead. Where the feature is searched in an engine, words are
                 scored by its own BM25.
             where: only sources whose metadata fits. A filter costs no recall: k hits come back if k exist.
-            features: which features to compare, and how much each weighs; by default all that the query has,
-                equally. The distance of a hit is their weighted mean. A source that lacks some of them is compared by
-                those that it has, brought to the same scale; `Hits.notes` says how many do.
-            text_weight: how much words weigh in the fusion, from 0 to 1; a half by default with `blend`. Without
+            features: which features to compare, and how much each says, by name; equal weights mean equal say, whatever
+                the scales of their distances. By default all that the query has; their weights then, as where names
+                alone are given, come from how distances are distributed in the collection, so that a poor feature
+                hardly says anything (`lookalike.fusion`). A source that lacks some of them is compared by those that
+                it has, brought to the same scale; `Hits.notes` says how many do.
+            blend: True, or how much words weigh in the fusion, from 0.0 to 1.0; a half is usual.
+            text_weight: how much words weigh in the fusion, from 0 to 1; the same as giving it as `blend`. Without
                 `blend`, hits must have the words, and are ranked by both; with 1 and `max_distance`, looks only narrow.
             facets: metadata fields whose most frequent values are counted, in `Hits.facets`, among all sources that
                 meet `where`, and `text` unless it is blended, and have one of the features.
@@ -170,8 +175,8 @@ class Reader:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         facets: Sequence[str] = (),
         candidates: str = "tokens",
@@ -229,8 +234,8 @@ class Reader:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,

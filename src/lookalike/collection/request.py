@@ -13,6 +13,9 @@ from lookalike.collection.filters import Filters, labelled
 from lookalike.errors import OptionError
 from lookalike.images import MAX_PIXELS
 
+Compared = Mapping[str, float] | Sequence[str]
+"""Features that are compared: weights by name, or names alone, whose weights then come from the data."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
@@ -22,7 +25,8 @@ class SearchRequest:
         k: how many hits.
         text: words that a source must have all of or, with `blend`, that weigh in; None for none.
         filters: each filter by what the user would call it.
-        weights: the features to compare by weight; None for all that the query has, equally.
+        chosen: the features to compare; None for all that the query has.
+        weights: how much each of them says; None for what their distances in the collection tell.
         blend: whether words weigh in by reciprocal-rank fusion, instead of narrowing.
         text_weight: the share of words in the fusion, from 0 to 1; with `blend` a half by default. Without `blend`,
             words narrow and weigh in.
@@ -36,6 +40,7 @@ class SearchRequest:
     k: int = 10
     text: str | None = None
     filters: Mapping[str, Where] = field(default_factory=dict)
+    chosen: tuple[str, ...] | None = None
     weights: Mapping[str, float] | None = None
     blend: bool = False
     text_weight: float | None = None
@@ -52,8 +57,8 @@ class SearchRequest:
         k: int = 10,
         text: str | None = None,
         where: Filters = None,
-        features: Mapping[str, float] | None = None,
-        blend: bool = False,
+        features: Compared | None = None,
+        blend: bool | float = False,
         text_weight: float | None = None,
         facets: Sequence[str] = (),
         candidates: str = "tokens",
@@ -67,25 +72,29 @@ class SearchRequest:
             OptionError, MetadataError: an option that makes no sense, by its name.
         """
         check_text(text)
-        if not isinstance(blend, bool):
-            raise OptionError(f"blend is {blend!r}; give True or False")
+        if not isinstance(blend, bool | float):
+            raise OptionError(f"blend is {blend!r}; give True, False, or the share of words such as 0.5")
+        if isinstance(blend, float):
+            if text_weight is not None:
+                raise OptionError(f"blend is {blend} and text_weight {text_weight}; give one of them")
+            blend, text_weight = True, _share(blend, "blend")
         if not isinstance(strict, bool):
             raise OptionError(f"strict is {strict!r}; give True or False")
         if blend and text is None:
             raise OptionError("blend needs text: the words that are to weigh in")
         if text_weight is not None:
-            text_weight = as_finite(text_weight, "text_weight")
-            if not 0 <= text_weight <= 1:
-                raise OptionError(f"text_weight is {text_weight}; give a share from 0 to 1")
+            text_weight = _share(text_weight, "text_weight")
             if text is None:
                 raise OptionError("text_weight needs text: the words that are to weigh in")
+        chosen, weights = _compared(features)
         if candidates not in ("tokens", "knn"):
             raise OptionError(f"candidates is {shown(candidates)}; choose tokens or knn")
         return cls(
             k=as_count(k, "k", least=1),
             text=text,
             filters=labelled(where),
-            weights=None if features is None else _weights(features),
+            chosen=chosen,
+            weights=weights,
             blend=blend,
             text_weight=text_weight,
             facets=_names(facets),
@@ -133,17 +142,33 @@ def _names(facets: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(facets))
 
 
-def _weights(features: Mapping[str, float]) -> dict[str, float]:
-    if not isinstance(features, Mapping):
+def _share(value: float, name: str) -> float:
+    share = as_finite(value, name)
+    if not 0 <= share <= 1:
+        raise OptionError(f"{name} is {share}; give a share from 0 to 1")
+    return share
+
+
+def _compared(features: Compared | None) -> tuple[tuple[str, ...] | None, dict[str, float] | None]:
+    """Return the names and the weights of features, None for what was not given."""
+    if features is None:
+        return None, None
+    if isinstance(features, str) or not isinstance(features, Mapping | Sequence):
         raise OptionError(
-            f"features is {features!r}; give a mapping of names to weights, such as {{'look': 1}}"
+            f"features is {features!r}; give a list of names, or a mapping of names to weights, such as {{'look': 1}}"
         )
     if not features:
         raise OptionError("no feature was chosen; name at least one")
-    weights = {}
-    for name, weight in features.items():
+    for name in features:
         if not isinstance(name, str):
             raise OptionError(f"features has the name {name!r}; give names as strings")
+    names = tuple(dict.fromkeys(features))
+    return names, _weights(features) if isinstance(features, Mapping) else None
+
+
+def _weights(features: Mapping[str, float]) -> dict[str, float]:
+    weights = {}
+    for name, weight in features.items():
         weights[name] = as_finite(weight, f"the weight of feature {name!r}")
         if weights[name] <= 0:
             raise OptionError(f"feature {name!r} has weight {weight}; give a number above 0")

@@ -110,28 +110,21 @@ def chosen_features(features: Features, request: SearchRequest) -> Features:
         raise UnknownFeatureError(
             "the collection has no features to compare; add pictures or import vectors first"
         )
-    for name in request.weights or ():
+    for name in request.chosen or ():
         if name not in features:
             raise UnknownFeatureError(
                 f"the collection has no feature {name!r}; it has {', '.join(features)} (lookalike info)"
             )
-    return features if request.weights is None else {name: features[name] for name in request.weights}
+    return features if request.chosen is None else {name: features[name] for name in request.chosen}
 
 
-def weights_of(names: Collection[str], request: SearchRequest) -> dict[str, float]:
-    """Return how much each feature weighs, given those that the query has; they sum to one.
-
-    Raises:
-        UnknownFeatureError: the query lacks one that the request names.
-    """
-    for name in request.weights or ():
+def check_has_all(names: Collection[str], request: SearchRequest) -> None:
+    """Raise UnknownFeatureError where a query, which has the features `names`, lacks one that the request names."""
+    for name in request.chosen or ():
         if name not in names:
             raise UnknownFeatureError(
                 f"the query has no vector of feature {name!r}; give one, or leave it out"
             )
-    weights = request.weights or dict.fromkeys(names, 1.0)
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
 
 
 def from_catalogue(
@@ -143,13 +136,13 @@ def from_catalogue(
         UnknownIdError: there is none of that id.
         UnknownFeatureError: it lacks a feature that the request names, or has none at all.
     """
-    if query.path is not None and request.weights is None:  # a picture has what can be made of it
+    if query.path is not None and request.chosen is None:  # a picture has what can be made of it
         features = made_of_pictures(features)
     found = catalogue.stored_query(query.id, list(features))
     if found is None:
         raise UnknownIdError(f"{query.id!r} is neither a file nor the id of a source (lookalike list)")
     number, vectors = found
-    for name in request.weights or ():
+    for name in request.chosen or ():
         if name not in vectors:
             raise UnknownFeatureError(f"source {query.id} has no feature {name!r}")
     if not vectors:
@@ -281,7 +274,7 @@ def _from_picture(
         name, described = "the picture on stdin", {"bytes": len(picture)}
     made = made_of_pictures(features)
     imported = [name_ for name_ in features if name_ not in made]
-    if imported and (request.weights is not None or not made):
+    if imported and (request.chosen is not None or not made):
         raise UnknownFeatureError(
             f"feature {imported[0]!r} was imported, so it cannot be made from a picture; query by id, row or vector"
         )

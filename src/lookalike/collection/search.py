@@ -17,6 +17,7 @@ from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import ResolvedQueries
+from lookalike.collection.say import Say
 from lookalike.collection.weighing import Weighing
 from lookalike.index import IndexView
 
@@ -31,11 +32,11 @@ DEEPER = 4
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What is searched: one state of a collection, and how much each feature weighs."""
+    """What is searched: one state of a collection, and how much each feature says."""
 
     catalogue: Catalogue
     indexes: Mapping[str, IndexView]
-    weights: Mapping[str, float]
+    say: Say
     lacking: Mapping[str, int]
     """How many sources that have one of the features lack each of them."""
     sample: Int64 | None
@@ -44,7 +45,7 @@ class Searched:
     def weighing(self, queries: ResolvedQueries, row: int) -> Weighing:
         """Return how sources are compared with one of the queries."""
         vectors = {name: rows[row] for name, rows in queries.vectors.items()}
-        return Weighing.of(self.indexes, vectors, self.weights, self.sample)
+        return Weighing.of(self.indexes, vectors, self.say.shares, self.sample)
 
 
 def rank(searched: Searched, queries: ResolvedQueries, records: Records, request: SearchRequest) -> Rankings:
@@ -53,19 +54,26 @@ def rank(searched: Searched, queries: ResolvedQueries, records: Records, request
     Args:
         records: of the request but for k, which may have grown since.
     """
-    views, allow = records.views(searched.indexes)
-    searched = replace(searched, indexes=views)
-    most = sum(len(index) for index in searched.indexes.values())
-    k = min(request.k, max(1, most))  # room is made for k
-    stored = bool((queries.numbers >= 0).any())
-    wanted = k + stored  # a stored source is not its own hit
+    searched, allow, wanted = _prepared(searched, queries, records, request)
     if request.share_of_words is not None:
         rankings = _blended(
             searched, queries, wanted, records, request.share_of_words, allow, request.max_distance
         )
     else:
         rankings = _nearest(searched, queries, wanted, allow, request.max_distance)
-    return rankings.without(queries.numbers, k) if stored else rankings
+    stored = bool((queries.numbers >= 0).any())
+    return rankings.without(queries.numbers, wanted - 1) if stored else rankings
+
+
+def _prepared(
+    searched: Searched, queries: ResolvedQueries, records: Records, request: SearchRequest
+) -> tuple[Searched, Int64 | None, int]:
+    """Return what is searched, with the views and the allow-list that filters leave, and how many are wanted."""
+    views, allow = records.views(searched.indexes)
+    searched = replace(searched, indexes=views)
+    most = sum(len(index) for index in searched.indexes.values())
+    k = min(request.k, max(1, most))  # room is made for k
+    return searched, allow, k + bool((queries.numbers >= 0).any())  # a stored source is not its own hit
 
 
 def rank_by_words(records: Records, request: SearchRequest) -> Rankings:
@@ -123,6 +131,52 @@ def _by_distance(weighing: Weighing, numbers: Int64) -> Rankings:
     return Rankings(numbers[order], distances[order], {name: part[order] for name, part in parts.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """The rankings by looks and by words of one query, as far down as they are fused: numbers, best first."""
+
+    by_looks: Int64
+    by_words: Int64
+    share: float
+    """How much words weigh."""
+
+    def scores(self) -> dict[int, float]:
+        """Return the fused score of each source: 1 / (60 + rank) in each ranking that has it, times its share."""
+        scores: dict[int, float] = {}
+        for numbers, share in ((self.by_looks, 1 - self.share), (self.by_words, self.share)):
+            for rank, number in enumerate(numbers.tolist(), 1):
+                scores[number] = scores.get(number, 0.0) + share / (RANK_OFFSET + rank)
+        return scores
+
+
+def blends(
+    searched: Searched,
+    queries: ResolvedQueries,
+    k: int,
+    records: Records,
+    share: float,
+    allow: Int64 | None,
+    max_distance: float | None,
+) -> list[Blend]:
+    """Return the two rankings of each query that are fused for k hits."""
+    depth = max(BLEND_DEPTH, 10 * k)
+    weighings = [searched.weighing(queries, row) for row in range(len(queries))]
+    by_words = _by_words(weighings, k, records, depth, max_distance)
+    by_looks = _nearest(searched, queries, depth, allow, max_distance)
+    return [Blend(near[near >= 0], by_words, share) for near in by_looks.numbers]
+
+
+def blend_of(
+    searched: Searched, queries: ResolvedQueries, records: Records, request: SearchRequest
+) -> Blend | None:
+    """Return the two rankings of a lone query; None where words do not weigh in."""
+    if request.share_of_words is None:
+        return None
+    searched, allow, wanted = _prepared(searched, queries, records, request)
+    share, limit = request.share_of_words, request.max_distance
+    return blends(searched, queries, wanted, records, share, allow, limit)[0]
+
+
 def _blended(
     searched: Searched,
     queries: ResolvedQueries,
@@ -132,19 +186,14 @@ def _blended(
     allow: Int64 | None,
     max_distance: float | None,
 ) -> Rankings:
-    """Return the k best by reciprocal-rank fusion of the ranking by looks and the ranking by words.
+    """Return the k best by reciprocal-rank fusion of the ranking by looks and the ranking by words, see `Blend`.
 
-    A source scores 1 / (60 + rank) in each of the rankings that has it, counted from 1, times that one's share. Those
-    that are farther than `max_distance` count in the ranking by words, and are left out then.
+    Those that are farther than `max_distance` count in the ranking by words, and are left out then.
     """
-    depth = max(BLEND_DEPTH, 10 * k)
-    weighings = [searched.weighing(queries, row) for row in range(len(queries))]
-    by_words = _by_words(weighings, k, records, depth, max_distance)
-    by_looks = _nearest(searched, queries, depth, allow, max_distance)
     fused: list[Rankings] = []
-    for row, weighing in enumerate(weighings):
-        near = by_looks.numbers[row]
-        scores = _reciprocal_ranks([(near[near >= 0], 1 - share), (by_words, share)])
+    for row, blend in enumerate(blends(searched, queries, k, records, share, allow, max_distance)):
+        scores = blend.scores()
+        weighing = searched.weighing(queries, row)
         candidates = _by_distance(weighing, np.fromiter(scores, dtype=np.int64, count=len(scores)))
         score: Float64 = np.array([scores[number] for number in candidates.numbers[0].tolist()])
         best = np.lexsort((candidates.numbers[0], candidates.distances[0], -score))
@@ -167,11 +216,3 @@ def _by_words(
         if all(count >= k for count in near):
             return numbers
         depth *= DEEPER
-
-
-def _reciprocal_ranks(rankings: Sequence[tuple[Int64, float]]) -> dict[int, float]:
-    scores: dict[int, float] = {}
-    for numbers, share in rankings:
-        for rank, number in enumerate(numbers.tolist(), 1):
-            scores[number] = scores.get(number, 0.0) + share / (RANK_OFFSET + rank)
-    return scores

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lookalike.arrays import Int64
 from lookalike.catalogue import Catalogue, FeatureRecord, HitRows
 from lookalike.collection.answer import SourceCache, answers, gone_of, numbers_of
+from lookalike.collection.distributions import KeptDistributions
 from lookalike.collection.explain import Explanation, explanation
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
@@ -30,16 +31,18 @@ from lookalike.collection.resolve import (
     ResolvedQueries,
     ResolvedQuery,
     block,
+    check_has_all,
     chosen_features,
     from_catalogue,
     from_outside,
     has_all,
     stored_at,
-    weights_of,
 )
-from lookalike.collection.search import Searched, rank, rank_by_words
+from lookalike.collection.say import Say
+from lookalike.collection.search import Blend, Searched, blend_of, rank, rank_by_words
 from lookalike.collection.stored_index import EngineIndexed, place_of
 from lookalike.errors import OptionError
+from lookalike.fusion import Distributions
 from lookalike.index import IndexView
 from lookalike.index.finder import StaleBucketsError
 
@@ -71,6 +74,8 @@ class State:
     features: Mapping[str, FeatureRecord]
     lacking: dict[tuple[str, ...], tuple[Mapping[str, int], Int64 | None]] = field(default_factory=dict)
     """By features: how many sources lack each, and a sample of those that have all."""
+    distributions: list[Distributions] = field(default_factory=list)
+    """How distances are distributed, once a search of several features has asked for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,9 @@ class Group:
 class Searcher:
     """The searches of one open collection; safe for threads."""
 
-    def __init__(self, catalogue: Catalogue, indexes: Indexes) -> None:
+    def __init__(self, catalogue: Catalogue, indexes: Indexes, distributions: KeptDistributions) -> None:
         self._catalogue = catalogue
+        self._distributions = distributions
         self._indexes = indexes
         self._extractors = Extractors()
         self._sources = SourceCache()
@@ -137,13 +143,13 @@ class Searcher:
             *lacking_notes(searched),
             *left_out_notes(searched.catalogue, rankings, gone, request),
         )
-        return answers(sources, queries, rankings, records, request, searched.weights, notes, look)
+        return answers(sources, queries, rankings, records, request, searched.say.weights, notes, look)
 
     def answer_words(self, request: SearchRequest) -> Hits:
         """Return the sources that match the request's words best."""
         if request.text is None:
             raise OptionError("there is nothing to search for; give a query, text, or both")
-        if request.blend or request.max_distance is not None or request.weights is not None:
+        if request.blend or request.max_distance is not None or request.chosen is not None:
             raise OptionError("blend, max_distance and features need a query to compare with; leave them out")
         if request.text_weight is not None or request.candidates != "tokens":
             raise OptionError("text_weight and candidates need a query to compare with; leave them out")
@@ -208,11 +214,12 @@ class Searcher:
             with self._groups([query], request) as (_, (group,)):
                 searched, asked = group.searched, group.queries
 
-                def ranked(records: Records) -> Rankings:
-                    return rank(searched, asked, records, request)
+                def ranked(records: Records) -> tuple[Rankings, Blend | None]:
+                    blend = blend_of(searched, asked, records, request)
+                    return rank(searched, asked, records, request), blend
 
-                rankings = by_records(searched.catalogue, searched.indexes, request, ranked)
-                return explanation(searched, asked, rankings, id_or_path, request)
+                rankings, blend = by_records(searched.catalogue, searched.indexes, request, ranked)
+                return explanation(searched, asked, rankings, blend, id_or_path, request)
 
         return self._fresh(explained)
 
@@ -238,9 +245,9 @@ class Searcher:
 
             def wanted(catalogue: Catalogue, state: State) -> tuple[State, list[Group]]:
                 resolved = block(rows, chosen_features(state.features, request))
-                weights = weights_of(resolved.vectors, request)
+                names = _names_of(resolved, request)
                 return state, [
-                    Group(self._searched(catalogue, state, weights, request), resolved, range(len(rows)))
+                    Group(self._searched(catalogue, state, names, request), resolved, range(len(rows)))
                 ]
 
         else:
@@ -251,11 +258,11 @@ class Searcher:
                 alike: dict[tuple[tuple[str, ...], int], list[tuple[int, ResolvedQuery]]] = {}
                 for place, one in enumerate(ready):
                     query = self._resolved(one, catalogue, features, request)
-                    names = tuple(weights_of(query.vectors, request))
+                    names = _names_of(query, request)
                     alike.setdefault((names, place if query.parts else -1), []).append((place, query))
                 return state, [
                     Group(
-                        self._searched(catalogue, state, weights_of(names, request), request),
+                        self._searched(catalogue, state, names, request),
                         ResolvedQueries.of([query for _, query in placed], names),
                         [place for place, _ in placed],
                     )
@@ -298,7 +305,7 @@ class Searcher:
         if isinstance(query, SourceQuery | VectorQuery):
             return query
         if isinstance(query, MixQuery):
-            parts = replace(request, weights=None)  # of what a mix has, those named are compared
+            parts = replace(request, chosen=None, weights=None)  # of what a mix has, those named are compared
             return ReadyMix(
                 [(self._ready(one, parts), weight) for one, weight in query.weighted_like],
                 [(self._ready(one, parts), weight) for one, weight in query.weighted_unlike],
@@ -336,7 +343,7 @@ class Searcher:
         features: Mapping[str, FeatureRecord],
         request: SearchRequest,
     ) -> ResolvedQuery:
-        parts = replace(request, weights=None)
+        parts = replace(request, chosen=None, weights=None)
         like, unlike = (
             [(self._resolved(one, catalogue, features, parts), weight) for one, weight in ready]
             for ready in (mix.like, mix.unlike)
@@ -356,18 +363,28 @@ class Searcher:
         return ResolvedQuery(vectors, described, parts=own)
 
     def _searched(
-        self, catalogue: Catalogue, state: State, weights: Mapping[str, float], request: SearchRequest
+        self, catalogue: Catalogue, state: State, names: tuple[str, ...], request: SearchRequest
     ) -> Searched:
-        indexes = self._indexes.views(
-            catalogue, state.stamp, {name: state.features[name] for name in weights}
-        )
+        indexes = self._indexes.views(catalogue, state.stamp, {name: state.features[name] for name in names})
         for index in indexes.values() if request.strict else ():
             if index.trouble is not None:
                 raise index.trouble
         if request.candidates == "knn":
             indexes = {name: by_graph(name, view) for name, view in indexes.items()}
-        lacking, sample = self._lacking(catalogue, state, tuple(sorted(weights)))
-        return Searched(catalogue, indexes, weights, lacking, sample)
+        lacking, sample = self._lacking(catalogue, state, tuple(sorted(names)))
+        return Searched(catalogue, indexes, self._say(catalogue, names, request), lacking, sample)
+
+    def _say(self, catalogue: Catalogue, names: tuple[str, ...], request: SearchRequest) -> Say:
+        if len(names) == 1:
+            return Say.of_one(names[0])
+        return Say.of(self.distributions(catalogue), names, request.weights)
+
+    def distributions(self, catalogue: Catalogue) -> Distributions:
+        """Return how the distances of all features are distributed in the state that a snapshot reads."""
+        state = self._state_of(catalogue)
+        if not state.distributions:  # two threads that measure at once get the same
+            state.distributions.append(self._distributions.of(catalogue, state.features))
+        return state.distributions[0]
 
     def _lacking(
         self, catalogue: Catalogue, state: State, names: tuple[str, ...]
@@ -382,3 +399,9 @@ class Searcher:
                 sample = complete[np.linspace(0, len(complete) - 1, min(SAMPLED, len(complete))).astype(int)]
             state.lacking[names] = counts, sample
         return state.lacking[names]
+
+
+def _names_of(query: ResolvedQuery | ResolvedQueries, request: SearchRequest) -> tuple[str, ...]:
+    """Return the features by which a query is compared. Raises UnknownFeatureError."""
+    check_has_all(query.vectors, request)
+    return tuple(query.vectors if request.chosen is None else request.chosen)

@@ -87,9 +87,11 @@ class Candidates:
             usual += np.where(had[name], factor * self.usual[name][query], 0.0)
             whole += factor * self.usual[name][query]
         weight = sum(np.where(had[name], factor, 0.0) for name, factor in factors.items())
-        scaled = (usual > 0) & (whole > 0)  # inner products have no scale of their own
+        # Inner products have no zero to keep, and are moved instead.
+        positive = np.all([self.usual[name][query] >= 0 for name in factors], axis=0)
+        scaled = (usual > 0) & positive
         with np.errstate(divide="ignore", invalid="ignore"):
-            brought = np.where(scaled, total * whole / usual, total / weight)
+            brought = np.where(scaled, total * whole / usual, (total - usual) / weight + whole)
         return np.where(np.any(list(had.values()), axis=0), brought, np.inf)
 
 

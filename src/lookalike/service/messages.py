@@ -78,8 +78,11 @@ class Options(Message):
         ),
     ] = {}
     features: Annotated[
-        dict[str, float] | None,
-        Field(description="The weight of each feature that is compared; by default all, equally."),
+        dict[str, float] | list[str] | None,
+        Field(
+            description="The features that are compared, with or without weights; by default all. Equal weights mean "
+            "equal say. Weights that are not given come from how distances are distributed in the collection."
+        ),
     ] = None
     blend: bool = False
     text_weight: Annotated[

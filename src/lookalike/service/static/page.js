@@ -172,14 +172,22 @@ async function tellWhy(place, id) {
   const why = await answer.json();
   told.textContent = why.verdict;
   const table = document.createElement("table");
-  table.innerHTML = "<thead><tr><th>Feature</th><th>Distance</th><th>Rank</th><th>Buckets shared</th></tr></thead>";
+  table.innerHTML = "<thead><tr><th>Feature</th><th>Distance</th><th>Comparable</th><th>Weight</th><th>Rank</th><th>Buckets shared</th></tr></thead>";
   const rows = table.createTBody();
   for (const [name, feature] of Object.entries(why.features ?? {})) {
     const row = rows.insertRow();
     const shared = feature.shared_tables?.length ?? feature.hits ?? (feature.probed ? "probed" : "—");
-    for (const value of [name, feature.distance?.toFixed?.(4) ?? "—", feature.rank ?? "—", shared]) row.insertCell().textContent = String(value);
+    const part = why.parts?.[name];
+    const told = [name, feature.distance?.toFixed?.(4) ?? "—", part?.comparable?.toFixed?.(2) ?? "—", part?.weight?.toFixed?.(2) ?? "—", part?.rank ?? "—", shared];
+    for (const value of told) row.insertCell().textContent = String(value);
   }
   if (rows.rows.length) place.append(table);
+  if (why.score != null) {
+    const line = document.createElement("p");
+    const last = why.last_score == null ? "" : `; the last hit scores ${why.last_score.toFixed(6)}`;
+    line.textContent = `By looks it is ${why.looks_rank ?? "far down"}, by words ${why.words_rank ?? "far down"}, which scores ${why.score.toFixed(6)}${last}.`;
+    place.append(line);
+  }
   for (const [word, parts] of Object.entries(why.words ?? {})) {
     const line = document.createElement("p");
     line.textContent = `“${word}” is in ${/** @type {string[]} */ (parts).join(", ") || "none of its texts"}.`;
