@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,8 +126,7 @@ def add(
     if not (as_json or as_jsonl):
         with suppress(OSError):  # there is nobody to tell
             sys.stderr.writelines(f"{shown(note)}\n" for note in report.notes())
-        if report.skipped:
-            print_skipped(report)
+        print_skipped(report.skipped)
     if not report.is_complete:
         sys.exit(EXIT_SKIPPED)
 
@@ -148,8 +148,10 @@ def summary(report: AddReport, duplicate: str = COPIES) -> str:
     return f"{told} ({report.seconds:.1f} s)"
 
 
-def print_skipped(report: AddReport) -> None:
-    """Print a table of what was skipped and why on stderr."""
-    rows = [(shown(event.path), shown(event.reason or "")) for event in report.skipped]
+def print_skipped(skipped: Sequence[Event]) -> None:
+    """Print a table of what was skipped and why on stderr, if anything was."""
+    if not skipped:
+        return
+    rows = [(shown(event.path), shown(event.reason or "")) for event in skipped]
     with suppress(OSError):  # there is nobody to tell
         sys.stderr.write(table(("skipped", "why"), rows, numbers=0, stream=sys.stderr))

@@ -24,6 +24,7 @@ from lookalike.images import MAX_PIXELS
 
 if TYPE_CHECKING:
     from lookalike.collection.add_plan import AddOptions, AddPlan, Metadata
+    from lookalike.collection.renewal import RenewalReport
     from lookalike.features.registry import FeatureSpec
 
 
@@ -313,6 +314,47 @@ class Collection(Indexing):
         with self._backend.writing("remove"):
             report = remove_missing(self._catalogue)
             self._update_indexes(Listener())
+        return report
+
+    def renew(
+        self,
+        feature: str | FeatureSpec,
+        *,
+        jobs: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        time_limit: float | None = TIME_LIMIT,
+        listener: Listener | None = None,
+    ) -> RenewalReport:
+        """Make the vectors of a feature anew: by another version of its extractor, or by another model.
+
+        All pictures are read again, and their vectors are replaced at once in the end; until then searches find the old
+        ones, and a run that is stopped leaves everything as it was. A picture that is gone, has changed or cannot be
+        read any more has no vector of this feature then; it is reported, and `add` sees to it.
+
+        Args:
+            feature: the name of a feature, for the newest version of its extractor; or as in `add`: "look=1", or
+                "mobilenet:onnx=better.onnx" for the feature `mobilenet`.
+
+        The other arguments are those of `add`.
+
+        Raises:
+            PictureMissingError: a picture is out of reach, as when a disk is away, or it came from the web; nothing was
+                changed.
+            UnknownFeatureError, FeatureMismatchError: there is no such feature, or it was not made of pictures.
+            OptionError, ModelError, MissingDependencyError, CollectionLockedError.
+        """
+        from lookalike.collection.add_plan import AddOptions
+        from lookalike.collection.renewal import Renewal, renew
+
+        listener = as_listener(listener)
+        options = AddOptions.of(
+            jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=True, isolated=False
+        )
+        with self._backend.writing("rebuild"):
+            plan = Renewal.of(self._catalogue.features(), feature)
+            report = renew(self._catalogue, plan, options, listener)
+            self._indexes.drop(plan.old)
+            self._update_indexes(listener)
         return report
 
     def remove_feature(self, name: str) -> None:

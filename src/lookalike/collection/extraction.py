@@ -9,7 +9,7 @@ from typing import Any
 from lookalike.catalogue import FeatureRecord
 from lookalike.errors import FeatureMismatchError, OptionError
 from lookalike.features.base import Extractor
-from lookalike.features.registry import FeatureSpec, create_extractor
+from lookalike.features.registry import VERSION, FeatureSpec, create_extractor, versions_of
 
 IMPORTED = "import"
 """Stands in the place of an extractor where vectors came from outside."""
@@ -31,7 +31,7 @@ def is_imported(feature: FeatureRecord) -> bool:
 
 def spec_of(feature: FeatureRecord) -> FeatureSpec:
     """Return what the extractor of a stored feature is made from."""
-    return FeatureSpec(feature.name, feature.extractor, dict(feature.options))
+    return _of_version(FeatureSpec(feature.name, feature.extractor, dict(feature.options)), feature)
 
 
 def open_extractors(features: Mapping[str, FeatureRecord]) -> dict[str, Extractor]:
@@ -83,16 +83,16 @@ def plan_features(
                 f"feature {spec.name!r} {made}; give the extracted one another name, as in "
                 f"{spec.name}2:{spec.extractor}"
             )
-        specs[spec.name] = spec
+        specs[spec.name] = _of_version(spec, stored.get(spec.name))
     plan = FeaturePlan(specs, {}, [], {})
     for name, spec in specs.items():
         extractor = plan.extractors[name] = create_extractor(spec)
         if name not in stored:
-            plan.new.append(_record(spec, extractor))
+            plan.new.append(record_of(spec, extractor))
             continue
         _check_same(stored[name], extractor, spec.extractor)
-        if dict(spec.options) != dict(stored[name].options):
-            plan.relocated[name] = spec.options
+        if dict(spec.options) != dict(spec_of(stored[name]).options):
+            plan.relocated[name] = record_of(spec, extractor).options
     return plan
 
 
@@ -108,7 +108,23 @@ def _as_specs(asked: Any) -> Iterator[FeatureSpec]:
         yield FeatureSpec.parse(feature) if isinstance(feature, str) else feature
 
 
-def _record(spec: FeatureSpec, extractor: Extractor) -> FeatureRecord:
+def _of_version(spec: FeatureSpec, stored: FeatureRecord | None) -> FeatureSpec:
+    """Return a spec that names the version of what is stored, where its extractor has several and it names none."""
+    if (
+        stored is None
+        or stored.extractor != spec.extractor
+        or VERSION in spec.options
+        or stored.version not in versions_of(spec.extractor)
+    ):
+        return spec
+    return FeatureSpec(spec.name, spec.extractor, {**spec.options, VERSION: stored.version})
+
+
+def record_of(spec: FeatureSpec, extractor: Extractor) -> FeatureRecord:
+    """Return what is stored of a feature. The version that it was asked for is what its extractor says of itself."""
+    options = dict(spec.options)
+    if versions_of(spec.extractor):
+        options.pop(VERSION, None)
     return FeatureRecord(
         name=spec.name,
         extractor=spec.extractor,
@@ -116,7 +132,7 @@ def _record(spec: FeatureSpec, extractor: Extractor) -> FeatureRecord:
         metric=extractor.metric,
         version=extractor.version,
         model_hash=extractor.model_hash,
-        options=spec.options,
+        options=options,
     )
 
 
@@ -135,5 +151,6 @@ def _check_same(stored: FeatureRecord, extractor: Extractor, kind: str | None = 
     if differences:
         raise FeatureMismatchError(
             f"feature {stored.name!r} was made by something else ({'; '.join(differences)}); vectors of two kinds "
-            f"cannot be compared: bring that back, or lookalike remove --feature {stored.name} and add it anew"
+            f"cannot be compared: bring that back, or make all of them anew by lookalike rebuild "
+            f"--feature {stored.name}"
         )

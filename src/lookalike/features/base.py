@@ -23,7 +23,8 @@ class Extractor(Protocol):
     """Makes one kind of vector from pictures. A pure function of the pictures: no state, no randomness.
 
     Plug-ins register a class under the entry-point group `lookalike.extractors`; it is called with the
-    options of the feature as keyword arguments.
+    options of the feature as keyword arguments. A class that still makes the vectors of older versions lists all of
+    them in `versions` and takes one as the option `version`, by default the newest; a collection keeps its own.
     """
 
     @property

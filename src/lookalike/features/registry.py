@@ -21,6 +21,12 @@ from lookalike.features.base import METRICS, Extractor
 
 ENTRY_POINTS = "lookalike.extractors"
 
+VERSION = "version"
+"""The option of extractors that still make the vectors of their older versions: the class lists these in `versions`.
+
+Without it, they make the newest.
+"""
+
 _DESCRIPTORS = "lookalike.features.descriptors"
 _BUILT_IN = {
     "look": ("lookalike.features.look", "Look"),
@@ -84,7 +90,7 @@ class FeatureSpec:
         """Return the feature that the command line writes as `[NAME:]KIND[=ARGUMENT]`.
 
         The name is KIND where NAME is not given. What ARGUMENT means, KIND says: for `onnx` it is the path of the
-        model or of its description, for other built-in kinds there is none.
+        model or of its description, for `look` its version; for other built-in kinds there is none.
 
         Raises:
             UnknownFeatureError: there is no such KIND.
@@ -147,6 +153,16 @@ def create_extractor(spec: FeatureSpec) -> Extractor:
             f"{', '.join(METRICS)}"
         )
     return extractor
+
+
+def versions_of(kind: str) -> tuple[str, ...]:
+    """Return the versions that extractors of a kind can be asked for, by the option `VERSION`; none for most kinds.
+
+    Raises:
+        UnknownFeatureError: there is no such kind.
+        FeatureError: it cannot be loaded.
+    """
+    return tuple(getattr(_factory(kind), "versions", ()))
 
 
 def may_run_here(kind: str) -> bool:
