@@ -213,3 +213,16 @@ def test_a_collection_is_named_by_option_then_environment_then_here(folder: Path
     shutil.copytree("by-option", ".lookalike")
     result = process("list", cwd=folder, env={"LOOKALIKE_COLLECTION": ""})
     assert len(result.stdout.splitlines()) == 3
+
+
+def test_rebuild_of_a_feature(folder: Path) -> None:
+    lookalike("rebuild", "--feature", "look=1")
+    assert json.loads(lookalike("info", "--json").stdout)["features"]["look"]["version"] == "1"
+    assert lookalike("rebuild", "--feature", "look").stdout == "look: 4 vectors of version 2 made\n"
+    (folder / "pictures" / "a.png").unlink()
+    result = lookalike("rebuild", "--feature", "look", "--json")
+    assert result.exit_code == 3
+    report = json.loads(result.stdout)
+    assert (report["feature"], report["version"], report["renewed"]) == ("look", "2", 3)
+    assert [Path(event["path"]).name for event in report["skipped"]] == ["a.png"]
+    assert json.loads(lookalike("rebuild", "--json").stdout)["look"] == 3

@@ -134,7 +134,7 @@ def test_mixes_that_make_no_sense(collection: Collection) -> None:
     with pytest.raises(OptionError, match="the query is of type str"):
         MixQuery(["red.png"])  # type: ignore[list-item]
     with pytest.raises(OptionError, match="no feature of vectors in common"):
-        collection.search(MixQuery([red, VectorQuery({"look": np.ones(1396)})]))
+        collection.search(MixQuery([red, VectorQuery({"look": np.ones(2477)})]))
     with pytest.raises(UnknownFeatureError, match="'look'"):
         collection.search(MixQuery([red, red]), features={"look": 1, "clip": 1})
     with pytest.raises(VectorError, match="the query's clip: row 0 is all zero"):

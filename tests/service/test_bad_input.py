@@ -36,7 +36,7 @@ SEARCHES: list[tuple[dict[str, Any], int, str]] = [
     ({"query": {"vector": []}}, 422, "query.vector"),
     ({"query": {"vector": ["a"]}}, 422, "query.vector.0"),
     ({"query": {"vector": [1, 2]}}, 422, ""),
-    ({"query": {"vector": [1e300] * 1396}}, 422, ""),
+    ({"query": {"vector": [1e300] * 2477}}, 422, ""),
     ({"query": {"vector": {"none": [1.0]}}}, 422, ""),
     ({"text": "x" * 3000}, 422, "text"),
     ({"text": "!!"}, 422, ""),
@@ -54,8 +54,8 @@ SEARCHES: list[tuple[dict[str, Any], int, str]] = [
     ({"query": {"id": "nobody", "describe": "a red shoe"}}, 422, "query"),
     ({"query": {"id": "nobody", "weight": -1.0}}, 422, "query.weight"),
     ({"query": {"id": "nobody", "weight": 0.0}, "also": [{"id": "nobody", "weight": 0.0}]}, 422, ""),
-    ({"query": {"vector": {"look": [1.0, 2.0]}}, "also": [{"vector": {"look": [1.0] * 1396}}]}, 422, ""),
-    ({"query": {"vector": {"look": [0.0] * 1396}}, "also": [{"vector": {"look": [1.0] * 1396}}]}, 422, ""),
+    ({"query": {"vector": {"look": [1.0, 2.0]}}, "also": [{"vector": {"look": [1.0] * 2477}}]}, 422, ""),
+    ({"query": {"vector": {"look": [0.0] * 2477}}, "also": [{"vector": {"look": [1.0] * 2477}}]}, 422, ""),
 ]
 
 
