@@ -28,7 +28,8 @@ NAMES = [f"{number}.png" for number in range(8)]
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
-    return draw(tmp_path / "pictures", NAMES)
+    drawn: list[Path] = draw(tmp_path / "pictures", NAMES)
+    return drawn
 
 
 @pytest.fixture
