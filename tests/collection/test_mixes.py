@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +171,23 @@ def test_a_tokenizer_that_went_missing(tmp_path: Path) -> None:
         (tmp_path / "clip" / "tokenizer.json").unlink()
         with pytest.raises(ModelError, match="there is no tokenizer for the text model"):
             collection.search(TextQuery("red"))
+
+
+def test_parts_are_described_in_the_features_that_are_compared_alone(made: Path) -> None:
+    red = (made / "pictures" / "red.png").read_bytes()
+    with Collection.open(made / "c") as collection:
+        mix = MixQuery([red, stored(collection, "green")])
+        with hidden(made / "clip"):
+            assert set(collection.search(mix, k=1, features={"look": 1.0})[0].features) == {"look"}
+            with pytest.raises(ModelError):
+                collection.search(mix, k=1)
+
+
+@contextmanager
+def hidden(folder: Path) -> Iterator[None]:
+    """Have a folder be away while the body runs."""
+    away = folder.rename(folder.with_name("away"))
+    try:
+        yield
+    finally:
+        away.rename(folder)

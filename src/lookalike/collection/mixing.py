@@ -9,6 +9,7 @@ import numpy as np
 
 from lookalike.arrays import DISCRETE, Float32, Rows
 from lookalike.catalogue import FeatureRecord
+from lookalike.collection.resolve import ResolvedQuery
 from lookalike.errors import OptionError, VectorError
 
 AWAY = 0.5
@@ -16,6 +17,26 @@ AWAY = 0.5
 
 Vectors = Mapping[str, Rows]
 """Of one thing: a vector (d,) by the name of each feature that it has."""
+
+
+Weighed = Sequence[tuple[ResolvedQuery, float]]
+
+
+def resolved_mix(like: Weighed, unlike: Weighed, features: Mapping[str, FeatureRecord]) -> ResolvedQuery:
+    """Return parts, each with its weight, as one query; see `mixed` for what is raised."""
+    vectors = mixed(
+        [one.vectors for one, _ in like],
+        [one.vectors for one, _ in unlike],
+        features,
+        weights=[weight for _, weight in like],
+        unwanted_weights=[weight for _, weight in unlike],
+    )
+    described = {
+        name: [{**one.described, "weight": weight} for one, weight in parts]
+        for name, parts in (("like", like), ("unlike", unlike))
+    }
+    own = frozenset(one.number for one, _ in (*like, *unlike) if one.number is not None)
+    return ResolvedQuery(vectors, described, parts=own)
 
 
 def mixed(

@@ -19,7 +19,7 @@ from lookalike.collection.distributions import KeptDistributions
 from lookalike.collection.explain import Explanation, explanation
 from lookalike.collection.hits import Hits
 from lookalike.collection.indexes import Indexes, OvertakenError
-from lookalike.collection.mixing import mixed
+from lookalike.collection.mixing import resolved_mix
 from lookalike.collection.notes import lacking_notes, left_out_notes, trouble_notes
 from lookalike.collection.presence import Look, Presence
 from lookalike.collection.query import MixQuery, PictureQuery, Query, SourceQuery, VectorQuery
@@ -305,10 +305,9 @@ class Searcher:
         if isinstance(query, SourceQuery | VectorQuery):
             return query
         if isinstance(query, MixQuery):
-            parts = replace(request, chosen=None, weights=None)  # of what a mix has, those named are compared
             return ReadyMix(
-                [(self._ready(one, parts), weight) for one, weight in query.weighted_like],
-                [(self._ready(one, parts), weight) for one, weight in query.weighted_unlike],
+                [(self._ready(one, request), weight) for one, weight in query.weighted_like],
+                [(self._ready(one, request), weight) for one, weight in query.weighted_unlike],
             )
         with self._catalogue.snapshot() as catalogue:
             features = chosen_features(self._state_of(catalogue).features, request)
@@ -343,24 +342,12 @@ class Searcher:
         features: Mapping[str, FeatureRecord],
         request: SearchRequest,
     ) -> ResolvedQuery:
-        parts = replace(request, chosen=None, weights=None)
+        parts = replace(request, chosen=None, weights=None)  # of what a mix has, those named are compared
         like, unlike = (
             [(self._resolved(one, catalogue, features, parts), weight) for one, weight in ready]
             for ready in (mix.like, mix.unlike)
         )
-        vectors = mixed(
-            [one.vectors for one, _ in like],
-            [one.vectors for one, _ in unlike],
-            features,
-            weights=[weight for _, weight in like],
-            unwanted_weights=[weight for _, weight in unlike],
-        )
-        described = {
-            name: [{**one.described, "weight": weight} for one, weight in resolved]
-            for name, resolved in (("like", like), ("unlike", unlike))
-        }
-        own = frozenset(one.number for one, _ in (*like, *unlike) if one.number is not None)
-        return ResolvedQuery(vectors, described, parts=own)
+        return resolved_mix(like, unlike, features)
 
     def _searched(
         self, catalogue: Catalogue, state: State, names: tuple[str, ...], request: SearchRequest
