@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from lookalike.arrays import Float32, Metric
 from lookalike.errors import OptionError
 from lookalike.features.look import first, second
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Version(NamedTuple):
-    describe: Callable[[Image.Image], Float32]
+    describe: Callable[[Sequence[Image.Image]], Float32]
     dimension: int
     side: int
 
@@ -65,7 +63,4 @@ class Look:
 
         The pictures are RGB, of any size. A vector does not depend on the other pictures.
         """
-        vectors = np.empty((len(pictures), self.dimension), np.float32)
-        for row, picture in zip(vectors, pictures, strict=True):
-            row[:] = self._made_by.describe(picture)
-        return vectors
+        return self._made_by.describe(pictures)

@@ -27,6 +27,7 @@ Sources, and what differs from them:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,9 @@ _TEXTURE_THRESHOLD = np.float32(0.01)
 
 _PALETTE_STEP = 4  # pixels of the square that are averaged before they are looked at
 
+_AT_ONCE = 8
+"""Pictures that are described together: of one, calls cost as much as numbers; of many, these leave the cache."""
+
 _WEIGHTS = {"edges": 1.0, "outline": 0.3, "texture": 0.5, "palette": 0.15}
 
 
@@ -78,40 +82,61 @@ DIMENSION = (
 )
 
 
-def describe(picture: Image.Image) -> Float32:
-    """Return the vector of an RGB picture of any size, (DIMENSION,) float32, of length one."""
-    small = picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR, reducing_gap=2.0)
-    pixels = np.asarray(small, dtype=np.float32) * np.float32(1 / 255)
+def describe(pictures: Sequence[Image.Image]) -> Float32:
+    """Return a vector for each RGB picture of any size, (n, DIMENSION) float32, of length one."""
+    vectors = np.empty((len(pictures), DIMENSION), np.float32)
+    for start in range(0, len(pictures), _AT_ONCE):
+        vectors[start : start + _AT_ONCE] = _described(pictures[start : start + _AT_ONCE])
+    return vectors
+
+
+def _described(pictures: Sequence[Image.Image]) -> Float32:
+    small = [
+        picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR, reducing_gap=2.0)
+        for picture in pictures
+    ]
+    pixels = np.stack([np.asarray(one) for one in small]).astype(np.float32)
+    pixels *= np.float32(1 / 255)
     grey = mixed(pixels, (0.299, 0.587, 0.114))
     votes = _direction_votes(grey)
     blocks = {
         "edges": _edges(votes),
         "outline": _outline(votes),
         "texture": _texture(grey),
-        "palette": palette(lab(np.asarray(small.reduce(_PALETTE_STEP)))),
+        "palette": palette(lab(np.stack([np.asarray(one.reduce(_PALETTE_STEP)) for one in small]))),
     }
-    vector = np.concatenate(
-        [unit(block) * np.float32(_WEIGHTS[name] ** 0.5) for name, block in blocks.items()]
-    )
-    return unit(vector)
+    weighted = [unit(block) * np.float32(_WEIGHTS[name] ** 0.5) for name, block in blocks.items()]
+    return unit(np.concatenate(weighted, axis=-1))
 
 
 def _direction_votes(grey: Float32) -> Float32:
-    """Histogram signed gradient directions by half-cell: (24, 24, 12); a pixel votes for its two nearest directions."""
+    """Histogram signed gradient directions by half-cell: pictures (n, side, side) to (n, 24, 24, 12).
+
+    A pixel votes for its two nearest directions. These are counted in a row of their own for each half-cell, from half
+    a turn back to half a turn on and one more, whose ends are the same two directions.
+    """
     dx, dy = np.zeros_like(grey), np.zeros_like(grey)
-    np.subtract(grey[:, 2:], grey[:, :-2], out=dx[:, 1:-1])
-    np.subtract(grey[2:], grey[:-2], out=dy[1:-1])
-    strength = np.sqrt(dx * dx + dy * dy)
-    direction = np.arctan2(dy, dx) * np.float32(_DIRECTIONS / (2 * np.pi))
-    below = np.floor(direction)
-    for_above = strength * (direction - below)
-    first = below.astype(np.int64)
-    starts = offsets(SIDE, _HALF_CELLS, _DIRECTIONS)
-    size = _HALF_CELLS * _HALF_CELLS * _DIRECTIONS
-    votes = np.bincount((starts + first % _DIRECTIONS).ravel(), (strength - for_above).ravel(), size)
-    votes += np.bincount((starts + (first + 1) % _DIRECTIONS).ravel(), for_above.ravel(), size)
-    mean_votes = votes / (SIDE // _HALF_CELLS) ** 2
-    return mean_votes.astype(np.float32).reshape(_HALF_CELLS, _HALF_CELLS, _DIRECTIONS)
+    np.subtract(grey[:, :, 2:], grey[:, :, :-2], out=dx[:, :, 1:-1])
+    np.subtract(grey[:, 2:], grey[:, :-2], out=dy[:, 1:-1])
+    above = np.arctan2(dy, dx)
+    above *= np.float32(_DIRECTIONS / (2 * np.pi))
+    strength = np.sqrt(np.add(np.square(dx, out=dx), np.square(dy, out=dy), out=dx), out=dx)
+    below = np.floor(above, out=dy)
+    above -= below
+    above *= strength
+    strength -= above
+    row = _DIRECTIONS + 2
+    size = _HALF_CELLS * _HALF_CELLS * row
+    places = below.astype(np.int64)
+    places += offsets(SIDE, _HALF_CELLS, row) + _DIRECTIONS // 2
+    places += (np.arange(len(grey)) * size)[:, None, None]
+    flat, counted = places.ravel(), len(grey) * size
+    votes = np.bincount(flat, strength.ravel(), counted + 1)
+    votes[1:] += np.bincount(flat, above.ravel(), counted + 1)[:-1]
+    turns = votes[:-1].reshape(len(grey), _HALF_CELLS, _HALF_CELLS, row)
+    turns[..., :2] += turns[..., _DIRECTIONS:]
+    means_of_cells = turns[..., :_DIRECTIONS] / (SIDE // _HALF_CELLS) ** 2
+    return np.roll(means_of_cells, _DIRECTIONS // 2, axis=-1).astype(np.float32)
 
 
 def _edges(votes: Float32) -> Float32:
@@ -126,14 +151,18 @@ def _outline(votes: Float32) -> Float32:
 
 
 def _texture(grey: Float32) -> Float32:
-    side = SIDE - 2
-    threshold = grey[1:-1, 1:-1] + _TEXTURE_THRESHOLD
-    codes = np.zeros((side, side), np.uint8)
+    side, bins = SIDE - 2, _TEXTURE_CELLS**2 * _PATTERNS
+    threshold = grey[:, 1:-1, 1:-1] + _TEXTURE_THRESHOLD
+    codes = np.zeros(threshold.shape, np.uint8)
+    above = np.empty(threshold.shape, np.bool_)
     for bit, (y, x) in enumerate(AROUND):
-        codes |= (grey[y : y + side, x : x + side] > threshold).view(np.uint8) << np.uint8(bit)
-    bins = offsets(side, _TEXTURE_CELLS, _PATTERNS) + _uniform_patterns()[codes]
-    counts = np.bincount(bins.ravel(), minlength=_TEXTURE_CELLS**2 * _PATTERNS)
-    shares = counts.reshape(_TEXTURE_CELLS, _TEXTURE_CELLS, _PATTERNS) * (_TEXTURE_CELLS / side) ** 2
+        np.greater(grey[:, y : y + side, x : x + side], threshold, out=above)
+        codes |= above.view(np.uint8) << np.uint8(bit)
+    places = _uniform_patterns()[codes]
+    places += offsets(side, _TEXTURE_CELLS, _PATTERNS)
+    places += (np.arange(len(grey)) * bins)[:, None, None]
+    counts = np.bincount(places.ravel(), minlength=len(grey) * bins)
+    shares = counts.reshape(-1, _TEXTURE_CELLS, _TEXTURE_CELLS, _PATTERNS) * (_TEXTURE_CELLS / side) ** 2
     return mirror_invariant(np.sqrt(shares.astype(np.float32)), np.arange(_PATTERNS))
 
 

@@ -23,9 +23,10 @@ _SRGB_TO_XYZ = (  # rows divided by the white point D65
 )
 
 
-def unit(vector: Float32) -> Float32:
-    """Scale to length one; what is nearly zero (a block of a flat picture) stays so and is never divided by zero."""
-    scaled: Float32 = vector / np.sqrt(np.square(vector).sum() + np.float32(1e-6))
+def unit(vectors: Float32) -> Float32:
+    """Scale vectors (..., d) to length one; what is nearly zero (a block of a flat picture) stays so."""
+    squares = np.square(vectors).sum(axis=-1, keepdims=True)
+    scaled: Float32 = vectors / np.sqrt(squares + np.float32(1e-6))
     return scaled
 
 
@@ -38,22 +39,24 @@ def mixed(pixels: Float32, weights: tuple[float, float, float]) -> Float32:
 
 
 def means(values: Float32, cells: int) -> Float32:
-    """Average (side, side, channels) over a grid: (cells, cells, channels)."""
-    step = len(values) // cells
-    averaged: Float32 = values.reshape(cells, step, cells, step, -1).mean(axis=(1, 3))
+    """Average (..., side, side, channels) over a grid: (..., cells, cells, channels)."""
+    *pictures, side, _, channels = values.shape
+    step = side // cells
+    averaged: Float32 = values.reshape(*pictures, cells, step, cells, step, channels).mean(axis=(-4, -2))
     return averaged
 
 
 def mirror_invariant(cells: Float32, mirrored_channels: Int64) -> Float32:
-    """Turn a grid (n, n, channels) into n * n * channels numbers, centred, that its mirror image shares.
+    """Turn grids (..., n, n, channels) into n * n * channels numbers each, centred, that their mirror images share.
 
     `mirrored_channels` says which channel of the picture each channel of its mirror image is.
     """
-    cells = cells - cells.mean()
-    half = cells.shape[1] // 2
-    left = cells[:, :half]
-    right = cells[:, : half - 1 : -1][..., mirrored_channels]
-    return np.concatenate([(left + right).ravel(), np.abs(left - right).ravel()])
+    cells = cells - cells.mean(axis=(-3, -2, -1), keepdims=True)
+    *pictures, _, n, _ = cells.shape
+    left = cells[..., : n // 2, :]
+    right = cells[..., : n // 2 - 1 : -1, :][..., mirrored_channels]
+    halves = (left + right, np.abs(left - right))
+    return np.concatenate([half.reshape(*pictures, -1) for half in halves], axis=-1)
 
 
 @cache
@@ -64,8 +67,11 @@ def offsets(side: int, cells: int, channels: int) -> Int64:
 
 
 def pooled(half_cells: Float32) -> Float32:
-    """Pool half-cells into cells under a triangle two cells wide, so that small shifts change little."""
-    for axis in (0, 1):
+    """Pool half-cells (..., 2 n, 2 n, channels) into cells (..., n, n, channels).
+
+    A cell is pooled under a triangle two cells wide, so that small shifts change little.
+    """
+    for axis in (-3, -2):
         rows = np.moveaxis(half_cells, axis, 0)
         first, second = rows[0::2], rows[1::2]
         cells = np.float32(0.375) * (first + second)
@@ -80,9 +86,10 @@ def contrast_free(cells: Float32, floor: np.float32) -> Float32:
 
     `floor` is the energy of a cell below which it counts as flat.
     """
-    energy = np.pad(np.sqrt(np.square(cells).sum(axis=-1)), 1, mode="edge")
-    columns = energy[:-2] + energy[1:-1] + energy[2:]
-    around = (columns[:, :-2] + columns[:, 1:-1] + columns[:, 2:]) / 9
+    margins = [(0, 0)] * (cells.ndim - 3) + [(1, 1)] * 2
+    energy = np.pad(np.sqrt(np.square(cells).sum(axis=-1)), margins, mode="edge")
+    columns = energy[..., :-2, :] + energy[..., 1:-1, :] + energy[..., 2:, :]
+    around = (columns[..., :-2] + columns[..., 1:-1] + columns[..., 2:]) / 9
     roots: Float32 = np.sqrt(cells / (around + floor)[..., None])
     return roots
 
@@ -95,7 +102,10 @@ def lab(pixels: UInt8) -> Float32:
 
 
 def palette(colours: Float32) -> Float32:
-    """Histograms of 5 lightnesses x (grey and 8 hues) in 2 x 2 cells of a picture in Lab: 180 numbers, mirrored."""
+    """Histograms of 5 lightnesses x (grey and 8 hues) in 2 x 2 cells of pictures in Lab, (..., side, side, 3).
+
+    These are 180 numbers each, mirrored.
+    """
     lightness, a, b = np.moveaxis(colours, -1, 0)
     chroma = np.minimum(np.hypot(a, b) / _FULL_CHROMA, 1)[..., None]
     hue = np.mod(np.arctan2(b, a) * np.float32(HUES / (2 * np.pi)), HUES)

@@ -28,6 +28,7 @@ The vector of a mirror image is the same as in the first version, up to the roun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -61,12 +62,14 @@ _PALETTE_STEP = 4  # pixels of the square that are averaged before they are look
 _WEIGHTS = {"edges": 1.0, "parts": 0.3, "form": 0.8, "hues": 0.2, "texture": 1.1, "palette": 0.25}
 
 
-def describe(picture: Image.Image) -> Float32:
-    """Return the vector of an RGB picture of any size, (DIMENSION,) float32, of length one."""
-    vector = np.concatenate(
-        [unit(block) * np.float32(_WEIGHTS[name] ** 0.5) for name, block in blocks(picture).items()]
-    )
-    return unit(vector)
+def describe(pictures: Sequence[Image.Image]) -> Float32:
+    """Return a vector for each RGB picture of any size, (n, DIMENSION) float32, of length one."""
+    vectors = np.empty((len(pictures), DIMENSION), np.float32)
+    for row, picture in zip(vectors, pictures, strict=True):
+        row[:] = np.concatenate(
+            [unit(block) * np.float32(_WEIGHTS[name] ** 0.5) for name, block in blocks(picture).items()]
+        )
+    return unit(vectors)
 
 
 def blocks(picture: Image.Image) -> dict[str, Float32]:
