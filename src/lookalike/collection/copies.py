@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from lookalike.arrays import Int64
 from lookalike.catalogue import Catalogue, FeatureRecord, Source
+from lookalike.errors import UnknownFeatureError
 from lookalike.index import IndexView
 
 COPIES_WITHIN = 0.02
@@ -28,25 +30,34 @@ class Copies:
 
 def find_copies(
     catalogue: Catalogue,
-    feature: FeatureRecord,
-    index: IndexView,
-    *,
+    features: Mapping[str, FeatureRecord],
+    indexes: Mapping[str, IndexView],
+    feature: str | None,
     max_distance: float,
+    *,
     newest: int,
     most: int,
 ) -> Copies:
     """Return the sources that lie within `max_distance` of one another, directly or by way of others.
 
     Args:
+        feature: by which they are compared; None for the first of `features`.
         newest: of so many sources, those that were added last, the neighbours are looked for, among all.
         most: groups that are returned.
+
+    Raises:
+        UnknownFeatureError: there is no such feature.
     """
-    numbers = catalogue.numbers_with([feature.name])
+    name = next(iter(features), None) if feature is None else feature
+    if name is None or name not in features:
+        names = ", ".join(features) or "none"
+        raise UnknownFeatureError(f"there is no feature {name!r}; the features are {names}")
+    numbers = catalogue.numbers_with([name])
     looked_at = numbers[::-1][:newest]
     leader: dict[int, int] = {}
     for start in range(0, len(looked_at), BLOCK_ROWS):
-        block, vectors = catalogue.vectors(feature.name, looked_at[start : start + BLOCK_ROWS])
-        found, _ = index.search(vectors, NEIGHBOURS, max_distance=max_distance)
+        block, vectors = catalogue.vectors(name, looked_at[start : start + BLOCK_ROWS])
+        found, _ = indexes[name].search(vectors, NEIGHBOURS, max_distance=max_distance)
         _unite(leader, block, found)
     groups: dict[int, list[int]] = {}
     for number in sorted(leader):

@@ -33,7 +33,7 @@ from lookalike.collection.searcher import Searcher
 from lookalike.collection.store_home import StoreHome
 from lookalike.collection.stored_index import as_place
 from lookalike.collection.verify import verify_collection
-from lookalike.errors import CollectionError, InputError, OptionError, UnknownFeatureError, UnknownIdError
+from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
 from lookalike.images import MAX_PIXELS
 from lookalike.urls import without_password
 
@@ -379,13 +379,7 @@ class Reader:
         newest, most = as_count(newest, "newest", least=0), as_count(most, "most", least=0)
         self._check_open()
         with self._searcher.indexes() as (catalogue, features, indexes):
-            name = next(iter(features), None) if feature is None else feature
-            if name is None or name not in features:
-                known = ", ".join(features) or "none"
-                raise UnknownFeatureError(f"there is no feature {name!r}; the features are {known}")
-            return find_copies(
-                catalogue, features[name], indexes[name], max_distance=within, newest=newest, most=most
-            )
+            return find_copies(catalogue, features, indexes, feature, within, newest=newest, most=most)
 
     def verify(self, *, files: bool = False) -> Iterator[Problem]:
         """Look for damage in the catalogue, the indexes and the files, one problem at a time.
