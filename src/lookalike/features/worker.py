@@ -26,13 +26,16 @@ from lookalike.features.batch import Extracted, extract_batch, row_dtype
 from lookalike.features.framing import Framer
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.features.worker_protocol import read_frame, write_frame
+from lookalike.heap import keep_freed
 
+_KEPT_BYTES = 64 << 20
 _AHEAD = 1  # batches that are read while another is extracted
 
 
 def main() -> None:
     """Serve until standard input ends."""
     source, sink = _take_standard_streams()
+    keep_freed(_KEPT_BYTES)
     warnings.simplefilter("ignore")
     try:
         setup, _ = read_frame(source)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -18,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
 from lookalike.errors import ServiceError
+from lookalike.heap import share_arenas
 from lookalike.service.app import make_app
 from lookalike.service.configure import settings_of
 from lookalike.service.request_log import log_to_stdout
@@ -34,9 +33,8 @@ GRACE_SECONDS = 20
 GARBAGE = 10_000, 20, 100
 """Objects after which the garbage collector goes over the youngest, and how often over the older ones: seldom, since a
 search makes thousands of objects and few rings of them."""
-M_ARENA_MAX = -8
-"""Of glibc's malloc.h."""
 MOST_ARENAS = 2
+"""Places where threads keep what they free."""
 
 
 class PromptH11(H11Protocol):
@@ -174,15 +172,9 @@ def _made(settings: Settings) -> FastAPI:
     few dozen milliseconds each second under load.
     """
     threadpool_limits(1, user_api="blas")
-    _hold_arenas()
+    share_arenas(MOST_ARENAS)
     app = make_app(settings)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
     return app
-
-
-def _hold_arenas() -> None:
-    """Have glibc keep what threads free in few places: by default each thread that works keeps some of its own."""
-    with suppress(OSError, AttributeError, TypeError):  # there is no glibc
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, MOST_ARENAS)
