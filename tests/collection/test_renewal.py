@@ -13,6 +13,7 @@ from small_pictures import Told, draw, register_mean_colour  # type: ignore[impo
 
 from lookalike import Collection
 from lookalike.collection import Event, Listener
+from lookalike.collection.copies import copies_within
 from lookalike.collection.extraction import spec_of
 from lookalike.errors import (
     FeatureMismatchError,
@@ -198,3 +199,21 @@ def test_what_cannot_be_made_anew(old: Collection) -> None:
         with pytest.raises(error, match=message):
             old.renew(asked)  # type: ignore[arg-type]
     assert version(old)[0] == "1"
+
+
+def test_copies_are_as_near_as_they_are_by_the_version(old: Collection, pictures: list[Path]) -> None:
+    assert copies_within(old.features()["look"]) == 0.02
+    copy = pictures[0].with_name("copy.jpg")
+    with Image.open(pictures[0]) as image:
+        image.resize((200, 200), Image.Resampling.NEAREST).save(copy, quality=90)
+    old.add(copy, jobs=1)
+    groups = [
+        {Path(place.path).name for one in group for place in one.places} for group in old.copies().groups
+    ]
+    assert groups == [{"0.png", "copy.jpg"}]
+    old.renew("look", jobs=1)
+    assert copies_within(old.features()["look"]) == 0.04
+    groups = [
+        {Path(place.path).name for one in group for place in one.places} for group in old.copies().groups
+    ]
+    assert groups == [{"0.png", "copy.jpg"}]

@@ -17,7 +17,7 @@ from lookalike.client.sending import Pictures, form_of, row_bodies
 from lookalike.client.transport import Transport
 from lookalike.collection.add_plan import Metadata, Paths, as_paths
 from lookalike.collection.add_plan import as_table as as_metadata_table
-from lookalike.collection.copies import COPIES_WITHIN, Copies
+from lookalike.collection.copies import Copies
 from lookalike.collection.explain import Explanation
 from lookalike.collection.filters import Filters, as_where
 from lookalike.collection.hits import Hits
@@ -231,19 +231,21 @@ class Client:
         self,
         feature: str | None = None,
         *,
-        max_distance: float = COPIES_WITHIN,
+        max_distance: float | None = None,
         newest: int = 500,
         most: int = 50,
     ) -> Copies:
         """Return groups of sources that look nearly the same, the largest first; see `Collection.copies`."""
         check_name(feature, "feature")
+        within = None if max_distance is None else as_finite(max_distance, "max_distance")
         most = as_count(most, "most", least=0)
         asked = {
-            "max_distance": as_finite(max_distance, "max_distance"),
             "newest": as_count(newest, "newest", least=0),
             "limit": max(1, most),
         }
-        told = self._transport.send("GET", "/api/v1/groups", params=asked | parameters(feature=feature))
+        told = self._transport.send(
+            "GET", "/api/v1/groups", params=asked | parameters(feature=feature, max_distance=within)
+        )
         groups = tuple(tuple(map(source_of, group)) for group in told["groups"][:most])
         return Copies(groups, told["looked_at"], told["total"])
 

@@ -12,8 +12,8 @@ from lookalike.catalogue import Catalogue, FeatureRecord, Source
 from lookalike.errors import UnknownFeatureError
 from lookalike.index import IndexView
 
-COPIES_WITHIN = 0.02
-"""Of the cosine distance by `look`, files that differ by their compression alone are about so far apart."""
+COPIES_WITHIN = {"1": 0.02, "2": 0.04}
+"""By version of `look`: files that differ by their size and compression alone are mostly nearer than this."""
 NEIGHBOURS = 10
 """That are looked at of each source: in a larger group, they lead on from one to the next."""
 BLOCK_ROWS = 256
@@ -28,12 +28,18 @@ class Copies:
     total: int
 
 
+def copies_within(feature: FeatureRecord) -> float:
+    """Return the distance of copies by a feature, where nobody says one; what it is for `look` stands for others."""
+    first, *_ = COPIES_WITHIN.values()
+    return COPIES_WITHIN.get(feature.version, first) if feature.extractor == "look" else first
+
+
 def find_copies(
     catalogue: Catalogue,
     features: Mapping[str, FeatureRecord],
     indexes: Mapping[str, IndexView],
     feature: str | None,
-    max_distance: float,
+    max_distance: float | None,
     *,
     newest: int,
     most: int,
@@ -42,6 +48,7 @@ def find_copies(
 
     Args:
         feature: by which they are compared; None for the first of `features`.
+        max_distance: None for `copies_within`.
         newest: of so many sources, those that were added last, the neighbours are looked for, among all.
         most: groups that are returned.
 
@@ -52,12 +59,13 @@ def find_copies(
     if name is None or name not in features:
         names = ", ".join(features) or "none"
         raise UnknownFeatureError(f"there is no feature {name!r}; the features are {names}")
+    within = copies_within(features[name]) if max_distance is None else max_distance
     numbers = catalogue.numbers_with([name])
     looked_at = numbers[::-1][:newest]
     leader: dict[int, int] = {}
     for start in range(0, len(looked_at), BLOCK_ROWS):
         block, vectors = catalogue.vectors(name, looked_at[start : start + BLOCK_ROWS])
-        found, _ = indexes[name].search(vectors, NEIGHBOURS, max_distance=max_distance)
+        found, _ = indexes[name].search(vectors, NEIGHBOURS, max_distance=within)
         _unite(leader, block, found)
     groups: dict[int, list[int]] = {}
     for number in sorted(leader):

@@ -18,7 +18,7 @@ from lookalike.catalogue.facets import Facet
 from lookalike.catalogue.records import FieldSummary
 from lookalike.collection.backends import Backend, backend_at
 from lookalike.collection.browse import Order, browse, facets
-from lookalike.collection.copies import COPIES_WITHIN, Copies, find_copies
+from lookalike.collection.copies import Copies, find_copies
 from lookalike.collection.distributions import KeptDistributions
 from lookalike.collection.engine_home import EngineHome
 from lookalike.collection.explain import Explanation
@@ -359,7 +359,7 @@ class Reader:
         self,
         feature: str | None = None,
         *,
-        max_distance: float = COPIES_WITHIN,
+        max_distance: float | None = None,
         newest: int = 500,
         most: int = 50,
     ) -> Copies:
@@ -367,7 +367,8 @@ class Reader:
 
         Args:
             feature: by which they are compared; by default the first that the collection has.
-            max_distance: between two of a group, or between those that lead from one to the other.
+            max_distance: between two of a group, or between those that lead from one to the other; by default what
+                copies in other sizes and qualities mostly have: 0.02, and 0.04 by the second version of `look`.
             newest: how many sources, the latest, are each compared with all; what is older may be in their groups.
             most: groups that are returned.
 
@@ -375,7 +376,7 @@ class Reader:
             OptionError: an argument is not of its kind.
             UnknownFeatureError: the collection has no such feature.
         """
-        within = as_finite(max_distance, "max_distance")
+        within = None if max_distance is None else as_finite(max_distance, "max_distance")
         newest, most = as_count(newest, "newest", least=0), as_count(most, "most", least=0)
         self._check_open()
         with self._searcher.indexes() as (catalogue, features, indexes):

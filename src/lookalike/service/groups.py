@@ -15,7 +15,7 @@ MOST_GROUPS = 50
 NEWEST = 500
 """Sources, the latest, that are each compared with all."""
 
-Asked = tuple[str | None, float, int, int]
+Asked = tuple[str | None, float | None, int, int]
 """Feature, distance, newest and most."""
 
 
@@ -35,7 +35,7 @@ class Groups:
         self,
         collection: Collection,
         feature: str | None,
-        max_distance: float,
+        max_distance: float | None,
         newest: int = NEWEST,
         most: int = MOST_GROUPS,
     ) -> Copies:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from lookalike.catalogue import Source
-from lookalike.collection.copies import COPIES_WITHIN, Copies
+from lookalike.collection.copies import Copies, copies_within
 from lookalike.collection.filters import where_from_json
 from lookalike.errors import LookalikeError
 from lookalike.service.access import (
@@ -132,11 +132,14 @@ async def copies(
     collection: Served,
     known: Grouped,
     feature: Annotated[Name | None, Query()] = None,
-    within: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
+    within: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
 ) -> Response:
     """Show groups of sources that look nearly the same."""
-    features = list(await run_in_threadpool(collection.features))
+    records = await run_in_threadpool(collection.features)
+    features = list(records)
     chosen = feature or next(iter(features), None)
+    if within is None and chosen in records:
+        within = copies_within(records[chosen])
     found = await known.found(collection, chosen, within) if features else Copies((), 0, 0)
     groups = [[_card(source) for source in group] for group in found.groups]
     return _page(
@@ -144,7 +147,7 @@ async def copies(
         view=View(),
         features=features,
         chosen=chosen,
-        within=within,
+        within=0 if within is None else within,
         found=found,
         groups=groups,
     )

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from lookalike.collection.copies import COPIES_WITHIN
 from lookalike.collection.filters import where_from_json
 from lookalike.service.access import READS, Grouped, KeyedRoute, Sent, Served, Told
 from lookalike.service.find import asked
@@ -57,7 +56,10 @@ async def groups(
     feature: Annotated[
         Name | None, Query(description="By which sources are compared; by default the first.")
     ] = None,
-    max_distance: Annotated[float, Query(ge=0, allow_inf_nan=False)] = COPIES_WITHIN,
+    max_distance: Annotated[
+        float | None,
+        Query(ge=0, allow_inf_nan=False, description="By default what copies mostly have by that feature."),
+    ] = None,
     newest: Annotated[
         int, Query(ge=0, le=NEWEST, description="Sources, the latest, that are each compared with all.")
     ] = NEWEST,
