@@ -129,7 +129,7 @@ def test_a_model_may_move_but_not_change(tmp_path: Path) -> None:
         found = collection.search((tmp_path / "b.png").read_bytes(), k=1)
         assert found[0].path == str(tmp_path / "b.png")
         (tmp_path / "moved.toml").write_text("scale = 1.0\n")
-        with pytest.raises(FeatureMismatchError, match="remove --feature onnx"):
+        with pytest.raises(FeatureMismatchError, match="rebuild --feature onnx"):
             collection.add([tmp_path / "b.png"], jobs=1)
         collection.remove_feature("onnx")
         collection.add([tmp_path / "b.png"], features=[f"onnx={tmp_path / 'moved.onnx'}"], jobs=1)
