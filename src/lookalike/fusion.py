@@ -8,15 +8,16 @@ weights then mean equal say.
 
 Weights that nobody gives come from the same numbers (`Distributions.weights`), in two steps, without any label:
 
-1. How well does a feature know what is alike? Its *quality* is the square of its contrast times its cohesion. The
-   contrast is how far the nearest neighbours lie below the median, in standard deviations, as a multiple of what so
-   many normally distributed distances would give by chance. The cohesion is the share of neighbours that two
-   neighbours have in common (shared nearest neighbours: Jarvis and Patrick, 1973; Houle and others, 2010): features of
-   noise, or of many independent numbers, have a contrast, too, but their neighbours have no neighbours in common.
+1. How well does a feature know what is alike? Its *quality* is its cohesion times e to the power of -1.5 asymmetry.
+   The cohesion is the share of the nearest that two neighbours have in common (shared nearest neighbours: Jarvis and
+   Patrick, 1973; Houle and others, 2010): neighbours by noise, or by many independent numbers, have none in common.
+   The asymmetry is that of the tails of the distances, from -1 to 1 (Hinkley, 1975): where a feature knows things
+   apart, most pairs are about as far apart, and few are much nearer, so that the long tail is that of near pairs; a
+   mean colour, whose neighbours hold together, too, has its long tail among the far ones.
 2. The nearest neighbours by a good feature stand in for what is truly alike (pseudo-relevance feedback: Croft and
    Harper, 1979), and each feature weighs as the square of how near it has these. A feature that knows nothing of them
    gets next to nothing, one that agrees may say nearly as much as the good one. Each feature takes its turn as the one
-   that is believed, and what comes of that counts by the sixth power of its quality: the best one decides, unless
+   that is believed, and what comes of that counts by the eighth power of its quality: the best one decides, unless
    several are about as good.
 
 Both powers, and how many neighbours are looked at, were chosen over all pairs of a dozen features, good and bad, on
@@ -27,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -37,13 +37,15 @@ from lookalike.arrays import Float32, Float64, Int64
 
 FEWEST = 16
 """Of fewer sources nothing is said of a feature's quality, and all weigh the same."""
-DEPTH = 10
-"""Neighbours over which contrast is sought: the depth at which it is greatest counts, as groups differ in size."""
 COHESIVE = 3
 """Neighbours whose own neighbours are compared."""
+TAILS = 1, 99
+"""Percentiles of distances beyond which their tails begin."""
+TAILED = 1.5
+"""How much the asymmetry of the tails counts."""
 ALIKE = 5
 """Neighbours of the believed feature that stand in for what is truly alike."""
-TRUST = 6
+TRUST = 8
 """The power of quality by which features are believed."""
 EMPHASIS = 2
 """The power of nearness by which features weigh."""
@@ -90,7 +92,7 @@ class Distributions:
             scaled.append(((own - usual[place]) / spread[place]).astype(np.float32))
             neighbours.append(_neighbours(scaled[-1]))
             if len(has) >= FEWEST:
-                quality[place] = _contrast(scaled[-1][np.ix_(has, has)]) ** 2 * _cohesion(neighbours[-1], has)
+                quality[place] = _symmetry(own[~np.isnan(own)]) * _cohesion(neighbours[-1], has)
         nearness = np.array([[_nearness(other, nearest) for other in scaled] for nearest in neighbours])
         return cls(names, usual, spread, quality, nearness.reshape(count, count))
 
@@ -150,7 +152,7 @@ def _scale(told: Float64, *, enough: bool) -> tuple[float, float]:
 
 
 def _neighbours(scaled: Float32) -> Int64:
-    """Return the nearest of each source, (n, DEPTH) or fewer, nearest first, -1 where there are no more.
+    """Return the nearest of each source, (n, ALIKE) or fewer, nearest first, -1 where there are no more.
 
     Of equally near ones those come first that follow on the source in a circle of all: were it the same few for each
     source, they would seem to hold together.
@@ -158,21 +160,16 @@ def _neighbours(scaled: Float32) -> Int64:
     places = np.arange(len(scaled))
     circle = (places[:, np.newaxis] + places) % max(len(scaled), 1)
     turned = np.take_along_axis(scaled, circle, axis=1)
-    ordered = np.argsort(turned, axis=1, kind="stable")[:, :DEPTH]
+    ordered = np.argsort(turned, axis=1, kind="stable")[:, :ALIKE]
     told = ~np.isnan(np.take_along_axis(turned, ordered, axis=1))
     nearest: Int64 = np.where(told, np.take_along_axis(circle, ordered, axis=1), -1)
     return nearest
 
 
-def _contrast(scaled: Float32) -> float:
-    """Return the contrast of scaled distances (n, n) with NaN on the diagonal, see the module's text."""
-    ordered = np.sort(scaled, axis=1)[:, :-1]
-    others = ordered.shape[1]
-    below = np.median(ordered, axis=1)[:, np.newaxis] - ordered[:, : min(DEPTH, others // 3)]
-    ranks = np.arange(1, below.shape[1] + 1)
-    # What the distance of a rank is expected to be, of normally distributed ones (Blom, 1958).
-    by_chance = [-NormalDist().inv_cdf((rank - 0.375) / (others + 0.25)) for rank in ranks.tolist()]
-    return float((below.mean(axis=0, dtype=np.float64) / by_chance).max())
+def _symmetry(told: Float64) -> float:
+    """Return e to the power of -1.5 asymmetry, which is from -1 to 1; 0 where distances have no tails at all."""
+    near, middle, far = np.percentile(told, (TAILS[0], 50, TAILS[1]))
+    return float(np.exp(-TAILED * (far + near - 2 * middle) / (far - near))) if far > near else 0.0
 
 
 def _cohesion(neighbours: Int64, has: Int64) -> float:
@@ -185,7 +182,7 @@ def _cohesion(neighbours: Int64, has: Int64) -> float:
 
 def _nearness(scaled: Float32, neighbours: Int64) -> float:
     """Return how far below the usual distance the nearest by one feature are in another, 0 where they are not."""
-    rows, ranks = np.nonzero(neighbours[:, :ALIKE] >= 0)
+    rows, ranks = np.nonzero(neighbours >= 0)
     found = scaled[rows, neighbours[rows, ranks]]
     found = found[~np.isnan(found)]
     return max(-float(found.mean(dtype=np.float64)), 0.0) if len(found) else 0.0
