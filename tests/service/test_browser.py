@@ -163,6 +163,33 @@ def test_the_panel_tells_of_a_picture_and_why_it_is_here(page: Page) -> None:
     assert not panel.is_visible()
 
 
+def test_the_panel_tells_what_a_hit_shares_with_the_query(page: Page) -> None:
+    tokens = [[f"0-{number}", 1.0] for number in range(7)]
+    features = {
+        "look": {"distance": 0.25, "path": "buckets", "tables": [{"shared": True}, {"shared": False}]},
+        "codes": {"distance": 1645.0, "path": "buckets", "tokens": tokens},
+        "late": {"distance": 1 / 3, "path": "tail", "tables": [], "tokens": []},
+        "few": {"distance": 0, "path": "scan", "tables": [], "tokens": []},
+    }
+    part = {"comparable": 2.5, "weight": 0.25, "rank": 3}
+    told = {"verdict": "It is hit 1 of 9.", "features": features, "parts": dict.fromkeys(features, part)}
+    page.route("**/api/v1/explain", lambda route: route.fulfill(json=told))
+    page.locator(f"{CARDS} .picture").first.click()
+    page.wait_for_url("**/?id=*")
+    page.locator(f"{CARDS} .title").first.click()
+    table = page.locator("#panel table")
+    table.wait_for()
+    rows = [row.split("\t") for row in table.inner_text().splitlines()]
+    assert rows[0] == ["Feature", "Distance", "Comparable", "Weight", "Rank", "Shared buckets"]
+    assert rows[1:] == [
+        ["look", "0.25", "2.50", "0.25", "3", "1 of 2"],
+        ["codes", "1645", "2.50", "0.25", "3", "0-0, 0-1, 0-2, 0-3, 0-4 and 2 more"],
+        ["late", "0.3333", "2.50", "0.25", "3", "added lately"],
+        ["few", "0", "2.50", "0.25", "3", "—"],
+    ]
+    assert page.locator("#panel").evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 @pytest.mark.parametrize("kind", ["CSV", "JSON", "Paths", "ZIP"])
 def test_what_is_selected_is_taken_away(page: Page, kind: str) -> None:
     page.goto("/?order=oldest")

@@ -158,6 +158,50 @@ function shownSearch() {
   };
 }
 
+/**
+ * What a hit and the query share in one feature; null where every source is compared.
+ * @param {any} feature
+ */
+function sharedIn(feature) {
+  const tokens = (feature.tokens ?? []).map((/** @type {[string, number]} */ one) => one[0]);
+  if (tokens.length) return tokens.slice(0, 5).join(", ") + (tokens.length > 5 ? ` and ${tokens.length - 5} more` : "");
+  const tables = feature.tables ?? [];
+  if (tables.length) return `${tables.filter((/** @type {any} */ one) => one.shared).length} of ${tables.length}`;
+  return feature.path === "tail" ? "added lately" : null;
+}
+
+/**
+ * What each feature says of a hit; buckets only where a feature has some.
+ * @param {[string, any][]} features @param {Record<string, any>} parts
+ */
+function tableOf(features, parts) {
+  const table = document.createElement("table");
+  const heads = ["Feature", "Distance", "Comparable", "Weight", "Rank"];
+  const hasBuckets = features.some(([, feature]) => sharedIn(feature) !== null);
+  if (hasBuckets) heads.push("Shared buckets");
+  const head = table.createTHead().insertRow();
+  for (const name of heads) {
+    const cell = document.createElement("th");
+    cell.textContent = name;
+    head.append(cell);
+  }
+  const rows = table.createTBody();
+  for (const [name, feature] of features) {
+    const row = rows.insertRow();
+    const part = parts[name];
+    const told = [name, short(feature.distance), part?.comparable?.toFixed?.(2), part?.weight?.toFixed?.(2), part?.rank];
+    if (hasBuckets) told.push(sharedIn(feature));
+    for (const value of told) row.insertCell().textContent = String(value ?? "—");
+  }
+  return table;
+}
+
+/** A distance in four digits or, where it is a larger whole number, in all of them. @param {number | null | undefined} distance */
+function short(distance) {
+  if (distance == null) return null;
+  return Math.abs(distance) >= 1000 ? distance.toFixed(0) : String(Number(distance.toPrecision(4)));
+}
+
 /** @param {HTMLElement} place @param {string} id */
 async function tellWhy(place, id) {
   const { query, text, blend, where, features, max_distance } = shownSearch();
@@ -171,17 +215,8 @@ async function tellWhy(place, id) {
   }
   const why = await answer.json();
   told.textContent = why.verdict;
-  const table = document.createElement("table");
-  table.innerHTML = "<thead><tr><th>Feature</th><th>Distance</th><th>Comparable</th><th>Weight</th><th>Rank</th><th>Buckets shared</th></tr></thead>";
-  const rows = table.createTBody();
-  for (const [name, feature] of Object.entries(why.features ?? {})) {
-    const row = rows.insertRow();
-    const shared = feature.shared_tables?.length ?? feature.hits ?? (feature.probed ? "probed" : "—");
-    const part = why.parts?.[name];
-    const told = [name, feature.distance?.toFixed?.(4) ?? "—", part?.comparable?.toFixed?.(2) ?? "—", part?.weight?.toFixed?.(2) ?? "—", part?.rank ?? "—", shared];
-    for (const value of told) row.insertCell().textContent = String(value);
-  }
-  if (rows.rows.length) place.append(table);
+  const parts = Object.entries(why.features ?? {});
+  if (parts.length) place.append(tableOf(parts, why.parts ?? {}));
   if (why.score != null) {
     const line = document.createElement("p");
     const last = why.last_score == null ? "" : `; the last hit scores ${why.last_score.toFixed(6)}`;
