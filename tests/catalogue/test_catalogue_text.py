@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,3 +158,72 @@ def test_a_text_has_any_number_of_words(catalogue: Catalogue, count: int) -> Non
 def test_a_text_that_is_none_is_refused(catalogue: Catalogue, text: Any) -> None:
     with pytest.raises(OptionError, match="is no text"):
         catalogue.text_scores(text)
+
+
+UNSPACED = [
+    "红色连衣裙夏季新款",
+    "赤いスニーカー メンズ",
+    "รองเท้าผ้าใบสีแดง",
+    "红裙 iPhone手机壳 色",
+    "a red dress",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("连衣裙", [0]),
+        ("红色", [0]),
+        ("红", [0, 3]),
+        ("色", [0, 3]),
+        ("裙 红", [0, 3]),
+        ("色红", []),  # in that order
+        ("スニーカー", [1]),
+        ("ｽﾆｰｶｰ", [1]),
+        ("赤い", [1]),
+        ("メンズ 赤", [1]),
+        ("รองเท้า", [2]),
+        ("สีแดง", [2]),
+        ("IPHONE 手机", [3]),
+        ("iphone手机", [3]),
+        ("dresses", [4]),
+        ("dres", []),  # words with blanks between them are found whole
+    ],
+)
+def test_words_within_scripts_without_blanks_are_found(
+    catalogue: Catalogue, text: str, expected: list[int]
+) -> None:
+    numbers = fill(catalogue, [{"title": title} for title in UNSPACED])
+    assert catalogue.select(text=text).tolist() == [numbers[i] for i in expected]
+    assert sorted(catalogue.text_scores(text)[0].tolist()) == [numbers[i] for i in expected]
+    for i, number in enumerate(numbers):
+        matches = catalogue.text_matches(text, number).values()
+        assert all(parts == ("title",) for parts in matches) == (i in expected)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    titles=st.lists(st.text("红色裙いス", min_size=1, max_size=6), min_size=1, max_size=6),
+    asked=st.text("红色裙いス", min_size=1, max_size=3),
+)
+def test_a_word_of_characters_is_found_wherever_they_follow_one_another(
+    catalogue: Catalogue, titles: list[str], asked: str
+) -> None:
+    numbers = fill(catalogue, [{"title": title} for title in titles])
+    expected = [number for number, title in zip(numbers, titles, strict=True) if asked in title]
+    assert catalogue.select(text=asked).tolist() == expected
+
+
+@pytest.mark.parametrize("text", ["红", "红色", "裙 红", "スニーカー", "dress", "a 红"])
+def test_words_of_all_scripts_are_ranked_alike_by_all_databases(
+    catalogue: Catalogue, tmp_path: Path, text: str
+) -> None:
+    more = ["红红红 dress", "红 dress dress", "大红色 红色 赤いスニーカー", "a 红裙", "裙子 红色"]
+    metadata: list[Metadata] = [{"title": title, "tags": title[::2]} for title in (*UNSPACED, *more)]
+    metadata += [{"description": title} for title in more]
+    with Catalogue.create(tmp_path / "reference.sqlite") as reference:
+        fill(reference, metadata)
+        fill(catalogue, metadata)
+        (expected, scores), (found, told) = (each.text_scores(text) for each in (reference, catalogue))
+    assert found.tolist() == expected.tolist() and len(found)
+    assert told.tobytes() == scores.tobytes()

@@ -188,9 +188,28 @@ def test_a_catalogue_of_schema_3_gets_room_for_distributions(filled: Catalogue) 
         assert list(catalogue.verify()) == []
 
 
+def test_what_follows_a_catalogue_of_schema_4_learns_of_words_without_blanks(filled: Catalogue) -> None:
+    with filled.write() as writer:
+        writer.add_sources([new(20, metadata={"title": "红色连衣裙"}), new(21, metadata={"title": "café"})])
+    dress = filled.numbers(["id20"])["id20"]
+    generation, stamp = filled.generation(), filled.stamp()
+    filled.close()
+    tamper(filled, "UPDATE state SET schema_version = 4")
+    with Catalogue.open(filled.name) as catalogue:
+        assert list(catalogue.verify()) == []
+        assert catalogue.select(text="连衣裙").tolist() == [dress]
+        assert catalogue.generation() == catalogue.generation_of(catalogue.stamp()) == generation + 1
+        assert catalogue.generation_of(stamp) == generation
+        assert catalogue.outdated("look").tolist() == [dress]
+        with catalogue.write() as writer:
+            writer.add_vectors("look", [dress], np.ones((1, 4), np.float32))
+        assert catalogue.generation() == generation + 2
+        assert list(catalogue.verify()) == []
+
+
 def test_a_newer_schema_is_refused(filled: Catalogue) -> None:
     filled.close()
-    tamper(filled, "UPDATE state SET schema_version = 5")
+    tamper(filled, "UPDATE state SET schema_version = 6")
     with pytest.raises(CollectionVersionError, match="newer version"):
         Catalogue.open(filled.name)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.catalogue.text import LONGEST, has_phrase, phrases, tokens
+from lookalike.catalogue.text import LONGEST, has_phrase, phrases, terms, tokens
 
 
 def test_words_are_stemmed_as_porter_says() -> None:
@@ -79,3 +80,35 @@ def test_words_that_are_alike_are_one_phrase() -> None:
 )
 def test_a_phrase_is_found_in_order(part: list[str], phrase: tuple[str, ...], expected: bool) -> None:
     assert has_phrase(part, phrase) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("红色连衣裙", ["红", "色", "连", "衣", "裙"]),
+        ("赤いスニーカー・メンズ", ["赤", "い", "ス", "ニ", "ー", "カ", "ー", "メ", "ン", "ズ"]),
+        ("ｶﾞﾗｽ ガラス", ["ガ", "ラ", "ス", "ガ", "ラ", "ス"]),
+        ("รองเท้า สีแดง", ["ร", "อ", "ง", "เ", "ท้", "า", "สี", "แ", "ด", "ง"]),
+        ("ကျွန်တော် ខ្មែរ ລາວ", ["ကျွ", "န်", "တော်", "ខ្", "មែ", "រ", "ລ", "າ", "ວ"]),
+        ("iPhone手机壳2代 Shoes", ["iphon", "手", "机", "壳", "2", "代", "shoe"]),
+        ("時々〇𠮷辻\U000e0100", ["時", "々", "〇", "𠮷", "辻"]),
+        ("한국어 신발", ["한국어", "신발"]),
+        ("色\ue000a\u0e34", ["色", "\ue000a\u0e34"]),
+    ],
+)
+def test_scripts_without_blanks_are_taken_apart_into_characters(text: str, expected: list[str]) -> None:
+    assert tokens(text) == [unicodedata.normalize("NFKD", token) for token in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Red shoes", ["red", "shoe"]),
+        ("红连衣裙", ["红连", "连衣", "衣裙"]),
+        ("iPhone 壳 12", ["iphon", "壳", "12"]),
+        ("x红裙y裙", ["x", "红裙", "y", "裙"]),
+        ("", []),
+    ],
+)
+def test_terms_of_scripts_without_blanks_are_pairs(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected

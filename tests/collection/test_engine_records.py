@@ -51,6 +51,8 @@ def metadata_of(number: int) -> dict[str, Any]:
         told["added"] = f"20{number % 30:02d}-0{number % 9 + 1}-01"
     if number % 4 == 0:
         told["tags"] = [*("sale", "new")[: number % 3], f"tag {number % 5}"]
+    if number % 6 == 0:
+        told["subject"] = ["红色连衣裙", "赤いスニーカー", "รองเท้าสีแดง"][number % 18 // 6]
     if number % 50 == 0:
         told["notes"] = "lang " * 400 + str(number)
     return told
@@ -127,6 +129,11 @@ REQUESTS: list[dict[str, Any]] = [
     {"text": "shoe"},
     {"text": "t-shirt RED"},
     {"text": "blau"},
+    {"text": "连衣裙"},
+    {"text": "红"},
+    {"text": "衣连"},
+    {"text": "スニーカー"},
+    {"text": "เท้า red"},
     {"text": "red", "where": {"group": [1, 2]}, "max_distance": 3.5},
     {"text": "lang", "blend": True, "text_weight": 0.0},
 ]

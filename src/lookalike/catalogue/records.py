@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from lookalike.arrays import Float32, Metric
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 Kind = Literal["picture", "row"]
 Metadata = Mapping[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 
 from lookalike.arguments import as_count
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.catalogue.text import texts_of, tokens
+from lookalike.catalogue.text import terms, texts_of
 from lookalike.collection.extraction import WORDS
 from lookalike.errors import FeatureMismatchError, OptionError
 from lookalike.features.registry import FeatureSpec
@@ -86,10 +86,10 @@ def elements_of(metadata: Mapping[str, Any], feature: FeatureRecord) -> Iterator
 
 
 def elements_of_text(text: str, feature: FeatureRecord) -> Iterator[str]:
-    """Yield the words of a text, as search by text takes them apart, or the runs of them that `feature` is made of.
+    """Yield the words of a text, as `terms` takes them apart, or the runs of them that `feature` is made of.
 
     A text of fewer words than a run has is one run.
     """
-    words, length = tokens(text), feature.options["shingle"]
+    words, length = terms(text), feature.options["shingle"]
     for first in range(max(1, len(words) - length + 1) if words else 0):
         yield " ".join(words[first : first + length])
