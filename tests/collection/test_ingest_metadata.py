@@ -11,7 +11,8 @@ import pytest
 from small_pictures import counts, draw, picture  # type: ignore[import-not-found]
 
 from lookalike import Collection
-from lookalike.errors import MetadataError
+from lookalike.collection.report import Event, Listener
+from lookalike.errors import MetadataError, OptionError
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def test_new_content_takes_over_the_row_of_its_file(collection: Collection, pict
 @pytest.mark.parametrize(
     ("lines", "error", "named"),
     [
-        (["title", "x"], MetadataError, "'image' or 'path'"),
+        (["title", "x"], MetadataError, "no column 'image', 'path'"),
         (["image,title", "a.png"], MetadataError, "line 2"),
         (["image,title,title", "a.png,x,y"], MetadataError, "title"),
     ],
@@ -211,3 +212,51 @@ def test_a_bad_table_adds_nothing(
 def test_a_table_that_is_not_there(collection: Collection, pictures: Path) -> None:
     with pytest.raises(MetadataError, match=r"none\.csv"):
         collection.add(pictures, metadata=pictures / "none.csv", jobs=1)
+
+
+def test_bad_rows_are_skipped_and_reported(collection: Collection, pictures: Path) -> None:
+    file = table(pictures, "image;title", "a.png;cup", "b.png", "c.png;bread;5")
+    seen: list[Event] = []
+
+    class Noting(Listener):
+        def event(self, event: Event) -> None:
+            seen.append(event)
+
+    report = collection.add(pictures, metadata=file, jobs=1, listener=Noting())
+    assert report.added == 3 and not report.is_complete
+    assert [(event.path, event.reason) for event in report.skipped] == [
+        (f"{file}, line 3", "1 cells, but the header has 2 columns"),
+        (f"{file}, line 4", "3 cells, but the header has 2 columns"),
+    ]
+    assert set(report.skipped) <= set(seen)
+    assert metadata(collection)["a.png"] == {"title": "cup"}
+
+
+def test_a_table_without_a_good_row_is_refused(collection: Collection, pictures: Path) -> None:
+    with pytest.raises(MetadataError, match=r"line 2: 1 cells, .* \(so is each of 1 other rows\)"):
+        collection.add(pictures, metadata=table(pictures, "image,title", "a.png", "b.png"))
+    assert not list(collection.list())
+
+
+def test_members_of_lists_of_several_rows_are_joined(collection: Collection, pictures: Path) -> None:
+    file = table(pictures, "image,tags", "a.png,red|new", "a.png,red|sale", "a.png,old", "b.png,red|new")
+    collection.add(pictures, metadata=file, jobs=1)
+    assert metadata(collection)["a.png"] == {"tags": ["red", "new", "sale", "old"]}
+    assert metadata(collection)["b.png"] == {"tags": ["red", "new"]}
+    assert len(list(collection.list(where={"tags": "new"}))) == 2
+
+
+def test_json_lines_and_another_file_column(collection: Collection, pictures: Path) -> None:
+    file = pictures.parent / "products.ndjson"
+    file.write_text('{"Bild": "a.png", "tags": ["red"]}\n{"Bild": "b.png", "n": 1.5}\n', encoding="utf-8")
+    collection.add(pictures, metadata=file, file_column="Bild", jobs=1)
+    found = metadata(collection)
+    assert (found["a.png"], found["b.png"]) == ({"tags": ["red"]}, {"n": 1.5})
+
+
+@pytest.mark.parametrize("given", [{}, {"metadata": {"a.png": {}}}, {"metadata": "m.csv", "file_column": ""}])
+def test_a_file_column_belongs_to_a_file(
+    collection: Collection, pictures: Path, given: dict[str, Any]
+) -> None:
+    with pytest.raises(OptionError, match="file_column is"):
+        collection.add(pictures, **{"file_column": "Bild", **given})

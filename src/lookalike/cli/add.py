@@ -43,9 +43,11 @@ COPIES = "exact duplicates of others"
 @click.option(
     "--metadata",
     type=NamedPath(dir_okay=False),
-    metavar="CSV",
-    help="Table whose column 'image' or 'path' names the file; its other columns are metadata.",
+    metavar="FILE",
+    help="Table (CSV with any separator) or JSON Lines whose column 'image', 'path' or the like names the file; its "
+    "other columns are metadata.",
 )
+@click.option("--file-column", metavar="NAME", help="What the column that names the file is called.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to extract with. [default: all cores]")
 @max_megapixels_option("Skip pictures of more pixels than this.")
 @click.option(
@@ -64,6 +66,7 @@ def add(
     folder: Path,
     features: tuple[str, ...],
     metadata: Path | None,
+    file_column: str | None,
     jobs: int | None,
     max_pixels: int,
     time_limit: float,
@@ -105,13 +108,16 @@ def add(
                 print_json(event.to_json(), indent=None, flush=True)
 
     planned = (
-        None if has_collection(folder) else plan_add(paths, features=features or None, metadata=metadata)
+        None
+        if has_collection(folder)
+        else plan_add(paths, features=features or None, metadata=metadata, file_column=file_column)
     )
     with collection_to_fill(folder) as collection, Reporter("adding") as listener:
         report = collection.add(
             paths,
             features=features or None,
             metadata=metadata,
+            file_column=file_column,
             jobs=jobs,
             max_pixels=max_pixels,
             time_limit=time_limit,

@@ -253,11 +253,12 @@ class Client:
         """Return what `Collection.info` does, but for where the collection is."""
         return dict(self._transport.send("GET", "/api/v1/collection"))
 
-    def add(self, paths: Paths, *, metadata: Metadata = None) -> AddReport:
+    def add(self, paths: Paths, *, metadata: Metadata = None, file_column: str | None = None) -> AddReport:
         """Send picture files and folders of them, and wait until they are added; see `Collection.add`.
 
         Args:
-            metadata: a CSV file, or the fields of each picture by its path.
+            metadata: a table or JSON Lines, or the fields of each picture by its path.
+            file_column: of the table, where it has no usual name.
 
         Raises:
             PictureMissingError: one of `paths` does not exist.
@@ -267,10 +268,10 @@ class Client:
         started = time.monotonic()
         wanted = as_paths(paths, "paths")
         found = find_pictures(wanted)
-        table = as_metadata_table(metadata, wanted)
+        table = as_metadata_table(metadata, wanted, file_column)
         report = AddReport(passed_over=found.passed_over)
         pictures = Pictures.of(found.files)
-        for event in pictures.skipped:
+        for event in (*pictures.skipped, *(() if table is None else table.skipped)):
             report.count(event)
         refused: set[str] = set()
         for batch in pictures.batches(table):

@@ -82,7 +82,8 @@ def add_pictures(catalogue: Catalogue, plan: AddPlan, options: AddOptions, liste
             writer.add_feature(feature)
         for name, changed in plan.features.relocated.items():
             writer.set_feature_options(name, changed)
-    listener.total(len(plan.pictures.files))
+    bad_rows = () if plan.table is None else plan.table.skipped
+    listener.total(len(plan.pictures.files) + len(bad_rows))
     return _Run(catalogue, plan, options, listener).run()
 
 
@@ -111,6 +112,8 @@ class _Run:
     def run(self) -> AddReport:
         """Bring the catalogue up to date with the files of the plan, and give every stored picture every feature."""
         files = self._plan.pictures.files
+        if self._metadata is not None:
+            self._batch.events.extend(self._metadata.skipped)
         seen = {file.path for file in files}
         stream = extract_stream(
             self._to_extract(files, seen),

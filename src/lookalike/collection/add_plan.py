@@ -41,6 +41,7 @@ def plan_add(
     *,
     features: Features = None,
     metadata: Metadata = None,
+    file_column: str | None = None,
     stored: Mapping[str, FeatureRecord] | None = None,
 ) -> AddPlan:
     """Look for everything that `Collection.add` needs, for a collection with the features `stored`.
@@ -52,7 +53,8 @@ def plan_add(
     stored = stored or {}
     wanted = as_paths(paths, "paths")
     pictures = find_pictures(wanted)
-    return AddPlan(pictures, as_table(metadata, wanted), plan_features(stored, features), stored)
+    table = as_table(metadata, wanted, file_column)
+    return AddPlan(pictures, table, plan_features(stored, features), stored)
 
 
 def plan_fetched(
@@ -73,12 +75,19 @@ def plan_fetched(
     return AddPlan(FoundPictures(files), as_table(metadata, ()), plan_features(stored, None), stored)
 
 
-def as_table(metadata: Metadata, added: Sequence[Path]) -> MetadataTable | None:
+def as_table(
+    metadata: Metadata, added: Sequence[Path], file_column: str | None = None
+) -> MetadataTable | None:
     """Return the metadata of an `add` as a table, of the pictures in `added`. Raises OptionError, MetadataError."""
+    if file_column is not None:
+        if not isinstance(file_column, str) or not file_column:
+            raise OptionError(f"file_column is {file_column!r}; give the name of a column")
+        if metadata is None or isinstance(metadata, Mapping):
+            raise OptionError(f"file_column is {file_column!r}, but there is no metadata file; give one")
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping):
-        return MetadataTable.read(as_path(metadata, "metadata"), added)
+        return MetadataTable.read(as_path(metadata, "metadata"), added, file_column)
     for name, fields in metadata.items():
         if not isinstance(name, str) or not isinstance(fields, Mapping):
             raise MetadataError(

@@ -73,6 +73,7 @@ class Collection(Indexing):
         *,
         features: Iterable[str | FeatureSpec] | None = None,
         metadata: Metadata = None,
+        file_column: str | None = None,
         jobs: int | None = None,
         max_pixels: int = MAX_PIXELS,
         time_limit: float | None = TIME_LIMIT,
@@ -91,8 +92,11 @@ class Collection(Indexing):
         Args:
             features: what to extract, as in "look" or "mobilenet:onnx=model.onnx"; by default the collection's
                 features, or "look" for a new one. Pictures that are stored already are given new features too.
-            metadata: a CSV file; its column `image` or `path` names the file, the rest is metadata. An empty cell
-                clears the field; a field that the table does not have stays. Or the fields of each picture by its path.
+            metadata: a table with any usual separator (CSV), or JSON Lines (`.jsonl`): a column, such as `image` or
+                `path`, names the file, the rest is metadata. An empty cell clears the field; a field that the table
+                does not have stays. Rows that make no sense are skipped, and reported. Or the fields of each picture by
+                its path.
+            file_column: what the column that names the file is called, where that is no usual name.
             jobs: processes to extract with; as many as there are usable cores by default.
             max_pixels: pictures with more are skipped.
             time_limit: seconds after which a picture is skipped and its process ended; None for no limit. With one
@@ -119,7 +123,9 @@ class Collection(Indexing):
         with self._backend.writing("add"):
             stored = self._catalogue.features()
             if plan is None or plan.stored != stored:
-                plan = plan_add(paths, features=features, metadata=metadata, stored=stored)
+                plan = plan_add(
+                    paths, features=features, metadata=metadata, file_column=file_column, stored=stored
+                )
             report = self._add(plan, options, listener)
         report.seconds = time.monotonic() - started
         return report
