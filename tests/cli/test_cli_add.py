@@ -56,7 +56,7 @@ def test_json_has_the_report(pictures: Path) -> None:
         skipped["outcome"] == "skipped" and skipped["path"] == str(pictures / "bad.png") and skipped["reason"]
     )
     counts = {"added": 3, "duplicate": 0, "moved": 0, "changed": 0, "unchanged": 0, "refreshed": 0}
-    assert document == counts | {"unmatched_metadata": 1, "passed_over": {}, "gone": 0}
+    assert document == counts | {"unmatched_metadata": 1, "passed_over": {}, "gone": 0, "excluded": 0}
 
 
 def test_jsonl_has_a_line_a_file(pictures: Path) -> None:

@@ -48,6 +48,13 @@ COPIES = "exact duplicates of others"
     "other columns are metadata.",
 )
 @click.option("--file-column", metavar="NAME", help="What the column that names the file is called.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders of this name, or of this path below a folder; may be given again. @eaDir, "
+    "#recycle and the like are left out anyway.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to extract with. [default: all cores]")
 @max_megapixels_option("Skip pictures of more pixels than this.")
 @click.option(
@@ -67,6 +74,7 @@ def add(
     features: tuple[str, ...],
     metadata: Path | None,
     file_column: str | None,
+    exclude: tuple[str, ...],
     jobs: int | None,
     max_pixels: int,
     time_limit: float,
@@ -95,6 +103,7 @@ def add(
     Examples:
       lookalike add ~/Pictures
       lookalike add shop/images --metadata shop/products.csv
+      lookalike add /volume1/photo --exclude thumbs --exclude 'raw/*.tif'
       lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
     """
     from lookalike.cli.progress import ProgressBar
@@ -110,7 +119,9 @@ def add(
     planned = (
         None
         if has_collection(folder)
-        else plan_add(paths, features=features or None, metadata=metadata, file_column=file_column)
+        else plan_add(
+            paths, features=features or None, metadata=metadata, file_column=file_column, exclude=exclude
+        )
     )
     with collection_to_fill(folder) as collection, Reporter("adding") as listener:
         report = collection.add(
@@ -118,6 +129,7 @@ def add(
             features=features or None,
             metadata=metadata,
             file_column=file_column,
+            exclude=exclude,
             jobs=jobs,
             max_pixels=max_pixels,
             time_limit=time_limit,

@@ -253,12 +253,20 @@ class Client:
         """Return what `Collection.info` does, but for where the collection is."""
         return dict(self._transport.send("GET", "/api/v1/collection"))
 
-    def add(self, paths: Paths, *, metadata: Metadata = None, file_column: str | None = None) -> AddReport:
+    def add(
+        self,
+        paths: Paths,
+        *,
+        metadata: Metadata = None,
+        file_column: str | None = None,
+        exclude: Iterable[str] | str | None = None,
+    ) -> AddReport:
         """Send picture files and folders of them, and wait until they are added; see `Collection.add`.
 
         Args:
             metadata: a table or JSON Lines, or the fields of each picture by its path.
             file_column: of the table, where it has no usual name.
+            exclude: patterns of what is left out of folders.
 
         Raises:
             PictureMissingError: one of `paths` does not exist.
@@ -267,7 +275,7 @@ class Client:
         """
         started = time.monotonic()
         wanted = as_paths(paths, "paths")
-        found = find_pictures(wanted)
+        found = find_pictures(wanted, exclude)
         table = as_metadata_table(metadata, wanted, file_column)
         report = AddReport(passed_over=found.passed_over)
         pictures = Pictures.of(found.files)

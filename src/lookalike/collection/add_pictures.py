@@ -163,18 +163,25 @@ class _Run:
                 yield file, StoredLocation(file.path, source.number, None, None)
 
     def _copies_that_are_gone(self, seen: Set[str]) -> list[str]:
-        """Count the files that are gone from the folders of this run; return those of pictures with other files."""
-        inside = tuple(os.path.join(folder, "") for folder in self._plan.pictures.folders)
+        """Count the files that are gone from the folders of this run, or left out by now.
+
+        Returns those that are gone, of pictures with other files.
+        """
+        pictures = self._plan.pictures
+        inside = tuple(os.path.join(folder, "") for folder in pictures.folders)
         gone: dict[int, list[str]] = {}
         for place in self._catalogue.places() if inside else ():
             is_file = place.modified_ns is not None
-            if (
-                is_file
-                and place.path.startswith(inside)
-                and place.path not in seen
-                and self._is_gone(place.path)
-            ):
+            if not is_file or not place.path.startswith(inside) or place.path in seen:
+                continue
+            if self._is_gone(place.path):
                 gone.setdefault(place.number, []).append(place.path)
+            elif any(
+                pictures.excludes.leaves_out_any(place.path, folder)
+                for folder, prefix in zip(pictures.folders, inside, strict=True)
+                if place.path.startswith(prefix)
+            ):
+                self._report.excluded += 1
         self._report.gone = sum(len(paths) for paths in gone.values())
         return [
             path

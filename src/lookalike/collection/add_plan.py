@@ -42,6 +42,7 @@ def plan_add(
     features: Features = None,
     metadata: Metadata = None,
     file_column: str | None = None,
+    exclude: Iterable[str] | str | None = None,
     stored: Mapping[str, FeatureRecord] | None = None,
 ) -> AddPlan:
     """Look for everything that `Collection.add` needs, for a collection with the features `stored`.
@@ -52,7 +53,7 @@ def plan_add(
     """
     stored = stored or {}
     wanted = as_paths(paths, "paths")
-    pictures = find_pictures(wanted)
+    pictures = find_pictures(wanted, exclude)
     table = as_table(metadata, wanted, file_column)
     return AddPlan(pictures, table, plan_features(stored, features), stored)
 
@@ -72,7 +73,7 @@ def plan_fetched(
         if not isinstance(url, str) or not is_web_address(url) or not isinstance(raw, bytes):
             raise OptionError(f"pictures has {shown(url)}; give bytes by URLs of http or https")
     files = [Found(url, None, None, raw=raw) for url, raw in pictures.items()]
-    return AddPlan(FoundPictures(files), as_table(metadata, ()), plan_features(stored, None), stored)
+    return AddPlan(FoundPictures(files=files), as_table(metadata, ()), plan_features(stored, None), stored)
 
 
 def as_table(

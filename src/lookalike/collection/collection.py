@@ -74,6 +74,7 @@ class Collection(Indexing):
         features: Iterable[str | FeatureSpec] | None = None,
         metadata: Metadata = None,
         file_column: str | None = None,
+        exclude: Iterable[str] | str | None = None,
         jobs: int | None = None,
         max_pixels: int = MAX_PIXELS,
         time_limit: float | None = TIME_LIMIT,
@@ -97,6 +98,8 @@ class Collection(Indexing):
                 does not have stays. Rows that make no sense are skipped, and reported. Or the fields of each picture by
                 its path.
             file_column: what the column that names the file is called, where that is no usual name.
+            exclude: patterns of names, or of paths where they have a slash, that are left out of folders, besides usual
+                ones such as "@eaDir" (`collection/excludes.py`). Stored pictures that they are for stay as they are.
             jobs: processes to extract with; as many as there are usable cores by default.
             max_pixels: pictures with more are skipped.
             time_limit: seconds after which a picture is skipped and its process ended; None for no limit. With one
@@ -124,7 +127,12 @@ class Collection(Indexing):
             stored = self._catalogue.features()
             if plan is None or plan.stored != stored:
                 plan = plan_add(
-                    paths, features=features, metadata=metadata, file_column=file_column, stored=stored
+                    paths,
+                    features=features,
+                    metadata=metadata,
+                    file_column=file_column,
+                    exclude=exclude,
+                    stored=stored,
                 )
             report = self._add(plan, options, listener)
         report.seconds = time.monotonic() - started

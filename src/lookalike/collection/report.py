@@ -44,7 +44,8 @@ class AddReport:
     """Counts of each outcome, what was skipped and why, and what was passed over or is gone.
 
     `passed_over` is by kind, a lower-case suffix or "linked folder": pictures that the folders hold and that were not
-    even tried. `gone` counts known files that the folders held once and hold no more.
+    even tried. `gone` counts known files that the folders held once and hold no more, and `excluded` those that are
+    there, but left out by a pattern: they stay as they are.
     """
 
     added: int = 0
@@ -56,6 +57,7 @@ class AddReport:
     skipped: list[Event] = field(default_factory=list)
     passed_over: Mapping[str, PassedOver] = field(default_factory=dict)
     gone: int = 0
+    excluded: int = 0
     unmatched_metadata: int = 0
     seconds: float = 0.0
 
@@ -65,7 +67,7 @@ class AddReport:
         return not self.skipped and not self.passed_over
 
     def notes(self) -> list[str]:
-        """Return lines for people about what was passed over, the most first, and about what is gone."""
+        """Return lines for people about what was passed over, the most first, is gone or is left out."""
         lines = []
         for kind, one in sorted(self.passed_over.items(), key=lambda entry: (-entry[1].count, entry[0])):
             plural = "" if one.count == 1 or kind.startswith(".") else "s"
@@ -73,6 +75,9 @@ class AddReport:
         if self.gone:
             what = "1 known file is" if self.gone == 1 else f"{self.gone:,} known files are"
             lines.append(f"{what} gone (lookalike remove --missing forgets them)")
+        if self.excluded:
+            what = "1 known file is" if self.excluded == 1 else f"{self.excluded:,} known files are"
+            lines.append(f"{what} left out by now, and kept (lookalike remove PATH forgets a folder)")
         return lines
 
     def count(self, event: Event) -> None:

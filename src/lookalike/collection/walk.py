@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lookalike.collection import paths
+from lookalike.collection.excludes import Excludes
 from lookalike.collection.paths import printable
 from lookalike.collection.report import PassedOver
 from lookalike.errors import PictureMissingError
@@ -33,27 +34,34 @@ class Found:
 
 @dataclass(slots=True)
 class FoundPictures:
-    """What a walk has found: files, the folders among its paths that are not empty, and what it passed over by kind."""
+    """What a walk has found: files, the folders among its paths that are not empty, and what it passed over by kind.
 
+    What `excludes` leave out is no part of it.
+    """
+
+    excludes: Excludes = field(default_factory=lambda: Excludes.of(None))
     files: list[Found] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     passed_over: dict[str, PassedOver] = field(default_factory=dict)
 
 
-def find_pictures(paths: Sequence[Path]) -> FoundPictures:
+def find_pictures(paths: Sequence[Path], exclude: Iterable[str] | str | None = None) -> FoundPictures:
     """Find the files of `paths` in a fixed order, each once: files as they are, folders recursively.
 
     In folders, only files with the suffix of a picture that is read count, hidden files and folders are passed over,
-    and links to folders are not followed. A folder that cannot be read is among the files, with its problem.
+    and those that a pattern of `exclude` or a usual one is for (`Excludes`), and links to folders are not followed. A
+    folder that cannot be read is among the files, with its problem.
 
     Raises:
         PictureMissingError: one of `paths` does not exist.
+        OptionError: `exclude` are no patterns.
     """
+    excludes = Excludes.of(exclude)
     for path in paths:
         if not os.path.exists(path):  # unlike Path.exists, False also for a name that is too long
             raise PictureMissingError(str(path), "no such file or folder")
     starts = [os.path.abspath(path) for path in paths]  # keeps links as the user named them, unlike resolve()
-    walk = _Walk([start for start in starts if os.path.isdir(start)])
+    walk = _Walk([start for start in starts if os.path.isdir(start)], excludes)
     for start in starts:
         if os.path.isdir(start):
             walk.through(start)
@@ -65,8 +73,8 @@ def find_pictures(paths: Sequence[Path]) -> FoundPictures:
 class _Walk:
     """One walk over files and folders."""
 
-    def __init__(self, folders: Sequence[str]) -> None:
-        self.found = FoundPictures()
+    def __init__(self, folders: Sequence[str], excludes: Excludes) -> None:
+        self.found = FoundPictures(excludes)
         self._seen: set[str] = set()
         self._real = [os.path.join(os.path.realpath(folder), "") for folder in folders]
 
@@ -81,17 +89,25 @@ class _Walk:
         for parent, folders, files in os.walk(start, onerror=unread.append):
             if parent == start and (folders or files):
                 self.found.folders.append(start)
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = self._kept(folders, parent, start)
             for name in folders:
                 path = os.path.join(parent, name)
                 if os.path.islink(path) and not self._is_walked_anyway(path):
                     self._pass_over("linked folder", path, "links are not followed; add the folder itself")
-            for name in sorted(files):
-                if not name.startswith("."):
-                    self._consider(os.path.join(parent, name))
+            for name in self._kept(files, parent, start):
+                self._consider(os.path.join(parent, name))
         for error in unread:
             problem = f"the folder cannot be read ({error.strerror})"
             self.take(Found(printable(error.filename), problem=problem))
+
+    def _kept(self, names: Iterable[str], parent: str, start: str) -> list[str]:
+        """Return those of the names in the folder `parent` that are not left out, in order."""
+        left_out = self.found.excludes.leaves_out
+        return sorted(
+            name
+            for name in names
+            if not name.startswith(".") and not left_out(os.path.join(parent, name), start)
+        )
 
     def _consider(self, path: str) -> None:
         suffix = os.path.splitext(path)[1].lower()
