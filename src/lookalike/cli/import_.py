@@ -17,12 +17,27 @@ from lookalike.cli.streams import print_json, put
 @click.option("--feature", default="vectors", show_default=True, help="What to call these vectors.")
 @click.option(
     "--metric",
-    type=click.Choice(["euclidean", "cosine", "dot", "hamming", "jaccard"]),
-    help="How they are compared. [default: that of the feature; euclidean for a new one]",
+    type=click.Choice(["euclidean", "cosine", "dot", "hamming", "jaccard", "angular", "l2", "ip"]),
+    help="How they are compared; the last three as Annoy and hnswlib say. "
+    "[default: that of the feature or saved index; else euclidean]",
+)
+@click.option(
+    "--from",
+    "library",
+    type=click.Choice(["annoy", "faiss", "hnswlib", "usearch", "voyager"]),
+    help="Saved index: what saved it. [default: told by its content, Annoy's by .ann]",
+)
+@click.option(
+    "--dimension",
+    type=click.IntRange(min=1),
+    help="Saved index: numbers a vector, where the file does not tell.",
 )
 @click.option("--dataset", metavar="NAME", help="HDF5: where the vectors are. [default: feats]")
 @click.option(
-    "--names", metavar="NAME", help="HDF5: where the rows' names are. [default: filenames, if there]"
+    "--names",
+    metavar="NAME",
+    help="HDF5: where the rows' names are. [default: filenames, if there] Saved index: a text file, whose line N, "
+    "from 0, names id N. [default: the ids]",
 )
 @click.option(
     "--orientation",
@@ -45,10 +60,13 @@ def import_(
     dataset: str | None,
     names: str | None,
     orientation: str | None,
+    library: str | None,
+    dimension: int | None,
     on_duplicate: str,
     as_json: bool,
 ) -> None:
-    """Import the vectors of FILE: HDF5, .npy or .fvecs; or sets: .txt, .jsonl or .npz.
+    """Import the vectors of FILE: HDF5, .npy or .fvecs; sets: .txt, .jsonl or .npz; or
+    an index that Annoy, FAISS, hnswlib, USearch or voyager saved.
 
     The file is streamed, however large it is, and stored as a whole or, after an error, not at all. A row's name
     becomes its id; without names, equal rows are one source with many places.
@@ -62,6 +80,8 @@ def import_(
       lookalike import features.h5
       lookalike import features.h5 --dataset embeddings --names urls --metric cosine
       lookalike import sift.fvecs
+      lookalike import index.faiss
+      lookalike import index.ann --from annoy --dimension 128 --metric angular
       lookalike import codes.npy --metric hamming
       lookalike import tags.jsonl --metric jaccard --feature tags
       lookalike search sift.fvecs#17
@@ -71,7 +91,14 @@ def import_(
 
     if not has_collection(folder):
         check_vectors(
-            file, feature=feature, metric=metric, dataset=dataset, names=names, orientation=orientation
+            file,
+            feature=feature,
+            metric=metric,
+            dataset=dataset,
+            names=names,
+            orientation=orientation,
+            library=library,
+            dimension=dimension,
         )
     with collection_to_fill(folder) as collection, ProgressBar("importing") as listener:
         report = collection.import_file(
@@ -81,6 +108,8 @@ def import_(
             dataset=dataset,
             names=names,
             orientation=orientation,
+            library=library,
+            dimension=dimension,
             on_duplicate=on_duplicate,
             listener=listener,
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lookalike.collection.add_vectors import metric_of, plan_feature
+from lookalike.collection.add_vectors import plan_feature
 from lookalike.collection.backends import CATALOGUE
 from lookalike.collection.collection import Collection
 from lookalike.collection.import_file import open_import
@@ -17,12 +17,19 @@ from lookalike.errors import LookalikeError
 
 
 def check_vectors(
-    file: str | os.PathLike[str], *, feature: str, metric: str | None, **options: str | None
+    file: str | os.PathLike[str],
+    *,
+    feature: str,
+    metric: str | None,
+    library: str | None = None,
+    dimension: int | None = None,
+    **options: str | None,
 ) -> None:
     """Raise what `Collection.import_file` raises before it writes, in a collection that has nothing yet."""
-    kind = metric_of(None, name=feature, metric=metric)
-    with open_import(file, metric=kind, **options) as (vectors, given):
-        plan_feature(None, name=feature, dimension=vectors.width, metric=kind, options=given)
+    with open_import(
+        file, stored=None, feature=feature, metric=metric, library=library, dimension=dimension, **options
+    ) as (vectors, given):
+        plan_feature(None, name=feature, dimension=vectors.width, metric=vectors.metric, options=given)
 
 
 @contextmanager

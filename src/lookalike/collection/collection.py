@@ -252,6 +252,8 @@ class Collection(Indexing):
         dataset: str | None = None,
         names: str | None = None,
         orientation: str | None = None,
+        library: str | None = None,
+        dimension: int | None = None,
         on_duplicate: str = "error",
         listener: Listener | None = None,
     ) -> AddReport:
@@ -260,8 +262,14 @@ class Collection(Indexing):
         The rows' names, where the file has them, become ids. `dataset`, `names` and `orientation` are for HDF5; see
         `lookalike.vectorfiles.open_vectors`. The rest is as in `add_vectors`.
 
+        An index that another `library` saved ("annoy", "faiss", "hnswlib", "usearch", "voyager") is known by its
+        content, one of Annoy by its suffix (.ann, .annoy). Its ids become names, or pick lines of the text file
+        `names`. Where it does not tell its `dimension` and `metric` they have to be given; see
+        `lookalike.vectorfiles.saved.SavedIndex`.
+
         Raises:
-            VectorFileError: the file cannot be read; and what `add_vectors` raises.
+            VectorFileError: the file cannot be read, or does not keep what went in; and what `add_vectors` raises.
+            MissingDependencyError: the library is not installed.
         """
         from lookalike.collection.import_file import file_blocks, open_import
 
@@ -271,7 +279,11 @@ class Collection(Indexing):
             self._backend.writing("import"),
             open_import(
                 file,
-                metric=rows.metric_of(self._catalogue.features().get(feature), name=feature, metric=metric),
+                stored=self._catalogue.features().get(feature),
+                feature=feature,
+                metric=metric,
+                library=library,
+                dimension=dimension,
                 dataset=dataset,
                 names=names,
                 orientation=orientation,

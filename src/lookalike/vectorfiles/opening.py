@@ -88,6 +88,11 @@ def _opened(
     return VecsFile(path)
 
 
+def is_vector_file(path: Path) -> bool:
+    """Return whether `path` is a vector file by its suffix."""
+    return path.suffix.lower() in SUFFIXES
+
+
 def parse_reference(text: str) -> tuple[Path, int] | None:
     """Return (path, row) if `text` is `FILE#ROW` and FILE has the suffix of a vector file, else None."""
     match = _REFERENCE.fullmatch(text)
