@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RowQuery,
         SourceQuery,
         TextQuery,
+        Then,
         VectorQuery,
         Weighted,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "RowQuery",
     "SourceQuery",
     "TextQuery",
+    "Then",
     "Tuning",
     "UrlQuery",
     "VectorQuery",
@@ -73,6 +75,7 @@ _ROOMS = {
     "RowQuery": "lookalike.collection",
     "SourceQuery": "lookalike.collection",
     "TextQuery": "lookalike.collection",
+    "Then": "lookalike.collection",
     "Tuning": "lookalike.index",
     "UrlQuery": "lookalike.client",
     "VectorQuery": "lookalike.collection",

@@ -184,7 +184,7 @@ def max_megapixels_option(help_: str) -> Callable[[F], F]:
     )
 
 
-def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def query_options(help_: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return what adds the options of a search to a verb, which gets them as `options`.
 
     Args:
@@ -231,7 +231,7 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
         max_megapixels_option(help_ or "Refuse a QUERY of more pixels than this."),
     )
 
-    def add(verb: Callable[..., None]) -> Callable[..., None]:
+    def add(verb: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(verb)
         def with_options(
             k: int,
@@ -243,7 +243,7 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
             text_weight: float | None,
             max_pixels: int,
             **others: Any,
-        ) -> None:
+        ) -> Any:
             options = SearchOptions(
                 k=k,
                 text=text,
@@ -254,7 +254,7 @@ def query_options(help_: str | None = None) -> Callable[[Callable[..., None]], C
                 text_weight=text_weight,
                 max_pixels=max_pixels,
             )
-            verb(options=options, **others)
+            return verb(options=options, **others)
 
         return functools.reduce(lambda function, option: option(function), reversed(added), with_options)
 

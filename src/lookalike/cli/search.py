@@ -13,7 +13,6 @@ import click
 
 from lookalike.cli.common import (
     NamedPath,
-    QueryCommand,
     SearchOptions,
     collection_option,
     json_option,
@@ -25,13 +24,15 @@ from lookalike.cli.common import (
 )
 from lookalike.cli.streams import print_json, put, put_bytes, shown, tell
 from lookalike.cli.table import table
+from lookalike.cli.then import THEN, ChainedCommand
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection, Hit, Hits
     from lookalike.collection.query import Asked, MixQuery, TextQuery
+    from lookalike.collection.then import Then
 
 
-@click.command(cls=QueryCommand, short_help="Find what looks like a picture.")
+@click.command(cls=ChainedCommand, short_help="Find what looks like a picture.")
 @click.argument("query", required=False)
 @collection_option
 @click.option(
@@ -55,6 +56,14 @@ if TYPE_CHECKING:
     help="Keep away from what looks like this; may be given again.",
 )
 @query_options()
+@click.option(
+    THEN,
+    "then",
+    is_flag=True,
+    expose_value=False,
+    help="Search among the hits of what comes before, by what follows: a QUERY or --describe, and the options above. "
+    "It looks at the 100 nearest, or so many as --among N says after it, and may be given again.",
+)
 @click.option(
     "--facet",
     "facets",
@@ -100,6 +109,7 @@ def search(
     as_json: bool,
     as_jsonl: bool,
     options: SearchOptions,
+    then: Sequence[Then],
 ) -> None:
     """Find what looks like QUERY, or what matches --text alone.
 
@@ -115,6 +125,8 @@ def search(
       lookalike search --describe "a red shoe on grass"
       lookalike search --like shoe.jpg --like boot.jpg=0.5 --unlike heel.jpg
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
+      lookalike search me.jpg --feature face --then --feature cedd
+      lookalike search shoe.jpg --then --describe "on grass" --among 50
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
     """
@@ -127,7 +139,9 @@ def search(
     asked: Asked | str | None = None if query is None else read_query(query)
     if like or unlike or descriptions:
         asked = mix(collection, query, like, unlike, descriptions)
-    hits = collection.search(asked, facets=facets, candidates=candidates, strict=strict, **options)
+    hits = collection.search(
+        asked, facets=facets, candidates=candidates, strict=strict, then=then or None, **options
+    )
     if html or open_page:
         write_page(hits, html, open_page=open_page)
     if as_json:

@@ -37,7 +37,12 @@ def options_of(request: SearchRequest) -> dict[str, Any]:
 
 def search_of(request: SearchRequest) -> dict[str, Any]:
     """Return a search without its query."""
-    more = {"facets": list(request.facets), "candidates": request.candidates, "strict": request.strict}
+    more = {
+        "facets": list(request.facets),
+        "candidates": request.candidates,
+        "strict": request.strict,
+        "among": request.among,
+    }
     return options_of(request) | more
 
 

@@ -26,6 +26,7 @@ from lookalike.collection.remove import as_names
 from lookalike.collection.report import AddReport, Event
 from lookalike.collection.request import Compared, SearchRequest
 from lookalike.collection.row_arguments import check_name
+from lookalike.collection.then import Chain, answer_chain
 from lookalike.collection.walk import find_pictures
 from lookalike.errors import InputError, OptionError, ServiceError
 
@@ -96,6 +97,7 @@ class Client:
         candidates: str = "tokens",
         max_distance: float | None = None,
         strict: bool = False,
+        then: Chain | None = None,
     ) -> Hits:
         """Find the `k` sources that look most like `query`; see `Collection.search`.
 
@@ -118,7 +120,10 @@ class Client:
             max_distance=max_distance,
             strict=strict,
         )
-        return self._found(None if query is None else as_asked(query), request)
+        asked = None if query is None else as_asked(query)
+        if then is not None:
+            return answer_chain(asked, request, then, typed=as_asked, answer=self._found)
+        return self._found(asked, request)
 
     def search_many(
         self,

@@ -14,6 +14,7 @@ from lookalike.collection.query import (
 )
 from lookalike.collection.report import AddReport, Event, Listener
 from lookalike.collection.request import SearchRequest
+from lookalike.collection.then import Then
 
 __all__ = [
     "AddReport",
@@ -29,6 +30,7 @@ __all__ = [
     "SearchRequest",
     "SourceQuery",
     "TextQuery",
+    "Then",
     "VectorQuery",
     "Weighted",
 ]

@@ -32,6 +32,7 @@ from lookalike.collection.request import Compared, SearchRequest
 from lookalike.collection.searcher import Searcher
 from lookalike.collection.store_home import StoreHome
 from lookalike.collection.stored_index import as_place
+from lookalike.collection.then import Chain, answer_chain
 from lookalike.collection.verify import verify_collection
 from lookalike.errors import CollectionError, InputError, OptionError, UnknownIdError
 from lookalike.images import MAX_PIXELS
@@ -117,6 +118,7 @@ class Reader:
         max_distance: float | None = None,
         max_pixels: int = MAX_PIXELS,
         strict: bool = False,
+        then: Chain | None = None,
     ) -> Hits:
         """Find the `k` sources that look most like `query`.
 
@@ -144,6 +146,8 @@ class Reader:
             max_pixels: a picture with more is refused.
             strict: raise an error where a store or a search engine cannot be used, instead of comparing every source,
                 which `Hits.notes` tells of.
+            then: a further criterion, or several in a list: the k hits are then the nearest by the last of them, among
+                the `Then.among` nearest by the one before. Facets are counted as without it.
 
         Raises:
             PictureError, UnknownIdError, UnknownFeatureError, FeatureMismatchError, VectorError, OptionError,
@@ -162,6 +166,14 @@ class Reader:
             max_pixels=max_pixels,
             strict=strict,
         )
+        if then is not None:
+            return answer_chain(
+                None if query is None else self._typed(query),
+                request,
+                then,
+                typed=self._typed,
+                answer=self.answer_one,
+            )
         if isinstance(query, str):
             with suppress(UnknownIdError):  # nearly always it is one, so no other statement asks first
                 return self.answer_one(SourceQuery(query), request)
@@ -214,6 +226,9 @@ class Reader:
         """Return what a word that a person typed stands for: an id, a row of a vector file, or a picture's path."""
         return guess(text, is_stored=text in self._open_catalogue.numbers([text]))
 
+    def _typed(self, query: Asked | str) -> Query:
+        return self.parse(query) if isinstance(query, str) else as_query(query)
+
     def answer_one(self, query: Query | None, request: SearchRequest) -> Hits:
         """Answer a typed query, or a request of words alone; see `search`."""
         if query is not None:
@@ -257,7 +272,7 @@ class Reader:
         )
         if not isinstance(id_, str):
             raise OptionError(f"the source is {id_!r}; give its id or the path of a file, as a string")
-        asked = self.parse(query) if isinstance(query, str) else as_query(query)
+        asked = self._typed(query)
         self._check_open()
         return self._searcher.explain(asked, id_, request)
 

@@ -65,7 +65,7 @@ class CatalogueRecords:
         """See `Records`."""
         assert self._request.text is not None
         where = self._request.where
-        among = None if where is None else self._catalogue.select(where)
+        among = self._among(None if where is None else self._catalogue.select(where))
         return self._catalogue.text_scores(self._request.text, among, limit=limit)[0]
 
     def text_scores(self, numbers: Sequence[int]) -> Mapping[int, float]:
@@ -86,7 +86,14 @@ class CatalogueRecords:
     @cached_property
     def _allowed(self) -> Int64 | None:
         where, text = self._request.where, self._request.narrowing
-        return None if where is None and text is None else self._catalogue.select(where, text)
+        return self._among(None if where is None and text is None else self._catalogue.select(where, text))
+
+    def _among(self, numbers: Int64 | None) -> Int64 | None:
+        """Return those of `numbers`, or of all, that the request is about; None for all."""
+        if self._request.among is None:
+            return numbers
+        asked = np.array(sorted(self._catalogue.numbers(self._request.among).values()), dtype=np.int64)
+        return asked if numbers is None else np.intersect1d(numbers, asked, assume_unique=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +110,14 @@ class EngineRecords:
     def of(cls, indexes: Mapping[str, IndexView], request: SearchRequest) -> Self | None:
         """Return the records of what is searched; None where it is not one engine, or that cannot tell.
 
-        It cannot where it lacks some changes, nor what long texts are, see `lookalike.engine.records`.
+        It cannot where it lacks some changes, nor what long texts are, see `lookalike.engine.records`; and it knows
+        sources by numbers, not by ids.
         """
         view = next(iter(indexes.values()))
         finder = engine_finder(view)
         if len(indexes) != 1 or finder is None or not isinstance(view, StoreView):
+            return None
+        if request.among is not None:
             return None
         if view.state.stamp != view.state.seen or len(view.state.hidden):
             return None

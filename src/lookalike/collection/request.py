@@ -35,6 +35,7 @@ class SearchRequest:
         max_distance: farther sources are left out.
         max_pixels: a query picture with more is refused.
         strict: whether buckets of a store that cannot be used are an error.
+        among: the ids of the sources that are searched; None for all.
     """
 
     k: int = 10
@@ -49,6 +50,7 @@ class SearchRequest:
     max_distance: float | None = None
     max_pixels: int = MAX_PIXELS
     strict: bool = False
+    among: tuple[str, ...] | None = None
 
     @classmethod
     def of(

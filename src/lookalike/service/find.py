@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 from lookalike.collection import Collection
 from lookalike.collection.filters import where_from_json
@@ -59,7 +60,7 @@ def asked(
 
 def options_of(body: Search, k: int) -> SearchRequest:
     """Return the options of a message, for the k best hits. Raises OptionError, MetadataError."""
-    return SearchRequest.of(
+    request = SearchRequest.of(
         k=k,
         text=body.text,
         where=where_from_json(body.where),
@@ -71,6 +72,7 @@ def options_of(body: Search, k: int) -> SearchRequest:
         max_distance=body.max_distance,
         strict=body.strict,
     )
+    return request if body.among is None else replace(request, among=tuple(body.among))
 
 
 def _mix(body: SearchBody, collection: Collection, uploads: Uploads) -> MixQuery:

@@ -110,6 +110,13 @@ class Search(Options):
     strict: Annotated[
         bool, Field(description="Fail where the home of an index cannot be used, instead of comparing all.")
     ] = False
+    among: Annotated[
+        list[Id] | None,
+        Field(
+            max_length=10_000,
+            description="Ids of the sources that are searched, such as the hits of a search before.",
+        ),
+    ] = None
 
 
 class SearchBody(Search):
