@@ -11,7 +11,7 @@ import pytest
 from tests.collection.test_engine_home import in_engine
 from tests.services.engines import EngineServer
 
-from lookalike import Collection
+from lookalike import Collection, Then
 from lookalike.collection import records
 from lookalike.collection.report import Listener
 from lookalike.engine.bulk import Action, write
@@ -152,6 +152,11 @@ def test_the_few_nearest_under_a_filter_are_those_of_sql(both: Both) -> None:
     for row in range(0, COUNT, 40):
         options: dict[str, Any] = {"k": 5, "where": {"group": (1, 4)}, "text": "hat"}
         assert told(both.engine, row, **options) == told(both.embedded, row, **options)
+
+
+def test_a_chain_of_criteria_finds_what_it_finds_by_sql(both: Both) -> None:
+    for then in (Then("s5", among=20), [Then(where={"group": (1, 4)}, among=60), Then("s9", text="hat")]):
+        assert told(both.engine, then=then) == told(both.embedded, then=then)
 
 
 def test_words_find_the_same_sources_by_the_scores_of_the_engine(both: Both) -> None:
