@@ -34,6 +34,8 @@
     ├── EngineError             a search engine refuses, or gives what it should not
     │   ├── EngineWriteError        it refuses some of the documents
     │   └── EngineUnavailableError  it cannot be reached, or is too busy; try again later
+    ├── ClusterError            a cluster for extraction refuses, or has another version of Lookalike
+    │   └── ClusterUnavailableError  it cannot be reached, or was lost; try again later
     ├── ServiceError            the service cannot be started, or refuses
     │   └── ServiceUnavailableError  it cannot be reached, or is too busy; try again later
     ├── VectorReadError         the database that vectors are fetched from cannot be read
@@ -199,6 +201,14 @@ class EngineWriteError(EngineError):
 
 class EngineUnavailableError(EngineError):
     """A search engine cannot be reached, or is too busy; try again later."""
+
+
+class ClusterError(LookalikeError):
+    """A cluster for extraction refuses what is asked of it, or has another version of Lookalike."""
+
+
+class ClusterUnavailableError(ClusterError):
+    """A cluster cannot be reached, or was lost amid the work; try again later."""
 
 
 class ServiceError(LookalikeError):

@@ -80,7 +80,7 @@ def test_workers_give_what_one_process_gives(png: Png, processes: list[subproces
 
 @pytest.mark.parametrize("count", [0, parallel.FEW - 1])
 def test_few_pictures_start_no_workers(count: int, png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "WorkerPool", no_workers)
+    monkeypatch.setattr(parallel, "LocalPool", no_workers)
     items = [(i, str(i), png()) for i in range(count)]
     assert len(list(extract_stream(items, spec("mean"), jobs=4))) == count
 
@@ -96,7 +96,7 @@ def test_a_single_isolated_picture_is_extracted_in_another_process(
 
 
 def test_a_frozen_application_starts_no_workers(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "WorkerPool", no_workers)
+    monkeypatch.setattr(parallel, "LocalPool", no_workers)
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert len(list(extract_stream([(i, str(i), png()) for i in range(40)], spec("mean"), jobs=4))) == 40
 

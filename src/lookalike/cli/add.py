@@ -56,6 +56,11 @@ COPIES = "exact duplicates of others"
     "#recycle and the like are left out anyway.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to extract with. [default: all cores]")
+@click.option(
+    "--cluster",
+    metavar="dask://HOST:PORT",
+    help="Extract on the workers of a Dask cluster that is trusted, instead of here.",
+)
 @max_megapixels_option("Skip pictures of more pixels than this.")
 @click.option(
     "--time-limit",
@@ -76,6 +81,7 @@ def add(
     file_column: str | None,
     exclude: tuple[str, ...],
     jobs: int | None,
+    cluster: str | None,
     max_pixels: int,
     time_limit: float,
     reread: bool,
@@ -105,9 +111,10 @@ def add(
       lookalike add shop/images --metadata shop/products.csv
       lookalike add /volume1/photo --exclude thumbs --exclude 'raw/*.tif'
       lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
+      lookalike add /archive --cluster dask://scheduler:8786
     """
     from lookalike.cli.progress import ProgressBar
-    from lookalike.collection.add_plan import plan_add
+    from lookalike.collection.add_plan import AddOptions, plan_add
     from lookalike.collection.checks import collection_to_fill
 
     class Reporter(ProgressBar):
@@ -116,6 +123,8 @@ def add(
             if as_jsonl:
                 print_json(event.to_json(), indent=None, flush=True)
 
+    # Wrong options are told before a collection is made.
+    AddOptions.of(jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, cluster=cluster)
     planned = (
         None
         if has_collection(folder)
@@ -131,6 +140,7 @@ def add(
             file_column=file_column,
             exclude=exclude,
             jobs=jobs,
+            cluster=cluster,
             max_pixels=max_pixels,
             time_limit=time_limit,
             reread=reread,

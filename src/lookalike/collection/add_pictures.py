@@ -124,6 +124,7 @@ class _Run:
             wanted=lambda picture: picture.features,
             made=self._plan.features.extractors,
             isolated=self._options.isolated,
+            cluster=self._options.cluster,
         )
         for picture, outcome in stream:
             if isinstance(outcome, PictureError):

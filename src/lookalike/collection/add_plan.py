@@ -15,6 +15,7 @@ from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.paths import as_path
 from lookalike.collection.walk import Found, FoundPictures, find_pictures
 from lookalike.errors import MetadataError, OptionError
+from lookalike.features.cluster import scheduler_address
 from lookalike.features.registry import FeatureSpec
 from lookalike.urls import is_web_address
 
@@ -106,9 +107,19 @@ class AddOptions:
     time_limit: float | None
     reread: bool
     isolated: bool
+    cluster: str | None
 
     @classmethod
-    def of(cls, *, jobs: Any, max_pixels: Any, time_limit: Any, reread: Any, isolated: Any) -> AddOptions:
+    def of(
+        cls,
+        *,
+        jobs: Any,
+        max_pixels: Any,
+        time_limit: Any,
+        reread: Any = False,
+        isolated: Any = False,
+        cluster: Any = None,
+    ) -> AddOptions:
         """Check what the caller gave. Raises OptionError."""
         for name, value in (("jobs", jobs), ("max_pixels", max_pixels), ("time_limit", time_limit)):
             if isinstance(value, bool):
@@ -119,12 +130,19 @@ class AddOptions:
         seconds = None if time_limit is None else as_finite(time_limit, "time_limit")
         if seconds is not None and seconds <= 0:
             raise OptionError(f"time_limit is {time_limit!r}; give seconds, or None for no limit")
+        if cluster is not None:
+            scheduler_address(cluster)
+            if jobs is not None:
+                raise OptionError(
+                    f"jobs is {jobs!r}, but a cluster has as many as its workers have threads; leave it out"
+                )
         return cls(
             usable_cores() if jobs is None else as_count(jobs, "jobs", least=1),
             as_count(max_pixels, "max_pixels", least=1),
             seconds,
             reread,
             isolated,
+            cluster,
         )
 
 

@@ -80,6 +80,7 @@ class Collection(Indexing):
         time_limit: float | None = TIME_LIMIT,
         reread: bool = False,
         isolated: bool = False,
+        cluster: str | None = None,
         listener: Listener | None = None,
         plan: AddPlan | None = None,
     ) -> AddReport:
@@ -107,12 +108,17 @@ class Collection(Indexing):
             reread: read all files again, also those whose size and time have not changed.
             isolated: decode and extract even a single picture in another process, since it comes from somebody who may
                 mean harm: what crashes or hangs its decoder is skipped, and nothing else comes to grief.
+            cluster: extract on the workers of a cluster, as in "dask://HOST:PORT" (extra `dask`), instead of on this
+                machine. They get pictures as bytes; the same version of Lookalike, plug-ins, and models at the same
+                paths must be there. What Dask sends is code for those who can send it: trust its scheduler.
             plan: what `plan_add` found for the same arguments, so that it is not looked for again.
 
         Raises:
             PictureMissingError: one of `paths` does not exist.
             OptionError: an argument is not of its kind.
             MetadataError, UnknownFeatureError, FeatureMismatchError, ModelError, CollectionLockedError.
+            ClusterError: the cluster cannot be reached, was lost, or has another version of Lookalike; what the
+                listener was told of is stored.
         """
         from lookalike.collection.add_plan import AddOptions, AddPlan, plan_add
 
@@ -121,7 +127,12 @@ class Collection(Indexing):
         if plan is not None and not isinstance(plan, AddPlan):
             raise OptionError(f"plan is {plan!r}; give what plan_add returned")
         options = AddOptions.of(
-            jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=reread, isolated=isolated
+            jobs=jobs,
+            max_pixels=max_pixels,
+            time_limit=time_limit,
+            reread=reread,
+            isolated=isolated,
+            cluster=cluster,
         )
         with self._backend.writing("add"):
             stored = self._catalogue.features()
@@ -164,9 +175,7 @@ class Collection(Indexing):
         from lookalike.collection.add_plan import AddOptions, plan_fetched
 
         started = time.monotonic()
-        options = AddOptions.of(
-            jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, reread=False, isolated=True
-        )
+        options = AddOptions.of(jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, isolated=True)
         with self._backend.writing("add"):
             plan = plan_fetched(pictures, metadata=metadata, stored=self._catalogue.features())
             report = self._add(plan, options, as_listener(listener))

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
 from itertools import chain
 from typing import TypeVar
 
 from lookalike.errors import OptionError, PictureError
-from lookalike.features.base import BatchExtractor, Extractor
+from lookalike.features.base import Extractor
 from lookalike.features.batch import Extracted, Progress, extract_batch
-from lookalike.features.framing import Framer
-from lookalike.features.here import NetworkThread
-from lookalike.features.registry import FeatureSpec, create_extractor, may_run_here
+from lookalike.features.cluster import open_cluster
+from lookalike.features.pool import ExtractionPool, LocalPool
+from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.features.time_limit import Pictures, Results, extract_within
-from lookalike.features.worker_pool import Batch, WorkerPool, can_start_workers
+from lookalike.features.worker_pool import can_start_workers
 from lookalike.images import MAX_PIXELS
 
 __all__ = ["Extracted", "extract_batch", "extract_stream"]
@@ -45,6 +44,7 @@ def extract_stream(
     wanted: Callable[[T], Collection[str]] | None = None,
     made: Mapping[str, Extractor] | None = None,
     isolated: bool = False,
+    cluster: str | None = None,
 ) -> Iterator[tuple[T, Extracted | PictureError]]:
     """Decode pictures and extract their features in `jobs` worker processes; results come in the items' order.
 
@@ -61,6 +61,8 @@ def extract_stream(
         made: the extractors themselves, for use in this process; by default they are made. Those that run "here"
             are used in this process always, by a thread of their own, and workers only decode for them.
         isolated: use worker processes also for few pictures, or with one job, wherever they can be started.
+        cluster: extract on that cluster, such as "dask://HOST:PORT", instead of on this machine, by as many jobs as it
+            has threads. Its workers get pictures as bytes.
 
     A picture that cannot be used gives its PictureError in the place of its result, and so does one that kills its
     worker, once it has done so alone. Closing the iterator, or any exception, ends the workers at once.
@@ -68,11 +70,14 @@ def extract_stream(
     Raises:
         OptionError: `jobs` or `batch_size` is less than 1.
         FeatureError, ModelError, MissingDependencyError: an extractor cannot be made, or failed; the run ends.
+        ClusterError: the cluster cannot be reached, was lost, or has another version of Lookalike; the run ends.
     """
     if jobs < 1 or batch_size < 1:
         raise OptionError(f"jobs ({jobs}) and batch size ({batch_size}) must be 1 or more")
     specs = {name: FeatureSpec(name, spec.extractor, spec.options) for name, spec in extractors.items()}
-    return _stream(iter(items), specs, jobs, batch_size, max_pixels, time_limit, wanted, made, isolated)
+    return _stream(
+        iter(items), specs, jobs, batch_size, max_pixels, time_limit, wanted, made, isolated, cluster
+    )
 
 
 def _stream(
@@ -85,14 +90,15 @@ def _stream(
     wanted: Callable[[T], Collection[str]] | None,
     made: Mapping[str, Extractor] | None,
     isolated: bool,
+    cluster: str | None,
 ) -> Iterator[tuple[T, Extracted | PictureError]]:
-    first, are_few = _peek(items)
+    first, are_few = _peek(items) if cluster is None else (deque[tuple[T, str, bytes]](), False)
     batches = _batches(chain(_emptied(first), items), batch_size)
 
     def features_of(tokens: Iterable[T]) -> list[Collection[str]]:
         return [tuple(specs) if wanted is None else wanted(token) for token in tokens]
 
-    if (not isolated and (jobs == 1 or are_few)) or not can_start_workers():
+    if cluster is None and ((not isolated and (jobs == 1 or are_few)) or not can_start_workers()):
         if first and made is None:
             made = {name: create_extractor(spec) for name, spec in specs.items()}
         for tokens, pictures in batches:
@@ -101,54 +107,37 @@ def _stream(
             del pictures
             yield from zip(tokens, results, strict=True)
         return
-    here = _run_here(specs, made)
-    framers = {name: Framer(one.framing, one.decoded_side) for name, one in here.items()}
-    most = 4 * jobs
-    if framers:  # frames, too, are held in no more than so many bytes
-        most = max(
-            2, min(most, BYTES_IN_FLIGHT // (batch_size * sum(one.dimension for one in framers.values())))
-        )
-    in_flight: deque[tuple[list[T], Batch, Future[Results]]] = deque()
+    if cluster is None:
+        pool: ExtractionPool = LocalPool(specs, made, jobs=jobs, max_pixels=max_pixels, time_limit=time_limit)
+    else:
+        pool = open_cluster(cluster, specs, made, max_pixels=max_pixels, time_limit=time_limit)
+    in_flight: deque[tuple[list[T], int, Future[Results]]] = deque()
 
     def results_of_first() -> Iterator[tuple[T, Extracted | PictureError]]:
         tokens, _, coming = in_flight.popleft()
         yield from zip(tokens, coming.result(), strict=True)
 
-    with ExitStack() as stack:
-        network = stack.enter_context(NetworkThread(here)) if here else None
-        pool = stack.enter_context(
-            WorkerPool(
-                list(specs.values()), jobs=jobs, max_pixels=max_pixels, time_limit=time_limit, framers=framers
-            )
-        )
+    with pool:
         for tokens, pictures in batches:
-            batch = pool.submit(pictures, features_of(tokens))
-            coming = batch.results
-            if network is not None:
-                coming = network.submit([name for name, _ in pictures], coming)
-            in_flight.append((tokens, batch, coming))
+            size = sum(len(data) for _, data in pictures)
+            in_flight.append((tokens, size, pool.submit(pictures, features_of(tokens))))
             del pictures
             while in_flight and (
                 in_flight[0][2].done()
-                or len(in_flight) >= most
-                or sum(batch.size for _, batch, _ in in_flight) > BYTES_IN_FLIGHT
+                or len(in_flight) >= _most(pool, batch_size)
+                or sum(size for _, size, _ in in_flight) > BYTES_IN_FLIGHT
             ):
                 yield from results_of_first()
         while in_flight:
             yield from results_of_first()
 
 
-def _run_here(
-    specs: Mapping[str, FeatureSpec], made: Mapping[str, Extractor] | None
-) -> dict[str, BatchExtractor]:
-    """Return the extractors that run in this process, whatever decodes."""
-    found = {}
-    for name, spec in specs.items():
-        if may_run_here(spec.extractor):
-            extractor = create_extractor(spec) if made is None else made[name]
-            if isinstance(extractor, BatchExtractor) and extractor.runs == "here":
-                found[name] = extractor
-    return found
+def _most(pool: ExtractionPool, batch_size: int) -> int:
+    """Return how many batches may be in flight: frames, too, are held in no more than so many bytes."""
+    most = 4 * pool.jobs
+    if pool.frame_bytes:
+        most = max(2, min(most, BYTES_IN_FLIGHT // (batch_size * pool.frame_bytes)))
+    return most
 
 
 def _extract_here(

@@ -5,10 +5,8 @@
              -> {"at": [place, ...]} before each step, with the places of the pictures that it is about
              -> {"pictures": [...], "features": [[name, dimension, type], ...]} + vectors
 
-In a reply, a picture is [width, height, format, [feature, ...]] or {"kind", "reason"} of its PictureError; the
-parts are, for each feature, the rows of the pictures that have it, of type "<f4", or "|u1" where they are frames or
-codes. A reply {"kind", "message"} is an error that ends the run. The worker ends when its standard input does, so none
-outlives the process that started it.
+The last is in the form of `lookalike.features.worker_results`. A reply {"kind", "message"} is an error that ends the
+run. The worker ends when its standard input does, so none outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -20,12 +18,13 @@ import threading
 import warnings
 from typing import IO, Any
 
-from lookalike.errors import LookalikeError, PictureError
+from lookalike.errors import LookalikeError
 from lookalike.features.base import Extractor
-from lookalike.features.batch import Extracted, extract_batch, row_dtype
+from lookalike.features.batch import extract_batch
 from lookalike.features.framing import Framer
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.features.worker_protocol import read_frame, write_frame
+from lookalike.features.worker_results import encoded
 from lookalike.heap import keep_freed
 
 _KEPT_BYTES = 64 << 20
@@ -92,18 +91,4 @@ def _answer(
         wanted=[features for _, features in header["pictures"]],
         progress=lambda places: write_frame(sink, {"at": places}),
     )
-    types = {feature: row_dtype(extractor).newbyteorder("<").str for feature, extractor in extractors.items()}
-    rows: dict[str, list[bytes]] = {feature: [] for feature in extractors}
-    for result in results:
-        if isinstance(result, Extracted):
-            for feature, vector in result.vectors.items():
-                rows[feature].append(vector.astype(types[feature], copy=False).tobytes())
-    parts = [b"".join(rows[feature]) for feature in extractors]
-    features = [[feature, extractor.dimension, types[feature]] for feature, extractor in extractors.items()]
-    write_frame(sink, {"pictures": [_described(result) for result in results], "features": features}, parts)
-
-
-def _described(result: Extracted | PictureError) -> Any:
-    if isinstance(result, PictureError):
-        return {"kind": type(result).__name__, "reason": result.reason}
-    return [result.width, result.height, result.format, list(result.vectors)]
+    write_frame(sink, *encoded(results))

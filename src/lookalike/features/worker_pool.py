@@ -21,15 +21,13 @@ from concurrent.futures import Future
 from multiprocessing import spawn
 from typing import IO, Any, cast
 
-import numpy as np
-
 from lookalike import errors
 from lookalike.errors import FeatureError, PictureError
-from lookalike.features.batch import Extracted
 from lookalike.features.framing import Framer
 from lookalike.features.registry import FeatureSpec
 from lookalike.features.time_limit import Clock, Pictures, Results, poll_seconds, too_slow
 from lookalike.features.worker_protocol import read_frame, write_frame
+from lookalike.features.worker_results import decoded
 
 _DEATHS_IN_A_ROW = (
     10  # pictures that kill their worker one after another, after which the fault is not theirs
@@ -299,20 +297,7 @@ class _Process:
         self._write({"pictures": described}, [data for _, data in batch.pictures])
 
     def receive(self, pictures: Pictures) -> Results:
-        header, parts = self._reply()
-        rows = {
-            feature: iter(np.frombuffer(part, dtype=dtype).reshape(-1, dimension))
-            for (feature, dimension, dtype), part in zip(header["features"], parts, strict=True)
-        }
-        results: Results = []
-        for (name, _), one in zip(pictures, header["pictures"], strict=True):
-            if isinstance(one, dict):
-                results.append(getattr(errors, one["kind"])(name, one["reason"]))
-            else:
-                width, height, picture_format, features = one
-                vectors = {feature: next(rows[feature]) for feature in features}
-                results.append(Extracted(width, height, picture_format, vectors))
-        return results
+        return decoded([name for name, _ in pictures], *self._reply())
 
     def kill(self) -> None:
         self._popen.kill()
