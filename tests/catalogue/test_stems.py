@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.catalogue.text import LONGEST, has_phrase, phrases, terms, tokens
+from lookalike.catalogue.text import has_phrase, phrases
+from lookalike.texts import LONGEST, terms, tokens
 
 
 def test_words_are_stemmed_as_porter_says() -> None:

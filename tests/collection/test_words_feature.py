@@ -131,7 +131,7 @@ def test_a_feature_of_words_goes_as_others_do(shop: Collection) -> None:
         (
             lambda c: (c.add_words(), c.add_vectors([["x"]], feature="words", metric="jaccard")),
             FeatureMismatchError,
-            "is made from the words of metadata",
+            "is made from metadata",
         ),
         (
             lambda c: (c.add_words(), c.add_words(["tags"])),
@@ -158,7 +158,7 @@ def test_a_rebuild_makes_up_for_a_write_that_was_cut_short(shop: Collection) -> 
 def test_of_a_very_long_text_the_first_words_are_taken(
     shop: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lookalike.collection.words.MOST_ELEMENTS", 3)
+    monkeypatch.setattr("lookalike.features.text.MOST_ELEMENTS", 3)
     shop.add_words(["text"])
     text = {"text": "one two two three four five"}
     shop.add_vectors(np.ones((1, 4)), ids=["e"], feature="look", metadata=[text])

@@ -13,6 +13,7 @@ from lookalike.catalogue import text as texts
 from lookalike.catalogue.metadata import decoded
 from lookalike.catalogue.queries import Queries
 from lookalike.catalogue.where import Where
+from lookalike.texts import tokens
 
 GROUPED = 50
 """Conditions in one query."""
@@ -60,7 +61,7 @@ def text_matches(queries: Queries, text: str, number: int) -> dict[str, tuple[st
     indexed = texts.indexed({} if written is None else decoded(written, f"source {number}"))
     found = {}
     for word in texts.words(text):
-        phrase = tuple(texts.tokens(word))
+        phrase = tuple(tokens(word))
         having = zip(texts.PARTS, indexed, strict=True)
-        found[word] = tuple(part for part, tokens in having if texts.has_phrase(tokens, phrase))
+        found[word] = tuple(part for part, held in having if texts.has_phrase(held, phrase))
     return found

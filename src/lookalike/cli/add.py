@@ -104,11 +104,13 @@ def add(
       simple-color-histogram, opponent-histogram, joint-histogram,
       fuzzy-color-histogram (colour)
       cedd, fcth, jcd, sp-cedd (colour and texture)
+      text, text=FIELD,FIELD (words of metadata)
 
     \b
     Examples:
       lookalike add ~/Pictures
       lookalike add shop/images --metadata shop/products.csv
+      lookalike add shop/images --feature look --feature text=title,tags
       lookalike add /volume1/photo --exclude thumbs --exclude 'raw/*.tif'
       lookalike add ~/Pictures --feature look --feature onnx=mobilenet.onnx
       lookalike add /archive --cluster dask://scheduler:8786

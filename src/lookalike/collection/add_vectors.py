@@ -11,7 +11,8 @@ import numpy as np
 from lookalike.arrays import Metric, Rows, as_metric, as_vectors
 from lookalike.catalogue import Catalogue, FeatureRecord, Location, NewSource
 from lookalike.catalogue.blobs import to_blobs
-from lookalike.collection.extraction import IMPORTED, WORDS, is_imported
+from lookalike.collection.extraction import IMPORTED, is_imported
+from lookalike.collection.from_metadata import is_of_metadata
 from lookalike.collection.identity import content_id, sha256
 from lookalike.collection.report import AddReport, Listener
 from lookalike.collection.row_arguments import block_of, check_name
@@ -48,7 +49,7 @@ def metric_of(stored: FeatureRecord | None, *, name: str, metric: str | None) ->
     if stored is None:
         return "euclidean" if metric is None else as_metric(metric)
     if not is_imported(stored):
-        source = "the words of metadata" if stored.extractor == WORDS else "pictures"
+        source = "metadata" if is_of_metadata(stored) else "pictures"
         raise FeatureMismatchError(
             f"feature {name!r} is made from {source} by {stored.extractor!r}; import under another name (--feature)"
         )

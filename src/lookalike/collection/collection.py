@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.backends import backend_at
+from lookalike.collection.from_metadata import check_same, refresh_metadata_features, words_feature
 from lookalike.collection.indexing import Indexing
 from lookalike.collection.metadata_table import updated
 from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
 from lookalike.collection.stored_index import as_place
-from lookalike.collection.words import check_same, refresh_words, words_feature
 from lookalike.errors import CollectionExistsError, OptionError
 from lookalike.features import TIME_LIMIT
 from lookalike.images import MAX_PIXELS
@@ -248,7 +248,7 @@ class Collection(Indexing):
             else:
                 with self._catalogue.write() as writer:
                     writer.add_feature(record)
-            made = refresh_words(self._catalogue)
+            made = refresh_metadata_features(self._catalogue)
             self._update_indexes(Listener())
         return made
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lookalike.arguments import as_count, shown
 from lookalike.catalogue import Catalogue, FeatureRecord
-from lookalike.collection.extraction import WORDS
+from lookalike.collection.from_metadata import is_of_metadata
 from lookalike.collection.info import describe_index
 from lookalike.collection.moving import feature_of
 from lookalike.collection.report import as_listener
@@ -94,7 +94,7 @@ def _chosen(
 
 def _tells(record: FeatureRecord, by: str | None) -> bool:
     """Return whether a feature is made of the words of the field `by`."""
-    if by is None or record.extractor != WORDS:
+    if by is None or not is_of_metadata(record):
         return False
     fields = record.options.get("fields")
     return not fields or by in fields

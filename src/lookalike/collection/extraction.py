@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from lookalike.catalogue import FeatureRecord
+from lookalike.collection.from_metadata import is_of_metadata, new_of_metadata
 from lookalike.errors import FeatureMismatchError, OptionError
 from lookalike.features.base import Extractor
-from lookalike.features.registry import VERSION, FeatureSpec, create_extractor, versions_of
+from lookalike.features.registry import (
+    VERSION,
+    FeatureSpec,
+    create_extractor,
+    is_for_metadata,
+    versions_of,
+)
 
 IMPORTED = "import"
 """Stands in the place of an extractor where vectors came from outside."""
 
 
-WORDS = "words"
-"""Stands in the place of an extractor where sets are made of the words of metadata."""
-
-
 def is_of_pictures(feature: FeatureRecord) -> bool:
     """Return whether the feature's vectors are made of pictures by an extractor."""
-    return feature.extractor not in (IMPORTED, WORDS)
+    return not is_imported(feature) and not is_of_metadata(feature)
 
 
 def is_imported(feature: FeatureRecord) -> bool:
@@ -49,8 +52,8 @@ def open_extractors(features: Mapping[str, FeatureRecord]) -> dict[str, Extracto
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """The features that every picture gets, and their extractors; those of them that are new to the collection; and
-    those, by name, whose model is found elsewhere now, with the new options."""
+    """The features that every picture gets, and their extractors; those of all features that are new to the collection,
+    also of metadata; and those, by name, whose model is found elsewhere now, with the new options."""
 
     specs: dict[str, FeatureSpec]
     extractors: dict[str, Extractor]
@@ -76,15 +79,24 @@ def plan_features(
     specs = {name: spec_of(feature) for name, feature in stored.items() if is_of_pictures(feature)}
     if asked is None:
         asked = () if specs else ("look",)
+    of_metadata: list[FeatureRecord] = []
     for spec in _as_specs(asked):
+        if is_for_metadata(spec.extractor):
+            of_metadata += new_of_metadata(stored, spec)
+            continue
         if spec.name in stored and not is_of_pictures(stored[spec.name]):
-            made = "was imported" if is_imported(stored[spec.name]) else "is made of words"
+            made = "was imported" if is_imported(stored[spec.name]) else "is made of metadata"
             raise FeatureMismatchError(
                 f"feature {spec.name!r} {made}; give the extracted one another name, as in "
                 f"{spec.name}2:{spec.extractor}"
             )
         specs[spec.name] = _of_version(spec, stored.get(spec.name))
-    plan = FeaturePlan(specs, {}, [], {})
+    if not specs:
+        raise OptionError(
+            f"{', '.join(one.name for one in of_metadata)} is made of metadata, and nothing of the pictures; name a "
+            "feature for these too, such as look"
+        )
+    plan = FeaturePlan(specs, {}, of_metadata, {})
     for name, spec in specs.items():
         extractor = plan.extractors[name] = create_extractor(spec)
         if name not in stored:

@@ -12,6 +12,7 @@ import numpy as np
 from lookalike.arguments import as_count
 from lookalike.arrays import Metric, as_metric
 from lookalike.catalogue import FeatureRecord
+from lookalike.collection.from_metadata import refresh_metadata_features
 from lookalike.collection.info import describe_index
 from lookalike.collection.moving import (
     MigrationReport,
@@ -26,7 +27,6 @@ from lookalike.collection.moving import (
 from lookalike.collection.reader import Reader
 from lookalike.collection.report import Listener
 from lookalike.collection.stored_index import family_of, is_engine
-from lookalike.collection.words import refresh_words
 from lookalike.errors import BucketStoreError, EngineError, LookalikeError, OptionError
 from lookalike.hashing import FamilySpec
 from lookalike.index import Tuning, VectorIndex, tune_family
@@ -206,7 +206,7 @@ class Indexing(Reader):
         built = {}
         with self._backend.writing("rebuild"):
             self._catalogue.rebuild_text()
-            refresh_words(self._catalogue)
+            refresh_metadata_features(self._catalogue)
             for name, feature in self._catalogue.features().items():
                 listener.stage(f"indexing {name}")
                 built[name] = len(self._indexes.build(feature))
@@ -252,7 +252,7 @@ class Indexing(Reader):
 
         The write is done: what fails of the indexes is left to the next search.
         """
-        refresh_words(self._catalogue)
+        refresh_metadata_features(self._catalogue)
         for name, feature in self._catalogue.features().items():
             listener.stage(f"indexing {name}")
             try:

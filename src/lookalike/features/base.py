@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lookalike.arrays import Float32, Metric, Rows
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lookalike.features.framing import Framing, UInt8
 
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "dot", "hamming")
-"""What extractors' vectors may be compared by: all but sets, which are never made of pictures."""
+"""What extractors' vectors may be compared by: all but sets, which are never made of pictures, but of metadata."""
 
 DECODED_SIDE = 448
 """Pictures are decoded to no less than this on their shorter side (or their full size, if that is less)."""
@@ -85,5 +85,38 @@ class TextExtractor(Protocol):
     def takes_text(self) -> bool:
         """Whether it does; one class may serve networks with and without."""
 
-    def extract_texts(self, texts: Sequence[str]) -> Float32:
+    def extract_texts(self, texts: Sequence[str]) -> Rows:
         """Return one row a text, shape (n, dimension), float32, to be compared with those of pictures."""
+
+
+@runtime_checkable
+class MetadataExtractor(Protocol):
+    """What makes one kind of vector or set from what is known of sources, instead of from their pictures.
+
+    It is registered and named as an `Extractor` is, and its properties mean the same; `metric` may be "jaccard" too. It
+    is a pure function of one source's metadata, and is asked again for sources whose metadata change. With
+    `extract_texts` as a `TextExtractor` has it, words are queries too.
+    """
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same metadata would give another vector."""
+
+    @property
+    def model_hash(self) -> str:
+        """See `Extractor`."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector; of sets, the places that there are at least."""
+
+    @property
+    def metric(self) -> Metric:
+        """How two vectors or sets are compared."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """All options that it was made with, as JSON types: made with them again, it is the same."""
+
+    def extract_metadata(self, metadata: Sequence[Mapping[str, Any]]) -> Rows:
+        """Return one row a source: vectors (n, dimension) float32, codes, or sets as `lookalike.sets.as_sets` makes."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from lookalike.errors import FeatureError, LookalikeError, OptionError, UnknownFeatureError
-from lookalike.features.base import METRICS, Extractor
+from lookalike.features.base import METRICS, Extractor, MetadataExtractor
 
 ENTRY_POINTS = "lookalike.extractors"
 
@@ -58,7 +58,10 @@ _BUILT_IN = {
     ),
     "spatial-pyramid-centrist": (f"{_DESCRIPTORS}.centrist", "SpatialPyramidCentrist"),
     "tamura": (f"{_DESCRIPTORS}.tamura", "Tamura"),
+    "text": ("lookalike.features.text", "Text"),
 }
+_OF_METADATA = frozenset({"text"})
+"""Those of the built-in ones that are made of metadata."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -90,7 +93,8 @@ class FeatureSpec:
         """Return the feature that the command line writes as `[NAME:]KIND[=ARGUMENT]`.
 
         The name is KIND where NAME is not given. What ARGUMENT means, KIND says: for `onnx` it is the path of the
-        model or of its description, for `look` its version; for other built-in kinds there is none.
+        model or of its description, for `look` its version, for `text` metadata fields with commas between; for other
+        built-in kinds there is none.
 
         Raises:
             UnknownFeatureError: there is no such KIND.
@@ -126,13 +130,29 @@ def extractor_names() -> list[str]:
 
 
 def create_extractor(spec: FeatureSpec) -> Extractor:
-    """Return the extractor of a feature.
+    """Return the extractor of a feature that is made of pictures.
 
     Raises:
         UnknownFeatureError: there is no extractor of that kind.
-        FeatureError: it does not take these options, it fails to load, or its metric is none of an extractor's.
+        FeatureError: it does not take these options, it fails to load, its metric is none of an extractor's, or it is
+            for metadata.
         ModelError, MissingDependencyError: as the extractor says.
     """
+    extractor: Extractor = _created(spec)
+    if is_for_metadata(spec.extractor):
+        raise FeatureError(f"feature {spec.name!r}: {spec.extractor} is made of metadata, not of pictures")
+    _check_metric(spec, extractor.metric, METRICS)
+    return extractor
+
+
+def create_metadata_extractor(spec: FeatureSpec) -> MetadataExtractor:
+    """Return the extractor of a feature that is made of metadata. Raises what `create_extractor` does."""
+    extractor: MetadataExtractor = _created(spec)
+    _check_metric(spec, extractor.metric, (*METRICS, "jaccard"))
+    return extractor
+
+
+def _created(spec: FeatureSpec) -> Any:
     make = _factory(spec.extractor)
     try:
         inspect.signature(make).bind(**spec.options)
@@ -142,17 +162,30 @@ def create_extractor(spec: FeatureSpec) -> Extractor:
             f"on the command line, write {spec.extractor}=ARGUMENT"
         ) from error
     try:
-        extractor = make(**spec.options)
+        return make(**spec.options)
     except LookalikeError:
         raise
     except Exception as error:  # a plug-in may raise anything
         raise FeatureError(f"feature {spec.name!r}: {spec.extractor} fails to start ({error!r})") from error
-    if extractor.metric not in METRICS:
+
+
+def _check_metric(spec: FeatureSpec, metric: str, metrics: Sequence[str]) -> None:
+    if metric not in metrics:
         raise FeatureError(
-            f"feature {spec.name!r}: {spec.extractor} compares by {extractor.metric!r}; extractors compare by "
-            f"{', '.join(METRICS)}"
+            f"feature {spec.name!r}: {spec.extractor} compares by {metric!r}; extractors compare by "
+            f"{', '.join(metrics)}"
         )
-    return extractor
+
+
+def is_for_metadata(kind: str) -> bool:
+    """Return whether extractors of a kind make their vectors of metadata. One that is not there does not.
+
+    Raises:
+        FeatureError: it cannot be loaded.
+    """
+    if kind in _BUILT_IN:
+        return kind in _OF_METADATA
+    return bool(entry_points(group=ENTRY_POINTS, name=kind)) and hasattr(_factory(kind), "extract_metadata")
 
 
 def versions_of(kind: str) -> tuple[str, ...]:
@@ -185,16 +218,16 @@ def may_take_text(kind: str) -> bool:
     return hasattr(_factory(kind), "extract_texts")
 
 
-def _factory(kind: str) -> Callable[..., Extractor]:
+def _factory(kind: str) -> Callable[..., Any]:
     if kind in _BUILT_IN:
         module, name = _BUILT_IN[kind]
-        built_in: Callable[..., Extractor] = getattr(importlib.import_module(module), name)
+        built_in: Callable[..., Any] = getattr(importlib.import_module(module), name)
         return built_in
     points: tuple[EntryPoint, ...] = tuple(entry_points(group=ENTRY_POINTS, name=kind))
     if not points:
         raise UnknownFeatureError(f"there is no extractor {kind!r}; there are {', '.join(extractor_names())}")
     try:
-        plug_in: Callable[..., Extractor] = points[0].load()
+        plug_in: Callable[..., Any] = points[0].load()
     except Exception as error:  # importing a plug-in may raise anything
         raise FeatureError(f"extractor {kind!r} ({points[0].value}) cannot be loaded ({error!r})") from error
     return plug_in
