@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arguments import LARGEST_COUNT
+from lookalike.arguments import LARGEST_COUNT, as_share, as_threads
 from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows
 from lookalike.errors import InputError, LookalikeError
 from lookalike.hashing import FamilySpec
@@ -147,6 +147,31 @@ class IndexReader(ViewReader):
     def ids(self) -> Int64:
         """Return the ids of all rows, ascending."""
         return self._view.snapshot.ids()
+
+    def pairs(
+        self, max_distance: float, *, recall: float = 0.99, n_jobs: int = 1
+    ) -> Iterator[tuple[Int64, Float32]]:
+        """Yield all pairs of rows within `max_distance` of one another, each once, in blocks and in no order.
+
+        A block is ids (p, 2), the smaller one first, and exact distances (p,). Over learned buckets, rows look beyond
+        the borders of their buckets, as far as sampled rows tell that they must, and sketches leave out most pairs
+        before they are compared. Over a hash family, or where every row is compared, each row is asked for.
+
+        Args:
+            max_distance: from 0; at 0, rows that are equal.
+            recall: the share of the pairs that should be found; 1 compares every row with every other.
+            n_jobs: threads; -1 for all cores.
+
+        Raises:
+            OptionError: an argument has no such value, or the metric is "dot", under which no row is near itself.
+        """
+        from lookalike.index.join.self_join import as_limit, self_join
+
+        limit, share, threads = as_limit(max_distance), as_share(recall, "recall"), as_threads(n_jobs)
+
+        view = self._view
+        seed = view.options.seed
+        return self_join(view, view.snapshot.ids(), limit, recall=share, seed=seed, threads=threads).pairs()
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Raise InputError: an index is not pickled or copied."""

@@ -43,7 +43,11 @@ def near_pairs(
                 bits = int(np.bitwise_count(words[:, row] ^ words[:, other]).sum())
                 if other == row or bits > min(limits[row], limits[other]):
                     continue
-                if mutual and other < row and (cell == own or own in probes[starts[other] : starts[other + 1]]):
+                if (
+                    mutual
+                    and other < row
+                    and (cell == own or own in probes[starts[other] : starts[other + 1]])
+                ):
                     continue
                 first.append(row)
                 second.append(other)

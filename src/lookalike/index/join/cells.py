@@ -6,8 +6,8 @@ it. Each row looks into the cells whose planes are that near, and no pair is mis
 square to the plane, a fraction of r / 2 finds nearly all. How small it may be is measured on sampled rows.
 
 Sketches are the signs of the rows about their mean, rotated. Two rows at an angle A about the mean differ in a share
-A / pi of the signs (Charikar, STOC 2002). A row of length z about the mean sees all rows within r of it at an angle of at
-most arcsin(r / z), and along fewer axes than dimensions, at both lengths' projections, no more.
+A / pi of the signs (Charikar, STOC 2002). A row of length z about the mean sees all rows within r of it at an angle of
+at most arcsin(r / z); where there are fewer axes than dimensions, that holds for the projections.
 """
 
 from __future__ import annotations

@@ -8,22 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lookalike.arguments import as_finite
 from lookalike.arrays import Float32, Int64
 from lookalike.errors import OptionError
 from lookalike.hashing.k_means import nearest_centroid
 from lookalike.index.base import IndexView
-from lookalike.index.io.mapping import release
 from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.join.by_cells import Pairs, pairs_in_cells
 from lookalike.index.join.by_search import pairs_by_search
 from lookalike.index.join.cells import Cells
+from lookalike.index.join.compare import Comparison
 from lookalike.index.join.copies import fingerprints, first_of_equal
-from lookalike.index.row_forms import as_hashed, comparable
-from lookalike.index.scan import DISTANCES
+from lookalike.index.row_forms import as_hashed
 from lookalike.index.view import SnapshotView
 
 READ_ROWS = 8192
-PAIR_BYTES = 1 << 20
 EXPANDED_PAIRS = 1 << 20
 
 
@@ -70,6 +69,14 @@ class SelfJoin:
         return np.sort(np.stack((self.ids[one], self.ids[other]), axis=1), axis=1)
 
 
+def as_limit(max_distance: object) -> float:
+    """Return a distance from 0 as a float. Raises OptionError for another value."""
+    limit = as_finite(max_distance, "max_distance")
+    if limit < 0:
+        raise OptionError(f"max_distance is {limit:g}; give a distance from 0")
+    return limit
+
+
 def self_join(
     view: IndexView, ids: Int64, max_distance: float, *, recall: float, seed: int = 0, threads: int = 1
 ) -> SelfJoin:
@@ -87,7 +94,9 @@ def self_join(
         OptionError: the metric is "dot", under which no row is near itself.
     """
     if view.metric == "dot":
-        raise OptionError("inner products tell how long vectors are, and not which are near; use another metric")
+        raise OptionError(
+            "inner products tell how long vectors are, and not which are near; use another metric"
+        )
     if isinstance(view, SnapshotView) and recall < 1:
         buckets = view.snapshot.base.buckets
         if isinstance(buckets, InvertedFileSearch):
@@ -129,23 +138,11 @@ def _by_cells(
     def read(places: Int64) -> Float32:
         return as_hashed(state.gather(chosen[places]), metric)
 
-    def compare(one: Int64, other: Int64) -> Float32:
-        distances: Float32 = np.empty(len(one), dtype=np.float32)
-        step = max(1, PAIR_BYTES // (8 * view.dimension))
-        for start in range(0, len(one), step):
-            part = slice(start, start + step)
-            left, right = (comparable(state.gather(chosen[side[part]]), metric) for side in (one, other))
-            distances[part] = DISTANCES[metric](left, right)
-        return distances
-
     cells = Cells(read, labels[own].astype(np.int32), sketched.centroids, sketched.rotation)
     radius = math.sqrt(2 * max(max_distance, 0)) if metric == "cosine" else max_distance
     random = np.random.default_rng([seed, len(own)])
-    found = pairs_in_cells(cells, compare, max_distance, radius, recall, random, threads)
+    compare = Comparison(view, chosen, max_distance)
+    found = pairs_in_cells(cells, compare, radius, recall, random, threads)
 
-    def told() -> Iterator[Pairs]:
-        for one, other, far in found:
-            release(state.base.vectors)
-            yield own[one], own[other], far
-
-    return SelfJoin(state.row_ids()[rows], first, told())
+    told = ((own[one], own[other], far) for one, other, far in found)
+    return SelfJoin(state.row_ids()[rows], first, told)
