@@ -27,6 +27,8 @@ class Verbs(click.Group):
         "remove",
         "list",
         "info",
+        "groups",
+        "clusters",
         "index",
         "tune",
         "evaluate",

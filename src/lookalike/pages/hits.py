@@ -53,16 +53,17 @@ class ShownHits(Protocol):
 
 def hits_page(hits: ShownHits) -> str:
     """Return a complete HTML page."""
-    return _template("page.html").render(hits=hits)
+    return template("page.html").render(hits=hits)
 
 
 def hits_fragment(hits: ShownHits) -> str:
     """Return the `<div>` that notebooks show."""
-    return _template("fragment.html").render(hits=hits)
+    return template("fragment.html").render(hits=hits)
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """Return the template of that name, which escapes what it shows."""
     environment = Environment(
         loader=PackageLoader("lookalike.pages"),
         autoescape=True,
@@ -73,7 +74,7 @@ def _template(name: str) -> Template:
     environment.filters["thumbnail"] = _thumbnail
     environment.filters["title_of"] = _title
     environment.filters["details"] = _details
-    return environment.get_template(name)
+    return environment.gettemplate(name)
 
 
 def _thumbnail(path: str | None, pixels: int) -> str | None:
