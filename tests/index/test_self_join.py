@@ -64,9 +64,10 @@ def check(found: dict[tuple[int, int], float], wanted: dict[tuple[int, int], flo
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8", "int8"])
-@pytest.mark.parametrize(("metric", "limit"), [("euclidean", 12.0), ("cosine", 0.002)])
-def test_learned_buckets_find_nearly_all_pairs(dtype: str, metric: str, limit: float) -> None:
-    rows = clustered(3000, 24, dtype)
+def test_learned_buckets_find_nearly_all_pairs(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_cells, "SAMPLED_ROWS", 500)
+    metric, limit = ("cosine", 0.002) if dtype in ("float16", "int8") else ("euclidean", 12.0)
+    rows = clustered(2000, 24, dtype)
     index = Index.build(rows, metric=metric, scan_below=0)
     check(found_pairs(index, limit), every_pair(rows, metric, limit), 0.99)
 
@@ -79,17 +80,15 @@ def test_all_pairs_are_found_where_all_are_wanted() -> None:
 
 def test_threads_find_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_cells, "PIECE_ROWS", 100)
-    rows = clustered(3000, 24)
+    rows = clustered(1000, 24)
     index = Index.build(rows, scan_below=0)
     assert found_pairs(index, 12.0) == found_pairs(index, 12.0, n_jobs=2)
 
 
-@pytest.mark.parametrize("family", ["hyperplane", "p-stable", "clusters"])
-def test_hash_families_find_nearly_all_pairs(family: str) -> None:
-    rows = clustered(3000, 24)
-    metric, limit = ("cosine", 0.002) if family == "hyperplane" else ("euclidean", 12.0)
-    index = Index.build(rows, metric=metric, family=family, scan_below=0)
-    check(found_pairs(index, limit), every_pair(rows, metric, limit), 0.97)
+def test_hash_families_find_nearly_all_pairs() -> None:
+    rows = clustered(1500, 24)
+    index = Index.build(rows, family="clusters", scan_below=0)
+    check(found_pairs(index, 12.0), every_pair(rows, "euclidean", 12.0), 0.97)
 
 
 def test_few_rows_are_compared_one_by_one() -> None:
@@ -99,17 +98,17 @@ def test_few_rows_are_compared_one_by_one() -> None:
 
 @pytest.mark.parametrize("scan_below", [0, None])
 def test_rows_that_were_added_and_removed_count(scan_below: int | None) -> None:
-    rows = clustered(3000, 24)
-    index = Index.build(rows[:2900], scan_below=scan_below)
-    index.add(range(2900, 3000), rows[2900:])
-    index.remove(range(0, 3000, 40))
-    kept = {row for row in range(3000) if row % 40}
+    rows = clustered(1500, 24)
+    index = Index.build(rows[:1450], scan_below=scan_below)
+    index.add(range(1450, 1500), rows[1450:])
+    index.remove(range(0, 1500, 40))
+    kept = {row for row in range(1500) if row % 40}
     wanted = {pair: far for pair, far in every_pair(rows, "euclidean", 12.0).items() if kept.issuperset(pair)}
     check(found_pairs(index, 12.0), wanted, 0.99)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 300), st.sampled_from([2, 7, 130, 200]), st.floats(0, 3))
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 120), st.sampled_from([2, 7, 130]), st.floats(0, 3))
 def test_any_rows_at_any_distance(seed: int, rows: int, dimension: int, limit: float) -> None:
     random = np.random.default_rng(seed)
     few = random.normal(size=(rows, dimension)).astype(np.float32)
@@ -125,7 +124,7 @@ def test_any_rows_at_any_distance(seed: int, rows: int, dimension: int, limit: f
 def test_codes_and_sets_have_pairs() -> None:
     codes = RANDOM.integers(0, 256, (300, 8), dtype=np.uint8)
     codes[100] = codes[7]
-    codes[101] = codes[7] ^ np.uint8([1, 0, 0, 0, 0, 0, 0, 0])
+    codes[101] = codes[7] ^ np.array([1, 0, 0, 0, 0, 0, 0, 0], dtype=np.uint8)
     found = found_pairs(Index.build(codes, metric="hamming"), 1)
     assert found == {(7, 100): 0, (7, 101): 1, (100, 101): 1}
     sets = Index.build([["red", "shoe"], ["hat"], ["shoe", "red"]], metric="jaccard")

@@ -2,8 +2,8 @@
 
 What is near by way of others makes one giant group of a large collection: each link of a chain is short, and its ends
 are strangers. So a group is a star (Aslam, Pelekhov and Rus, "The star clustering algorithm", J. Graph Algorithms and
-Applications 8, 2004): what has the most neighbours is the first middle, what of the rest has the most is the next, and no
-middle is near another. Deviation: a member that is near several middles is of the nearest one's group only.
+Applications 8, 2004): what has the most neighbours is the first middle, what of the rest has the most is the next, and
+no middle is near another. Deviation: a member that is near several middles is of the nearest one's group only.
 """
 
 from __future__ import annotations

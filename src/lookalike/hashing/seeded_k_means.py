@@ -62,7 +62,7 @@ def _seeds(rows: Float32, clusters: int, random: np.random.Generator) -> list[in
         total = nearest.sum()
         if total <= 0:  # all rows are seeds, or equal one
             left = np.setdiff1d(np.arange(len(rows)), chosen)
-            return chosen + random.permutation(left)[: clusters - len(chosen)].tolist()
+            return [*chosen, *random.permutation(left)[: clusters - len(chosen)].tolist()]
         drawn = np.searchsorted(np.cumsum(nearest), random.uniform(0, total, draws), side="right")
         places = np.minimum(drawn, len(rows) - 1).tolist()
         left_over = np.minimum(_squares(rows, lengths, places), nearest[:, np.newaxis])

@@ -74,7 +74,7 @@ def template(name: str) -> Template:
     environment.filters["thumbnail"] = _thumbnail
     environment.filters["title_of"] = _title
     environment.filters["details"] = _details
-    return environment.gettemplate(name)
+    return environment.get_template(name)
 
 
 def _thumbnail(path: str | None, pixels: int) -> str | None:

@@ -69,6 +69,8 @@ def _reach(
     random: np.random.Generator,
 ) -> float:
     """Return the share of the distance within which rows have to look beyond the planes between cells."""
+    if len(cells) <= SAMPLED_ROWS:
+        return COMPLETE
     asked = np.sort(random.permutation(len(cells))[:SAMPLED_ROWS])
     starts, probes = cells.probes(asked, radius)
     needed: list[Float32] = []
