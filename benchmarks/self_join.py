@@ -3,8 +3,8 @@
     python -m benchmarks.self_join sift-1m --data DATA --max-distance 100
 
 Exact search is a product of matrices in float32, a block of rows with all others, as FAISS and NumPy do it, and a test
-of each result; half of it is counted, since pairs are symmetric. Recall is the share of the exact pairs of the timed rows
-that the join has found. Both take one thread.
+of each result; half of it is counted, since pairs are symmetric. Recall is the share of the exact pairs of the timed
+rows that the join has found. Both take one thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmarks import datasets
-from benchmarks.runner import processor_of
 from lookalike import Index
 
 BLOCK = 500

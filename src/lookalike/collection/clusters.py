@@ -13,12 +13,12 @@ import numpy as np
 
 from lookalike.arrays import DISCRETE, Float32, Int64
 from lookalike.catalogue import Catalogue, FeatureRecord, Source
-from lookalike.catalogue.text import texts_of
 from lookalike.errors import InputError, OptionError, UnknownFeatureError
 from lookalike.hashing.k_means import Assigner
 from lookalike.hashing.seeded_k_means import seeded_k_means
 from lookalike.index import IndexView
 from lookalike.index.row_forms import as_hashed
+from lookalike.texts import texts_of
 
 MOST_BY_DEFAULT = 50
 SAMPLE_ROWS, SAMPLE_NUMBERS = 256, 1 << 26
