@@ -73,9 +73,7 @@ def main() -> None:
             index = Index.build(base, n_jobs=1, path=options.index)
             print(f"built in {time.perf_counter() - begun:.1f} s, one thread")
         sum(len(distances) for _, distances in Index.build(base[:20_000], scan_below=0).pairs(1))  # compiles
-        print(
-            f"{processor_of(Path('/proc/cpuinfo').read_text())}, one thread, {len(base):,} x {base.shape[1]}"
-        )
+        print(f"{machine()['processor']}, one thread, {len(base):,} x {base.shape[1]}")
         for limit in options.max_distance:
             begun = time.perf_counter()
             found = [pairs for pairs, _ in index.pairs(limit)]
