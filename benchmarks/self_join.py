@@ -19,6 +19,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmarks import datasets
+from benchmarks.runner import machine
 from lookalike import Index
 
 BLOCK = 500
