@@ -22,7 +22,7 @@ def make_anew(id_: object, kind: object, place: object, *, feature: str | None =
     remove = f"run lookalike remove {'-- ' if id_.startswith('-') else ''}{quote(id_)}"
     if not isinstance(place, str):
         return f"{remove}, then add its vectors again"
-    if kind == "picture":
+    if kind in ("picture", "file"):
         return f"{remove}, then lookalike add {quote(place)}"
     into = f" --feature {quote(feature)}" if feature else ""
     file = quote(place.rpartition("#")[0])

@@ -176,7 +176,7 @@ class Catalogue(Handle):
                 yield from (block[number] for number in sorted(block))
 
     def lacking(self, feature: str) -> Int64:
-        """Ascending numbers of the pictures without a vector of `feature`. Raises UnknownFeatureError."""
+        """Ascending numbers of the pictures and other files without a vector of `feature`. UnknownFeatureError."""
         from lookalike.catalogue import selections
 
         with self._querying() as queries:

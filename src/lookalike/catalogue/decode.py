@@ -16,7 +16,7 @@ from lookalike.catalogue.metadata import decoded_all, json_object
 from lookalike.catalogue.records import FeatureRecord, Location, Source, StoredLocation
 from lookalike.errors import CollectionDamagedError
 
-KINDS = ("picture", "row")
+KINDS = ("picture", "file", "row")
 
 Row = Sequence[Any]
 Types = Sequence[Collection[type]]

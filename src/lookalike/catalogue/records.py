@@ -10,7 +10,7 @@ from lookalike.arrays import Float32, Metric
 
 SCHEMA_VERSION = 5
 
-Kind = Literal["picture", "row"]
+Kind = Literal["picture", "file", "row"]
 Metadata = Mapping[str, Any]
 """Field names to JSON values. None and a field that is not there mean the same to a filter."""
 

@@ -37,11 +37,11 @@ def selected(queries: Queries, where: Where | None, text: str | None) -> Int64:
 
 
 def lacking(queries: Queries, feature: str) -> Int64:
-    """Ascending numbers of the pictures without a vector of `feature`. Raises UnknownFeatureError."""
+    """Ascending numbers of the pictures and other files without a vector of `feature`. Raises UnknownFeatureError."""
     table = schema.vectors
     key, _ = queries.feature(feature)
     has = select(table.c.number).where(table.c.number == schema.sources.c.number, table.c.feature == key)
-    query = select(schema.sources.c.number).where(schema.sources.c.kind == "picture", ~has.exists())
+    query = select(schema.sources.c.number).where(schema.sources.c.kind != "row", ~has.exists())
     return queries.column(query)
 
 

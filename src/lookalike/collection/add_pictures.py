@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation
 from lookalike.collection.add_plan import AddOptions, AddPlan
+from lookalike.collection.file_kinds import FileKinds
 from lookalike.collection.gone import Gone
 from lookalike.collection.identity import content_id, sha256
 from lookalike.collection.metadata_table import updated
 from lookalike.collection.report import AddReport, Event, Listener, Outcome
 from lookalike.collection.walk import Found, look_at
 from lookalike.errors import PictureError
+from lookalike.features.batch import found_nothing
 from lookalike.features.parallel import Extracted, extract_stream
 
 if TYPE_CHECKING:
@@ -105,9 +107,20 @@ class _Run:
         for name in self._features:
             for number in catalogue.lacking(name).tolist():
                 self._lacking.setdefault(number, []).append(name)
+        self._kinds = FileKinds.of({name: spec.extractor for name, spec in self._features.items()})
+        if self._kinds.claimed:
+            self._keep_what_files_can_give()
         self._numbers: dict[str, int] = {}  # of the ids in the group of files at hand
         self._moved: set[int] = set()  # sources of which a file has been found to have moved
         self._is_gone = Gone(plan.pictures.folders)
+
+    def _keep_what_files_can_give(self) -> None:
+        """Forget that a source lacks features which are not made of files of its kind."""
+        for source in self._catalogue.sources(list(self._lacking)):
+            possible = {name for place in source.places for name in self._kinds.features_of(place.path)}
+            lacking = [name for name in self._lacking.pop(source.number) if name in possible]
+            if lacking:
+                self._lacking[source.number] = lacking
 
     def run(self) -> AddReport:
         """Bring the catalogue up to date with the files of the plan, and give every stored picture every feature."""
@@ -131,7 +144,15 @@ class _Run:
                 del self._open[picture.id]
                 for file, _ in picture.files:
                     self._skip(file.path, outcome.reason)
+            elif picture.number is None and not outcome.vectors:
+                del self._open[picture.id]
+                for file, _ in picture.files:
+                    self._skip(file.path, found_nothing(file.path, picture.features).reason)
             else:
+                if not outcome.vectors:
+                    picture.files = [
+                        (file, "unchanged" if told == "refreshed" else told) for file, told in picture.files
+                    ]
                 picture.extracted = outcome
                 self._batch.pictures.append(picture)
             self._commit_if_due()
@@ -243,7 +264,10 @@ class _Run:
         if number is not None and number not in self._lacking:
             self._batch.known.append((file, outcome, number))
             return None
-        features = list(self._features) if number is None else self._lacking.pop(number)
+        features = self._kinds.features_of(file.path) if number is None else self._lacking.pop(number)
+        if not features:
+            self._skip(file.path, "no feature of this collection is made of such files")
+            return None
         previous = place.number if place is not None and outcome == "changed" else None
         digest = sha256(raw) if number is None else ""
         self._open[id_] = _Picture(id_, features, digest, len(raw), number, previous, [(file, outcome)])
@@ -319,7 +343,7 @@ class _Run:
         return NewSource(
             id=picture.id,
             sha256=picture.sha256,
-            kind="picture",
+            kind="file" if picture.extracted.width is None else "picture",
             size=picture.size,
             width=picture.extracted.width,
             height=picture.extracted.height,

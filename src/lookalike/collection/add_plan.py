@@ -11,12 +11,14 @@ from typing import Any
 from lookalike.arguments import as_count, as_finite, shown, usable_cores
 from lookalike.catalogue import FeatureRecord
 from lookalike.collection.extraction import FeaturePlan, plan_features
+from lookalike.collection.file_kinds import FileKinds
 from lookalike.collection.metadata_table import MetadataTable
 from lookalike.collection.paths import as_path
 from lookalike.collection.walk import Found, FoundPictures, find_pictures
 from lookalike.errors import MetadataError, OptionError
 from lookalike.features.cluster import scheduler_address
 from lookalike.features.registry import FeatureSpec
+from lookalike.images.formats import SUFFIXES
 from lookalike.urls import is_web_address
 
 Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
@@ -54,9 +56,12 @@ def plan_add(
     """
     stored = stored or {}
     wanted = as_paths(paths, "paths")
-    pictures = find_pictures(wanted, exclude)
+    planned = plan_features(stored, features)
+    kinds = FileKinds.of({name: spec.extractor for name, spec in planned.specs.items()})
+    suffixes = kinds.claimed | SUFFIXES if kinds.takes_pictures else kinds.claimed
+    pictures = find_pictures(wanted, exclude, suffixes)
     table = as_table(metadata, wanted, file_column)
-    return AddPlan(pictures, table, plan_features(stored, features), stored)
+    return AddPlan(pictures, table, planned, stored)
 
 
 def plan_fetched(

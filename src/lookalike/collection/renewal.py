@@ -22,6 +22,7 @@ from lookalike.collection.report import Event, Listener
 from lookalike.collection.walk import look_at
 from lookalike.errors import FeatureMismatchError, OptionError, PictureError, PictureMissingError
 from lookalike.features.base import Extractor
+from lookalike.features.batch import found_nothing
 from lookalike.features.parallel import extract_stream
 from lookalike.features.registry import FeatureSpec, create_extractor
 from lookalike.sets import stacked_rows
@@ -106,8 +107,11 @@ def renew(catalogue: Catalogue, plan: Renewal, options: AddOptions, listener: Li
         for (event, number), outcome in stream:
             if isinstance(outcome, PictureError):
                 _skip(replace(event, outcome="skipped", reason=outcome.reason), report, listener)
-            else:
+            elif name in outcome.vectors:
                 yield event, number, outcome.vectors[name]
+            else:
+                reason = found_nothing(event.path, [name]).reason
+                _skip(replace(event, outcome="skipped", reason=reason), report, listener)
 
     with catalogue.write() as writer:
         writer.drop_feature(name)
@@ -160,7 +164,7 @@ def _contents(
 def _sources(catalogue: Catalogue, numbers: Iterable[int]) -> Iterator[Source]:
     left = iter(numbers)
     while block := list(islice(left, BLOCK)):
-        yield from (source for source in catalogue.sources(block) if source.kind == "picture")
+        yield from (source for source in catalogue.sources(block) if source.kind != "row")
 
 
 def _skip(event: Event, report: RenewalReport, listener: Listener) -> None:

@@ -264,7 +264,8 @@ def _file_row(file: Path, row: int, features: Features) -> dict[str, Rows]:
 def _from_picture(
     picture: bytes | Path, features: Features, request: SearchRequest, extractors: Extractors
 ) -> ResolvedQuery:
-    from lookalike.features.batch import Extracted, extract_batch
+    from lookalike.collection.file_kinds import FileKinds
+    from lookalike.features.batch import Extracted, extract_batch, found_nothing
 
     if isinstance(picture, Path):
         name = printable(str(picture))
@@ -274,6 +275,10 @@ def _from_picture(
         name, described = "the picture on stdin", {"bytes": len(picture)}
     made = made_of_pictures(features)
     imported = [name_ for name_ in features if name_ not in made]
+    fitting = FileKinds.of({name_: one.extractor for name_, one in made.items()}).features_of(name)
+    if made and not fitting:
+        raise UnknownFeatureError(f"no feature is made of files such as {name}; there are {', '.join(made)}")
+    made = {name_: made[name_] for name_ in fitting}
     if imported and (request.chosen is not None or not made):
         raise UnknownFeatureError(
             f"feature {imported[0]!r} was imported, so it cannot be made from a picture; query by id, row or vector"
@@ -281,7 +286,9 @@ def _from_picture(
     (outcome,) = extract_batch([(name, picture)], extractors.of(made), max_pixels=request.max_pixels)
     if not isinstance(outcome, Extracted):
         raise outcome
-    return ResolvedQuery(outcome.vectors, described, pixels=outcome.width * outcome.height)
+    if made and not outcome.vectors:
+        raise found_nothing(name, made)
+    return ResolvedQuery(outcome.vectors, described, pixels=(outcome.width or 0) * (outcome.height or 0))
 
 
 def _bytes_of(path: Path, name: str) -> bytes:

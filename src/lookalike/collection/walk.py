@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,12 +45,14 @@ class FoundPictures:
     passed_over: dict[str, PassedOver] = field(default_factory=dict)
 
 
-def find_pictures(paths: Sequence[Path], exclude: Iterable[str] | str | None = None) -> FoundPictures:
+def find_pictures(
+    paths: Sequence[Path], exclude: Iterable[str] | str | None = None, suffixes: Set[str] = SUFFIXES
+) -> FoundPictures:
     """Find the files of `paths` in a fixed order, each once: files as they are, folders recursively.
 
-    In folders, only files with the suffix of a picture that is read count, hidden files and folders are passed over,
-    and those that a pattern of `exclude` or a usual one is for (`Excludes`), and links to folders are not followed. A
-    folder that cannot be read is among the files, with its problem.
+    In folders, only files with one of `suffixes` count, by default those of pictures that are read; hidden files and
+    folders are passed over, and those that a pattern of `exclude` or a usual one is for (`Excludes`), and links to
+    folders are not followed. A folder that cannot be read is among the files, with its problem.
 
     Raises:
         PictureMissingError: one of `paths` does not exist.
@@ -61,7 +63,7 @@ def find_pictures(paths: Sequence[Path], exclude: Iterable[str] | str | None = N
         if not os.path.exists(path):  # unlike Path.exists, False also for a name that is too long
             raise PictureMissingError(str(path), "no such file or folder")
     starts = [os.path.abspath(path) for path in paths]  # keeps links as the user named them, unlike resolve()
-    walk = _Walk([start for start in starts if os.path.isdir(start)], excludes)
+    walk = _Walk([start for start in starts if os.path.isdir(start)], excludes, suffixes)
     for start in starts:
         if os.path.isdir(start):
             walk.through(start)
@@ -73,8 +75,9 @@ def find_pictures(paths: Sequence[Path], exclude: Iterable[str] | str | None = N
 class _Walk:
     """One walk over files and folders."""
 
-    def __init__(self, folders: Sequence[str], excludes: Excludes) -> None:
+    def __init__(self, folders: Sequence[str], excludes: Excludes, suffixes: Set[str]) -> None:
         self.found = FoundPictures(excludes)
+        self._suffixes = suffixes
         self._seen: set[str] = set()
         self._real = [os.path.join(os.path.realpath(folder), "") for folder in folders]
 
@@ -111,7 +114,7 @@ class _Walk:
 
     def _consider(self, path: str) -> None:
         suffix = os.path.splitext(path)[1].lower()
-        if suffix in SUFFIXES:
+        if suffix in self._suffixes:
             self.take(look_at(path))
         elif (what_to_do := advice(suffix)) is not None:
             self._pass_over(suffix, path, what_to_do)

@@ -52,7 +52,7 @@ def _values(value: Any) -> Iterator[Label]:
 
 def _folders(source: Source) -> Iterable[Label]:
     """Return the names of the folders that a picture's files lie in."""
-    if source.kind != "picture":
+    if source.kind == "row":
         return ()
     return dict.fromkeys(filter(None, (_folder(place.path) for place in source.places)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lookalike.arrays import Float32, Metric, Rows
@@ -24,7 +24,9 @@ class Extractor(Protocol):
 
     Plug-ins register a class under the entry-point group `lookalike.extractors`; it is called with the
     options of the feature as keyword arguments. A class that still makes the vectors of older versions lists all of
-    them in `versions` and takes one as the option `version`, by default the newest; a collection keeps its own.
+    them in `versions` and takes one as the option `version`, by default the newest; a collection keeps its own. A class
+    that looks for something, such as a face, says `may_find_nothing = True`, and gives a row of NaN for a picture
+    without: the picture then lacks the feature, and is refused only if it has no other.
     """
 
     @property
@@ -75,6 +77,20 @@ class BatchExtractor(Extractor, Protocol):
 
     def extract_frames(self, frames: UInt8) -> Float32:
         """Return one row a frame, shape (n, dimension), float32. Frames are RGB, uint8 (n, height, width, 3)."""
+
+
+@runtime_checkable
+class FileExtractor(Protocol):
+    """What an extractor has besides where it reads files of kinds of its own, such as sounds, in place of pictures.
+
+    Its class lists their lower-case suffixes, with the point. `extract` then takes what `read` returns, and
+    `decoded_side` means nothing.
+    """
+
+    suffixes: Collection[str]
+
+    def read(self, data: bytes, name: str) -> Any:
+        """Return what `extract` takes of a file. Whatever this raises is told of the file, which is skipped."""
 
 
 @runtime_checkable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import DISCRETE, Rows
-from lookalike.errors import FeatureError, LookalikeError, PictureError
-from lookalike.features.base import DECODED_SIDE, Extractor
+from lookalike.errors import FeatureError, LookalikeError, PictureError, PictureFormatError
+from lookalike.features.base import DECODED_SIDE, Extractor, FileExtractor
 from lookalike.features.framing import Framer
 from lookalike.images import MAX_PIXELS
 from lookalike.images.decode import Decoded, decode
@@ -28,22 +29,31 @@ PIXELS_AT_ONCE = 24_000_000
 class Extracted:
     """What a picture gave: its size in pixels, upright, its format, and a vector (d,) for each feature.
 
+    Another file, which an extractor reads itself, has no size, and its suffix for a format.
+
     Vectors are float32, binary codes uint8. Where a feature's network runs elsewhere, it is a frame, flat and uint8,
     until then.
     """
 
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     format: str
     vectors: dict[str, Rows]
 
 
 class _Views(NamedTuple):
-    """A picture, decoded for those extractors that are wanted."""
+    """A picture, decoded for those extractors that are wanted; or a file, as extractors that read files read it."""
 
     name: str
     features: tuple[str, ...]
     by_side: dict[int, Decoded]
+    by_feature: dict[str, Any]
+
+    def of(self, feature: str, extractor: Extractor) -> Any:
+        """Return what an extractor takes."""
+        if feature in self.by_feature:
+            return self.by_feature[feature]
+        return self.by_side[extractor.decoded_side].image
 
 
 def extract_batch(
@@ -58,7 +68,7 @@ def extract_batch(
 
     Each extractor sees the picture decoded to its own `decoded_side`, so that a vector does not depend on which
     other features are extracted. A picture for which an extractor gives NaN, infinity, or no direction where its
-    metric is cosine, is refused like one that cannot be decoded.
+    metric is cosine, is refused like one that cannot be decoded. Where a wanted extractor reads files itself, all do.
 
     Args:
         wanted: the features to extract of each picture; by default all.
@@ -69,6 +79,7 @@ def extract_batch(
         ModelError: as the extractor says.
     """
     every = tuple(extractors)
+    readers = {name: one for name, one in extractors.items() if isinstance(one, FileExtractor)}
     results: dict[int, Extracted | PictureError] = {}
     group: dict[int, _Views] = {}
     pixels = 0
@@ -76,15 +87,21 @@ def extract_batch(
         if progress is not None:
             progress((place,))
         features = every if wanted is None else tuple(wanted[place])
-        sides = sorted({extractors[feature].decoded_side for feature in features}) or [DECODED_SIDE]
+        read, views = {}, {}
         try:
-            views = _decode(data, name, sides, max_pixels)
+            if not readers.keys().isdisjoint(features):
+                read = {feature: _read(readers[feature], feature, data, name) for feature in features}
+            else:
+                sides = sorted({extractors[feature].decoded_side for feature in features}) or [DECODED_SIDE]
+                views = _decode(data, name, sides, max_pixels)
         except PictureError as error:
             # A new one, since the traceback of this one holds on to the picture's bytes and pixels.
             results[place] = type(error)(error.name, error.reason)
         else:
-            group[place] = _Views(name, features, views)
-            pixels += sum(view.image.width * view.image.height for view in views.values())
+            group[place] = _Views(name, features, views, read)
+            pixels += (
+                len(data) if read else sum(view.image.width * view.image.height for view in views.values())
+            )
         if group and (pixels >= PIXELS_AT_ONCE or place + 1 == len(pictures)):
             if progress is not None:
                 progress(tuple(group))
@@ -104,6 +121,16 @@ def _decode(data: bytes, name: str, sides: Sequence[int], max_pixels: int) -> di
     return views
 
 
+def _read(reader: FileExtractor, feature: str, data: bytes, name: str) -> Any:
+    try:
+        return reader.read(data, name)
+    except PictureError:
+        raise
+    except Exception as error:  # a plug-in may raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureFormatError(name, f"feature {feature!r} cannot read it ({reason})") from error
+
+
 def _extract(
     group: dict[int, _Views], extractors: Mapping[str, Extractor]
 ) -> dict[int, Extracted | PictureError]:
@@ -113,20 +140,29 @@ def _extract(
         places = [place for place, one in group.items() if feature in one.features]
         if not places:
             continue
-        pictures = [group[place].by_side[extractor.decoded_side].image for place in places]
+        pictures = [group[place].of(feature, extractor) for place in places]
         rows = checked_rows(feature, extractor, len(places), partial(extractor.extract, pictures))
         for place, row, usable in zip(places, rows, usable_rows(rows, extractor), strict=True):
-            vectors[place][feature] = row
-            if not usable:
+            if usable:
+                vectors[place][feature] = row
+            elif not getattr(extractor, "may_find_nothing", False):
                 refused.setdefault(place, feature)
     results: dict[int, Extracted | PictureError] = {}
     for place, one in group.items():
         if place in refused:
             results[place] = no_vector(one.name, refused[place])
+        elif one.by_feature:
+            suffix = os.path.splitext(one.name)[1].lower()
+            results[place] = Extracted(None, None, suffix, vectors[place])
         else:
             view = next(iter(one.by_side.values()))
             results[place] = Extracted(view.width, view.height, view.format, vectors[place])
     return results
+
+
+def found_nothing(name: str, features: Iterable[str]) -> PictureError:
+    """Return the error of a picture in which those extractors find nothing that it was wanted for."""
+    return PictureError(name, f"{', '.join(features)} found nothing in it")
 
 
 def no_vector(name: str, feature: str) -> PictureError:

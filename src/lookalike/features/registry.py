@@ -198,6 +198,16 @@ def versions_of(kind: str) -> tuple[str, ...]:
     return tuple(getattr(_factory(kind), "versions", ()))
 
 
+def suffixes_of(kind: str) -> frozenset[str]:
+    """Return the suffixes of the files that extractors of a kind read in place of pictures; see `FileExtractor`.
+
+    Raises:
+        UnknownFeatureError: there is no such kind.
+        FeatureError: it cannot be loaded.
+    """
+    return frozenset(getattr(_factory(kind), "suffixes", ()))
+
+
 def may_run_here(kind: str) -> bool:
     """Return whether extractors of a kind may run in one place for all workers; see `BatchExtractor`.
 

@@ -183,7 +183,7 @@ class SourceMessage(BaseModel):
 
     id: str
     number: int = Field(description="By which indexes know it.")
-    kind: Literal["picture", "row"]
+    kind: Literal["picture", "file", "row"]
     sha256: str
     size: int = Field(description="Bytes.")
     generation: int = Field(description="Of the write that changed it last.")
