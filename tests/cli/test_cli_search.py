@@ -310,11 +310,22 @@ def test_pictures_on_a_share_that_is_away_are_marked(folder: Path) -> None:
 def test_a_search_loads_only_what_it_needs() -> None:
     code = (
         "import sys; from lookalike.cli.verbs import run; run(); heavy = ('sqlalchemy', 'rich', 'h5py', 'numba', "
-        "'jinja2', 'asyncio', 'multiprocessing'); print([name for name in heavy if name in sys.modules])"
+        "'jinja2', 'asyncio', 'multiprocessing', 'PIL', 'scipy', 'distributed', 'lookalike.engine', "
+        "'lookalike.service'); print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "search", "pictures/a.png"], capture_output=True, text=True, check=True
     )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_adding_loads_no_cluster_and_no_engine(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lookalike.cli.verbs import run; run(); heavy = ('distributed', "
+        "'lookalike.engine', 'lookalike.service'); print([name for name in heavy if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "add", "-c", str(tmp_path / "c"), "pictures/a.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

@@ -13,6 +13,7 @@ from tests.services.engines import EngineServer
 
 from lookalike import Collection, Then
 from lookalike.collection import records
+from lookalike.collection.engine_records import engine_finder
 from lookalike.collection.report import Listener
 from lookalike.engine.bulk import Action, write
 from lookalike.engine.client import Engine
@@ -95,7 +96,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     select = records.CatalogueRecords.views
 
     def watched(self: Any, indexes: Any) -> Any:
-        chosen.extend(name for name, view in indexes.items() if records.engine_finder(view) is not None)
+        chosen.extend(name for name, view in indexes.items() if engine_finder(view) is not None)
         return select(self, indexes)
 
     monkeypatch.setattr(records.CatalogueRecords, "views", watched)

@@ -24,7 +24,7 @@ from lookalike.errors import (
     OptionError,
     PictureError,
 )
-from lookalike.features import cluster, cluster_worker
+from lookalike.features import cluster, dask_pool, dask_worker
 from lookalike.features.parallel import Extracted, extract_stream
 from lookalike.features.registry import FeatureSpec, create_extractor
 
@@ -105,7 +105,7 @@ def test_a_worker_that_is_killed_loses_nothing(started: dask.DaskCluster, png: P
 def test_a_cluster_that_dies_ends_the_run(
     what: str, started: dask.DaskCluster, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(dask_pool, "_POLL_SECONDS", 0.2)
     message = (
         "connection .* was lost|does not answer" if what == "scheduler" else "has had no workers for 1 s"
     )
@@ -116,7 +116,7 @@ def test_a_cluster_that_dies_ends_the_run(
         for i, _ in extract_stream(items, spec("mean"), jobs=1, batch_size=4, cluster=started.url):
             done += 1
             if i == 20:
-                monkeypatch.setattr(cluster, "ALONE_SECONDS", 1.0)
+                monkeypatch.setattr(dask_pool, "ALONE_SECONDS", 1.0)
                 begun = time.monotonic()
                 if what == "scheduler":
                     started.scheduler.kill()
@@ -138,13 +138,13 @@ def test_workers_with_another_version_or_plug_in_are_refused(
     ):
         run({"f": other})
     ours = lookalike.__version__
-    monkeypatch.setattr(cluster, "__version__", "99.0")
+    monkeypatch.setattr(dask_pool, "__version__", "99.0")
     with pytest.raises(ClusterError, match=f"the Dask scheduler .* has Lookalike {ours}, and this is 99.0; "):
         run()
 
     async def unchecked(*_: object) -> None: ...
 
-    monkeypatch.setattr(cluster.DaskPool, "_check_version", unchecked)
+    monkeypatch.setattr(dask_pool.DaskPool, "_check_version", unchecked)
     with pytest.raises(ClusterError, match=f"worker tcp://.*: has Lookalike {ours} and not 99.0; install"):
         run()
 
@@ -172,7 +172,7 @@ def silent_port() -> socket.socket:
 def test_a_scheduler_that_is_not_there_is_told_soon(
     is_there: bool, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(dask_pool, "CONNECT_SECONDS", 1.0)
     with silent_port() as server:
         port = server.getsockname()[1]
         if not is_there:
@@ -201,26 +201,27 @@ def test_addresses_are_dask_s() -> None:
 
 
 def test_a_missing_extra_is_told(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "lookalike.features.dask_pool", raising=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'lookalike\[dask\]'"):
         list(extract_stream([(0, "0", png())], spec("mean"), jobs=1, cluster="dask://127.0.0.1:1"))
 
 
 def test_an_idle_pool_ends(png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_worker, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(dask_worker, "IDLE_SECONDS", 0.05)
     made = create_extractor(spec("mean")["f"])
     setup = {
         "extractors": [spec("mean")["f"].to_json()],
-        "identities": {"f": cluster_worker.identity(made)},
+        "identities": {"f": dask_worker.identity(made)},
         "max_pixels": 10**6,
         "time_limit": None,
     }
     for _ in range(2):
-        with cluster_worker._borrowed(setup, 1) as pool:
+        with dask_worker._borrowed(setup, 1) as pool:
             (result,) = pool.submit([("a", png())], [["f"]]).result(30)
             assert isinstance(result, Extracted)
         deadline = time.monotonic() + 30
-        while cluster_worker._pools:
+        while dask_worker._pools:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         with pytest.raises(FeatureError, match="closed"):

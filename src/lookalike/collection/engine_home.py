@@ -1,18 +1,23 @@
-"""Indexes in search engines, which several processes and machines may share."""
+"""Indexes in search engines, which several processes and machines may share.
+
+`lookalike.engine` is loaded when the first of them is opened, since every command would wait for it.
+"""
 
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from lookalike.catalogue import Catalogue, FeatureRecord
 from lookalike.collection.catalogue_rows import CatalogueRows
 from lookalike.collection.index_homes import Blocks
 from lookalike.collection.stored_index import EngineIndexed, is_engine, with_password
-from lookalike.engine.client import Engine
-from lookalike.engine.followed import drop_followed
-from lookalike.engine.follower_index import FollowerIndex
 from lookalike.errors import EngineError, LookalikeError
 from lookalike.urls import without_password
+
+if TYPE_CHECKING:
+    from lookalike.engine.client import Engine
+    from lookalike.engine.follower_index import FollowerIndex
 
 
 class EngineHome:
@@ -45,6 +50,8 @@ class EngineHome:
             EngineUnavailableError: the engine cannot be reached.
             EngineError: it refuses, or the index is damaged or another's.
         """
+        from lookalike.engine.follower_index import FollowerIndex
+
         place = _indexed(feature)
         index = FollowerIndex.open(self._engine(place), place.index, place.name, self._rows(feature))
         if index is not None and (index.dimension, index.metric) != (feature.dimension, feature.metric):
@@ -53,6 +60,8 @@ class EngineHome:
 
     def build(self, feature: FeatureRecord, blocks: Blocks, *, stamp: int) -> FollowerIndex:
         """See `IndexHome`. Raises EngineError."""
+        from lookalike.engine.follower_index import FollowerIndex
+
         place = _indexed(feature)
         return FollowerIndex.build(
             self._engine(place),
@@ -70,6 +79,8 @@ class EngineHome:
         self, feature: FeatureRecord, blocks: Blocks, *, stamp: int, because: LookalikeError
     ) -> FollowerIndex:
         """See `IndexHome`: every vector of the catalogue is compared, and answers say so."""
+        from lookalike.engine.follower_index import FollowerIndex
+
         place, trouble = _indexed(feature), because
         if not isinstance(trouble, EngineError):
             trouble = EngineError(
@@ -87,6 +98,8 @@ class EngineHome:
 
     def drop(self, feature: FeatureRecord) -> None:
         """See `IndexHome`. Raises EngineError."""
+        from lookalike.engine.followed import drop_followed
+
         place = _indexed(feature)
         drop_followed(self._engine(place), place.index)
 
@@ -102,6 +115,8 @@ class EngineHome:
 
     def _engine(self, place: EngineIndexed) -> Engine:
         """Return the one handle that this collection has on an engine, which alone knows the password from then on."""
+        from lookalike.engine.client import Engine
+
         with self._lock:
             if place.url not in self._engines:
                 self._engines[place.url] = Engine.open(with_password(place.url, self._given))

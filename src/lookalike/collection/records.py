@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -13,11 +12,7 @@ from lookalike.arrays import Float32, Int64
 from lookalike.catalogue import Catalogue
 from lookalike.catalogue.facets import Facet
 from lookalike.collection.request import SearchRequest
-from lookalike.engine import records
-from lookalike.engine.filters import Clause
-from lookalike.engine.finder import TokenFinder
-from lookalike.engine.query import MOST_HITS
-from lookalike.errors import EngineUnavailableError, OptionError
+from lookalike.errors import EngineUnavailableError
 from lookalike.index import IndexView
 from lookalike.index.finder import StaleBucketsError
 from lookalike.index.store_view import StoreView
@@ -71,7 +66,7 @@ class CatalogueRecords:
     def text_scores(self, numbers: Sequence[int]) -> Mapping[int, float]:
         """See `Records`."""
         assert self._request.text is not None
-        return _scored(self._catalogue.text_scores(self._request.text, numbers))
+        return scored(self._catalogue.text_scores(self._request.text, numbers))
 
     def facets(self) -> Facets:
         """See `Records`."""
@@ -96,70 +91,6 @@ class CatalogueRecords:
         return asked if numbers is None else np.intersect1d(numbers, asked, assume_unique=True)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineRecords:
-    """`Records` of a feature's index in a search engine, by one query with what looks alike."""
-
-    view: StoreView
-    finder: TokenFinder
-    """With the filters, and the words that narrow."""
-    words: Sequence[Clause]
-    request: SearchRequest
-
-    @classmethod
-    def of(cls, indexes: Mapping[str, IndexView], request: SearchRequest) -> Self | None:
-        """Return the records of what is searched; None where it is not one engine, or that cannot tell.
-
-        It cannot where it lacks some changes, nor what long texts are, see `lookalike.engine.records`; and it knows
-        sources by numbers, not by ids.
-        """
-        view = next(iter(indexes.values()))
-        finder = engine_finder(view)
-        if len(indexes) != 1 or finder is None or not isinstance(view, StoreView):
-            return None
-        if request.among is not None:
-            return None
-        if view.state.stamp != view.state.seen or len(view.state.hidden):
-            return None
-        clauses = records.filters(request.where)
-        words = [] if request.text is None else records.word_clauses(request.text)
-        if clauses is None or words is None or not all(map(records.is_countable, request.facets)):
-            return None
-        narrowing = [] if request.narrowing is None else words
-        return cls(view, replace(finder, clauses=(*clauses, *narrowing)), words, request)
-
-    def views(self, indexes: Mapping[str, IndexView]) -> tuple[Mapping[str, IndexView], Int64 | None]:
-        """See `Records`."""
-        return dict.fromkeys(indexes, with_finder(self.view, self.finder)), None
-
-    def by_words(self, limit: int) -> Int64:
-        """See `Records`."""
-        if limit > MOST_HITS:
-            raise StaleBucketsError(self.finder)
-        return self.finder.text_scores(self.view.state.seen, self.words, None, limit)[0]
-
-    def text_scores(self, numbers: Sequence[int]) -> Mapping[int, float]:
-        """See `Records`."""
-        found: dict[int, float] = {}
-        finder = replace(self.finder, clauses=())  # the query's own source is told of, whatever filters say
-        for start in range(0, len(numbers), MOST_HITS):
-            some = np.array(numbers[start : start + MOST_HITS], np.int64)
-            found |= _scored(finder.text_scores(self.view.state.seen, self.words, some, len(some)))
-        return found
-
-    def facets(self) -> Facets:
-        """See `Records`."""
-        if not self.request.facets:
-            return {}, ()
-        counts, inexact = self.finder.facets(self.view.state.seen, self.request.facets)
-        if not all(counts.values()):  # nobody may have such a field, which the catalogue says
-            raise StaleBucketsError(self.finder)
-        return counts, tuple(
-            f"the counts of {field} are not exact: it has many values and the index several shards"
-            for field in inexact
-        )
-
-
 def by_records(
     catalogue: Catalogue,
     indexes: Mapping[str, IndexView],
@@ -173,7 +104,7 @@ def by_records(
     An engine may refuse some of them, which is no reason to do without the rest.
     """
     has_conditions = bool(request.filters or request.facets or request.text is not None)
-    engine = EngineRecords.of(indexes, request) if indexes and has_conditions else None
+    engine = engine_records(indexes, request) if has_conditions else None
     if engine is not None:
         try:
             return asked(engine)
@@ -183,31 +114,17 @@ def by_records(
     return asked(CatalogueRecords(catalogue, tuple(indexes) if features is None else features, request))
 
 
-def engine_finder(view: IndexView) -> TokenFinder | None:
-    """Return what finds the rows of a view in a search engine; None where something else does."""
-    found = view.state.probing if isinstance(view, StoreView) else None
-    return found if isinstance(found, TokenFinder) else None
+def engine_records(indexes: Mapping[str, IndexView], request: SearchRequest) -> Records | None:
+    """Return the records of what is searched, where it is one engine that can tell; else None."""
+    if not any(isinstance(view, StoreView) for view in indexes.values()):
+        return None
+    from lookalike.collection.engine_records import (
+        EngineRecords,  # few need engines, and all would wait for it
+    )
+
+    return EngineRecords.of(indexes, request)
 
 
-def with_finder(view: StoreView, finder: TokenFinder) -> StoreView:
-    """Return the same view, whose rows are found by `finder`."""
-    return replace(view, state=replace(view.state, probing=finder))
-
-
-def by_graph(name: str, view: IndexView) -> IndexView:
-    """Return a view of feature `name` that has the engine find candidates by its own HNSW.
-
-    Raises:
-        OptionError: it is in no engine, or has no such graph there.
-    """
-    finder = engine_finder(view)
-    if finder is None or not isinstance(view, StoreView) or not finder.followed.target.header.graph:
-        raise OptionError(
-            f'candidates="knn": feature {name} has no graph in a search engine; make one by '
-            f"set_index({name!r}, engine=URL, graph=True)"
-        )
-    return with_finder(view, replace(finder, way="knn"))
-
-
-def _scored(found: tuple[Int64, Float32]) -> dict[int, float]:
+def scored(found: tuple[Int64, Float32]) -> dict[int, float]:
+    """Return numbers and their scores as a mapping."""
     return dict(zip(found[0].tolist(), found[1].tolist(), strict=True))

@@ -24,7 +24,7 @@ from lookalike.collection.notes import lacking_notes, left_out_notes, trouble_no
 from lookalike.collection.presence import Look, Presence
 from lookalike.collection.query import MixQuery, PictureQuery, Query, SourceQuery, VectorQuery
 from lookalike.collection.rankings import Rankings
-from lookalike.collection.records import Records, by_graph, by_records
+from lookalike.collection.records import Records, by_records
 from lookalike.collection.request import SearchRequest
 from lookalike.collection.resolve import (
     Extractors,
@@ -357,6 +357,8 @@ class Searcher:
             if index.trouble is not None:
                 raise index.trouble
         if request.candidates == "knn":
+            from lookalike.collection.engine_records import by_graph
+
             indexes = {name: by_graph(name, view) for name, view in indexes.items()}
         lacking, sample = self._lacking(catalogue, state, tuple(sorted(names)))
         return Searched(catalogue, indexes, self._say(catalogue, names, request), lacking, sample)

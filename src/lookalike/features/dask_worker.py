@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from distributed import get_worker
+
 from lookalike import __version__
 from lookalike.errors import ClusterError, FeatureMismatchError, LookalikeError
 from lookalike.features.base import Extractor
@@ -33,8 +35,6 @@ IDLE_SECONDS = 30.0
 
 def extract(task: bytes) -> bytes:
     """Carry out a task on a worker of Dask; return its answer."""
-    from distributed import get_worker
-
     worker = get_worker()
     answer = io.BytesIO()
     try:
