@@ -79,6 +79,10 @@ class ApproximateSearch(ABC):
     def measurements(self) -> tuple[RecallMeasurement, ...]:
         """Return all that was measured."""
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be said of the recall that was measured."""
+        return ()
+
     @abstractmethod
     def tables(
         self, query: Float32, row: int, vector: Float32, k: int, recall: float

@@ -80,6 +80,7 @@ def stats(state: Snapshot, settings: Options, stamp: int) -> IndexStats:
         vector_bytes=vectors,
         index_bytes=sum(array.nbytes for array in arrays),
         histogram=buckets.histogram,
+        notes=() if base.buckets is None else base.buckets.notes(),
     )
 
 

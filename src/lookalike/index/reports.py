@@ -116,7 +116,7 @@ class IndexStats:
     store: str | None = None
     """Where the buckets are kept; None for those within the process."""
     notes: tuple[str, ...] = ()
-    """What the store has to say of them."""
+    """What the store has to say of them, and of rows that have near-copies."""
     histogram: tuple[int, ...] = ()
     """How many buckets have 1 row, 2 to 3, 4 to 7, and so on; empty where that is not known."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
@@ -29,8 +30,7 @@ class OperatingPoint:
     error: float
     """Standard error of that mean."""
     floor: float
-    """The recall of the farther half of the neighbours, less its standard error. The nearer ones may be copies of one
-    picture, which queries that are not among the rows have none of."""
+    """The recall that is promised: half that error less."""
     rows: float
     """Mean rows whose distance is estimated for a query."""
 
@@ -41,6 +41,8 @@ class Tuning:
 
     queries: int
     settings: tuple[OperatingPoint, ...]
+    copies: float = 0.0
+    """The share of them that have near-copies among the rows, which recalls leave out."""
     _chosen: dict[tuple[int, float], OperatingPoint | None] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -48,7 +50,8 @@ class Tuning:
     def choose(self, k: int, recall: float) -> OperatingPoint | None:
         """Return the cheapest setting that should reach `recall` at `k`; None where none does, and a scan is due.
 
-        It is what was measured for the next larger k, which it says. Beyond the largest, probes and rows grow with k.
+        Between two k that were measured it lies between their settings. Beyond the largest, probes and rows grow
+        with k.
         """
         asked = (k, recall)
         try:
@@ -63,23 +66,44 @@ class Tuning:
         measured = sorted({setting.k for setting in self.settings})
         if not measured:
             return None
-        at = next((known for known in measured if known >= k), measured[-1])
-        growth = max(1.0, k / at)
-        for setting in self.settings:
-            if setting.k == at and setting.floor >= recall:
-                return replace(
-                    setting,
-                    k=max(k, at),
-                    probes=math.ceil(setting.probes * growth),
-                    rerank=math.ceil(setting.rerank * growth),
-                    rows=setting.rows * growth,
-                )
-        return None
+        above = bisect.bisect_left(measured, k)
+        if above == len(measured):
+            return self._grown(k, self._at(measured[-1], recall))
+        larger = self._at(measured[above], recall)
+        smaller = self._at(measured[above - 1], recall) if above else None
+        if larger is None or smaller is None or larger.k == k:
+            return None if larger is None else replace(larger, k=k)
+        share = math.log(k / smaller.k) / math.log(larger.k / smaller.k)
+        return _between(smaller, larger, k, share, (k - smaller.k) / (larger.k - smaller.k))
+
+    def _at(self, k: int, recall: float) -> OperatingPoint | None:
+        """Return the cheapest setting measured for `k` that promises more, brought nearer to the one before it."""
+        known = [one for one in self.settings if one.k == k]
+        above = next((place for place, one in enumerate(known) if one.floor >= recall), None)
+        if not above:
+            return None if above is None else known[0]
+        before, after = known[above - 1], known[above]
+        share = (recall - before.floor) / (after.floor - before.floor)
+        return _between(before, after, k, share, share)
+
+    @staticmethod
+    def _grown(k: int, setting: OperatingPoint | None) -> OperatingPoint | None:
+        if setting is None:
+            return None
+        growth = k / setting.k
+        return replace(
+            setting,
+            k=k,
+            probes=math.ceil(setting.probes * growth),
+            rerank=math.ceil(setting.rerank * growth),
+            rows=setting.rows * growth,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return types that JSON has."""
         return {
             "queries": self.queries,
+            "copies": self.copies,
             "settings": [list(astuple(setting)) for setting in self.settings],
         }
 
@@ -87,6 +111,29 @@ class Tuning:
     def from_json(cls, parts: Mapping[str, Any]) -> Self:
         """Return what `to_json` was taken of. Raises OptionError where it is something else."""
         queries = parts.get("queries")
-        if type(queries) is not int or queries < 0:
+        copies = parts.get("copies", 0.0)  # which earlier versions did not tell
+        if type(queries) is not int or queries < 0 or type(copies) is not float or not 0 <= copies <= 1:
             raise OptionError("measurements are damaged; build the index again")
-        return cls(queries, restored(OperatingPoint, parts.get("settings")))
+        return cls(queries, restored(OperatingPoint, parts.get("settings")), copies)
+
+
+def _between(
+    first: OperatingPoint, second: OperatingPoint, k: int, share: float, deeper: float
+) -> OperatingPoint:
+    """Return a setting for `k` that has a share of the second and the rest of the first; `deeper` of its rerank."""
+
+    def mean(name: str, weight: float = share) -> float:
+        low, high = getattr(first, name), getattr(second, name)
+        return float(low + weight * (high - low))
+
+    return OperatingPoint(
+        k=k,
+        probes=round(mean("probes")),
+        reach=mean("reach"),
+        rerank=max(k, round(mean("rerank", deeper))),
+        margin=mean("margin"),
+        recall=mean("recall"),
+        error=mean("error"),
+        floor=mean("floor"),
+        rows=mean("rows"),
+    )

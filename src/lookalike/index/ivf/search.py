@@ -18,8 +18,7 @@ from lookalike.hashing.base import TABLE_NAMESPACE
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
-from lookalike.index.ivf.tuning import NEIGHBOURS, measured
-from lookalike.index.options import LARGEST_SHARE
+from lookalike.index.ivf.tuning import NEIGHBOURS, cost, measured, scan_cost
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.scan import scan
 from lookalike.index.sketches.sketched_rows import SketchedRows
@@ -29,6 +28,10 @@ DEVIATIONS = 3
 many standard deviations of it more."""
 MOST_HIDDEN = 512
 """Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
+MANY_COPIES = 0.2
+"""Where more than this share of the rows have near-copies, it is said. Without any, chance makes it 0.05 to 0.1."""
+WIDER = 100
+"""For so many nearest rows at least the setting is taken that is tried next."""
 MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, no more buckets are probed for it."""
 
@@ -86,16 +89,16 @@ class InvertedFileSearch(ApproximateSearch):
 
         Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
         are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
-        query than what was found, the filter hides just what is near it, and the setting for the most that were
-        measured is tried. Beyond these the nearest visible rows may be anywhere, and all visible rows are compared.
+        query than what was found, the filter hides just what is near it, and a setting for more of them is
+        tried. Beyond these the nearest visible rows may be anywhere, and all visible rows are compared.
         """
         share = max(visible.share, 1e-9)
         expected = k + math.ceil(2 * k * (1 - share) / share)
         if expected > MOST_HIDDEN + k:
             return None
         likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
-        widest = max(k, *NEIGHBOURS)
-        choices = [self._choose(min(likely, widest), recall), self._choose(widest, recall)]
+        widest = max(k, NEIGHBOURS[-1])
+        choices = [self._choose(min(at, widest), recall) for at in (likely, max(WIDER, 2 * likely))]
         if choices[0] is None:
             return None
         ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
@@ -138,6 +141,15 @@ class InvertedFileSearch(ApproximateSearch):
     def measurements(self) -> tuple[RecallMeasurement, ...]:
         """See `ApproximateSearch`."""
         return tuple(_told(setting) for setting in self.tuning.settings)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `ApproximateSearch`."""
+        if self.tuning.copies < MANY_COPIES:
+            return ()
+        return (
+            f"{self.tuning.copies:.0%} of the rows have near-copies among the rows: recall is measured without "
+            "these, and queries that have some find more than is asked",
+        )
 
     def tables(
         self, query: Float32, row: int, vector: Float32, k: int, recall: float
@@ -183,7 +195,10 @@ class InvertedFileSearch(ApproximateSearch):
     def _choose(self, k: int, recall: float) -> OperatingPoint | None:
         """Return the setting to use; None where comparing every row is better."""
         chosen = self.tuning.choose(k, recall)
-        return None if chosen is None or chosen.rows > LARGEST_SHARE * len(self.sketched) else chosen
+        if chosen is not None and k > NEIGHBOURS[-1]:  # what was measured costs less than that
+            taken = cost(self.sketched, chosen.probes, chosen.rows, chosen.rerank)
+            return chosen if taken < scan_cost(self.sketched, k) else None
+        return chosen
 
 
 def _told(setting: OperatingPoint) -> RecallMeasurement:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +27,29 @@ SAMPLED_QUERIES = 512
 LEAST_QUERIES = 128
 PRODUCTS = 6e10
 """Fewer rows are drawn where the exact scan would take more products than this."""
-NEIGHBOURS = (10, 30, 100)
-MOST_SHARE = 0.5
-"""Options that look at more than this share of the rows are not measured: a scan is as good."""
+NEIGHBOURS = (1, 3, 10, 30, 100, 300, 1000)
+RANKS_A_STEP = 16
+"""Of the neighbours between one of these k and the next, so many are traced: their recall changes slowly."""
+TRACED_WHOLE = 10
+"""So many nearest ones are traced all."""
 ENOUGH = 0.999
 """Buckets beyond those that hold this share of the neighbours are not probed."""
-GROWTH = 2 ** (1 / 3)
+GROWTH = 2 ** (1 / 4)
 BLOCK_BYTES = 8 << 20
 LARGEST_REACH = 1e30
-LEAST_DEPTH = 2
-"""At least this many times k rows are compared: how near ones differ, sketches can hardly tell."""
+DEEPEST = 16
+"""At most this many times k rows, and 1,024 more, are compared."""
+SCANNED = 0.055
+"""Nanoseconds that a scan of many queries takes a number of the rows; see `cost`."""
+SETTLED, SETTLED_NUMBER = 200, 6
+"""Nanoseconds that it takes more for each of k, and for each number of it."""
+COPY, AMONG = 0.4, 30
+"""A near-copy of a row is nearer than this share of its distance to the neighbour of that rank, both squared."""
+MOST_COPIES = 16
+ERRORS = 0.5
+"""What is promised is less than what was measured by so many standard errors."""
+PENDING = 4
+"""So many times the neighbours that are wanted are kept until they are sorted."""
 
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
@@ -55,15 +69,24 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     own = drawn_queries(sketched.vectors, most, np.random.default_rng([seed, rows]))
     count = len(own)
     queries = sketched.rows_as_hashed(own)
-    wanted = _neighbours(sketched, queries, own, width)
+    traced = _traced(width)
+    more = min(MOST_COPIES, rows - 1 - width)
+    positions, squares = _neighbours(sketched, queries, own, width + more)
+    copies = _copies(sketched, queries, squares, more)
+    wanted = np.take_along_axis(positions, copies[:, np.newaxis] + traced, axis=1)
+    hidden = np.full((count, 1 + int(copies.max())), -1, dtype=np.int64)
+    hidden[:, 0] = own
+    hidden[:, 1:] = np.where(
+        np.arange(hidden.shape[1] - 1) < copies[:, np.newaxis], positions[:, : hidden.shape[1] - 1], -1
+    )
     buckets = (np.searchsorted(sketched.offsets, wanted, side="right") - 1).astype(np.int32)
     levels, reaches = _levels(sketched, queries, buckets)
-    ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), count, width)
+    ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), *wanted.shape)
     seen = _Trace(
         ks=ks,
-        ranks=np.empty((count, width), dtype=np.int32),
+        ranks=np.empty(wanted.shape, dtype=np.int32),
         probed=np.empty(shape[:2], dtype=np.int32),
-        targets=np.empty((count, width), dtype=np.float32),
+        targets=np.empty(wanted.shape, dtype=np.float32),
         ahead=np.empty(shape, dtype=np.int32),
         kth=np.empty((*shape[:2], len(ks)), dtype=np.float32),
         units=np.empty(count, dtype=np.float32),
@@ -72,7 +95,7 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     trace(
         inverted_file.plan,
         queries,
-        own,
+        hidden,
         buckets,
         wanted,
         levels,
@@ -88,8 +111,8 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     )
     found: list[OperatingPoint] = []
     for number in range(len(seen.ks)):
-        found += _frontier(sketched, number, levels, reaches, seen)
-    return Tuning(count, tuple(found))
+        found += _frontier(sketched, number, traced, levels, reaches, seen)
+    return Tuning(count, tuple(found), float((copies > 0).mean()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +132,7 @@ class _Trace:
 def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
     """Return growing numbers of probes, and the reach within which the queries have that number of buckets.
 
-    The last is enough to have all but few of the `wanted` buckets (q, w), or `MOST_SHARE` of all.
+    The last is enough to have all but few of the `wanted` buckets (q, w).
     """
     centroids = sketched.centroids
     if sketched.metric != "dot":  # about the mean, since rounding errors grow with lengths
@@ -125,7 +148,7 @@ def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[In
     order = np.argsort(nearness, axis=1)
     ranks = np.argsort(order, axis=1)
     needed = float(np.quantile(np.take_along_axis(ranks, wanted, axis=1), ENOUGH)) + 1
-    most = math.ceil(min(needed * GROWTH, MOST_SHARE * len(sketched.centroids)))
+    most = math.ceil(min(needed * GROWTH, len(sketched.centroids)))
     levels = [1]
     while levels[-1] < most:
         levels.append(min(most, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
@@ -137,14 +160,41 @@ def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[In
     return probes, reaches
 
 
-def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) -> Int64:
-    """Return the positions (q, k) of the exact nearest rows of each query, its own row left out."""
+def _traced(width: int) -> Int64:
+    """Return which of `width` neighbours are traced, as ascending ranks from 0."""
+    ranks = set(range(min(width, TRACED_WHOLE)))
+    for first, last in pairwise(NEIGHBOURS):
+        ranks.update(np.linspace(first, last, RANKS_A_STEP, endpoint=False, dtype=np.int64).tolist())
+        ranks.add(last - 1)
+    return np.array(sorted({min(rank, width - 1) for rank in ranks}), dtype=np.int64)
+
+
+def _copies(sketched: SketchedRows, queries: Float32, nearness: Float32, most: int) -> Int64:
+    """Return how many of each query's nearest rows, up to `most`, are near-copies of it, (q,).
+
+    They would make every recall look high, for they are found whatever else is missed; and queries that are not among
+    the rows have none, where these are views of one picture. `nearness` (q, k) is that of `_neighbours`.
+    """
+    if sketched.metric == "dot" or nearness.shape[1] < AMONG:
+        return np.zeros(len(queries), dtype=np.int64)
+    moved = queries - sketched.rotation.mean
+    squares = np.maximum(nearness + np.einsum("ij,ij->i", moved, moved)[:, np.newaxis], 0)
+    near: Bool = squares[:, :most] <= COPY * squares[:, AMONG - 1 : AMONG]
+    copies: Int64 = np.count_nonzero(near, axis=1)
+    return copies
+
+
+def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) -> tuple[Int64, Float32]:
+    """Return the positions (q, k) of the exact nearest rows of each query, its own row left out, and their nearness.
+
+    That is a squared distance less the query's own square about the mean, or under "dot" a negated inner product.
+    """
     rows, dimension = sketched.vectors.shape
-    nearest = np.full((len(queries), k), np.inf, dtype=np.float32)
-    positions = np.full((len(queries), k), -1, dtype=np.int64)
     if sketched.metric != "dot":
         queries = queries - sketched.rotation.mean
     step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
+    limit: Float32 = np.full(len(queries), np.inf, dtype=np.float32)
+    query, position, score = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
     for start in range(0, rows, step):
         block = sketched.rows_as_hashed(np.arange(start, min(rows, start + step)))
         block -= sketched.rotation.mean
@@ -157,49 +207,56 @@ def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) ->
             scores += np.einsum("ij,ij->i", block, block)
         inside = np.flatnonzero((own >= start) & (own < start + len(block)))
         scores[inside, own[inside] - start] = np.inf
-        query, column = np.nonzero(scores < nearest[:, -1:])
-        if not len(query):
+        if start == 0 and len(block) > k:
+            limit = np.partition(scores, k - 1, axis=1)[:, k - 1]
+        near = np.flatnonzero((scores <= limit[:, np.newaxis]) & (scores < np.inf))
+        more, column = np.divmod(near, len(block))
+        query, position = np.append(query, more), np.append(position, column + start)
+        score = np.append(score, scores[more, column])
+        if start + step < rows and len(query) <= PENDING * k * len(queries):
             continue
-        order = np.lexsort((column, scores[query, column], query))
-        query, column = query[order], column[order]
+        order = np.lexsort((score, query))
+        query = query[order]
         place = np.arange(len(query)) - np.searchsorted(query, query)
-        kept = place < k
-        query, column, place = query[kept], column[kept], place[kept]
-        more = np.full((len(queries), k), np.inf, dtype=np.float32)
-        numbers = np.full((len(queries), k), -1, dtype=np.int64)
-        more[query, place] = scores[query, column]
-        numbers[query, place] = column + start
-        both = np.concatenate((nearest, more), axis=1)
-        order = np.argsort(both, axis=1, kind="stable")[:, :k]
-        nearest = np.take_along_axis(both, order, axis=1)
-        positions = np.take_along_axis(np.concatenate((positions, numbers), axis=1), order, axis=1)
-    return positions
+        order, query = order[place < k], query[place < k]
+        position, score = position[order], score[order]
+        limit[query[place[place < k] == k - 1]] = score[place[place < k] == k - 1]
+    return position.reshape(len(queries), k), score.reshape(len(queries), k)
 
 
 def _frontier(
-    sketched: SketchedRows, number: int, levels: Int64, reaches: Float32, seen: _Trace
+    sketched: SketchedRows, number: int, traced: Int64, levels: Int64, reaches: Float32, seen: _Trace
 ) -> list[OperatingPoint]:
-    """Return the settings for the k of that number that no cheaper one surpasses in recall, cheapest first."""
-    k = int(seen.ks[number])
-    depths = [min(LEAST_DEPTH * k, len(sketched.ids))]
-    while depths[-1] < min(64 * k + 1024, len(sketched.ids)):
+    """Return the settings for the k of that number that no cheaper one surpasses in recall, cheapest first.
+
+    None costs as much as to compare every row. `traced` (w,) are the ranks of the rows that are wanted.
+    """
+    k, count = int(seen.ks[number]), len(sketched)
+    scanned = scan_cost(sketched, k)
+    depths = [k]
+    while depths[-1] < min(DEEPEST * k + 1024, count):
         depths.append(max(depths[-1] + 1, math.ceil(depths[-1] * GROWTH)))
+    known = int(np.searchsorted(traced, k))
+    weights = np.diff(traced[:known], append=k).astype(np.float64)
     tried: list[tuple[float, OperatingPoint]] = []
     for level, probes in enumerate(levels.tolist()):
         rows = float(seen.rows[level].mean())
-        if rows > MOST_SHARE * len(sketched.ids):
-            break
-        probed = (seen.ranks >= 0) & (seen.ranks < seen.probed[level, :, np.newaxis])
+        probed = (seen.ranks[:, :known] >= 0) & (seen.ranks[:, :known] < seen.probed[level, :, np.newaxis])
         beyond = _beyond(seen, level, number, own_unit=sketched.metric == "dot")
-        for depth, margin in zip(depths, _margins(depths, seen.ahead[level], beyond), strict=True):
-            deep = (seen.ahead[level] < 2 * depth) & (beyond <= margin)
-            compared = probed & (deep | (seen.ahead[level] < max(k, (depth + 1) // 2)))
-            recall, error = _mean(compared[:, :k])
-            floor = float(np.subtract(*_mean(compared[:, k // 2 : k])))
+        margins = _margins(depths, seen.ahead[level], beyond)
+        ahead, beyond = seen.ahead[level, :, :known], beyond[:, :known]
+        for depth, margin in zip(depths, margins, strict=True):
+            taken = cost(sketched, probes, rows, depth)
+            if taken >= scanned:
+                break
+            deep = (ahead < 2 * depth) & (beyond <= margin)
+            compared = probed & (deep | (ahead < max(k, (depth + 1) // 2)))
+            recall, error = _mean(compared, weights)
+            floor = max(0.0, recall - ERRORS * error)
             setting = OperatingPoint(
-                k, probes, float(reaches[level]), depth, margin, recall, error, max(0.0, floor), rows
+                k, probes, float(reaches[level]), depth, margin, recall, error, floor, rows
             )
-            tried.append((_cost(sketched, setting), setting))
+            tried.append((taken, setting))
             if depth > rows:
                 break
     kept: list[OperatingPoint] = []
@@ -209,9 +266,9 @@ def _frontier(
     return kept
 
 
-def _mean(found: Bool) -> tuple[float, float]:
+def _mean(found: Bool, weights: Float64) -> tuple[float, float]:
     """Return the mean over the queries of the share of each one's rows (q, w) that are found, and its error."""
-    shares = found.mean(axis=1)
+    shares = found @ (weights / weights.sum())
     return float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
 
 
@@ -254,11 +311,17 @@ def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float
     return margins
 
 
-def _cost(sketched: SketchedRows, setting: OperatingPoint) -> float:
+def cost(sketched: SketchedRows, probes: float, rows: float, rerank: float) -> float:
     """Return about the nanoseconds that a setting adds to a query.
 
     Measured on one core of a server: only the proportions matter, and they are of memory's speed.
     """
     row_bytes: int = sketched.vectors.shape[1] * sketched.vectors.itemsize
-    estimated: float = 0.09 * sketched.rotation.block_bytes / 16 * setting.rows
-    return 40 * setting.probes + estimated + (45 + 0.12 * row_bytes) * setting.rerank
+    estimated: float = 0.09 * sketched.rotation.block_bytes / 16 * rows
+    return 40 * probes + estimated + (45 + 0.12 * row_bytes) * rerank
+
+
+def scan_cost(sketched: SketchedRows, k: int) -> float:
+    """Return about the nanoseconds a query that comparing every row takes, where many are asked at once."""
+    rows, dimension = sketched.vectors.shape
+    return float(SCANNED * rows * dimension + k * (SETTLED + SETTLED_NUMBER * dimension))

@@ -24,7 +24,7 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_
 
 
 @njit(
-    "void(int64[::1], float32[:, ::1], int64[::1], int32[:, ::1], int64[:, ::1], int64[::1],"
+    "void(int64[::1], float32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1], int64[::1],"
     " float32[::1], int64[::1], int32[:, ::1], int32[:, ::1], float32[:, ::1], int32[:, :, ::1],"
     " float32[:, :, ::1], float32[::1], int64[:, ::1])",
     cache=True,
@@ -34,7 +34,7 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_
 def trace(
     plan: Any,
     queries: Any,
-    own: Any,
+    hidden: Any,
     wanted_buckets: Any,
     wanted: Any,
     levels: Any,
@@ -48,12 +48,13 @@ def trace(
     units: Any,
     rows_seen: Any,
 ) -> None:
-    """Fill, for `wanted` positions (q, w) of queries (q, d) that are themselves the rows at positions `own` (q,):
+    """Fill, for `wanted` positions (q, w) of queries (q, d). The rows at positions `hidden` (q, h),
+    -1 after these, do not count: themselves and their near-copies. These are filled:
 
     - `ranks` (q, w): the place of the row's bucket among the query's, -1 beyond those of the last level;
     - `probed` (levels, q): the buckets that a query probes at `levels[i]` probes and a reach of `reaches[i]`;
     - `targets` (q, w): the estimates of the wanted rows, inf where they are not seen;
-    - `ahead` (levels, q, w): rows, other than the query's own, that these buckets hold and that are estimated nearer
+    - `ahead` (levels, q, w): rows, other than hidden ones, that these buckets hold and that are estimated nearer
       than the wanted row;
     - `kth` (levels, q, len(ks)): the ks-th least of these rows' estimates, inf where there are fewer;
     - `units` (q,): those of `compare_centroids`;
@@ -98,6 +99,9 @@ def trace(
             ranks[q, w] = place_of[wanted_buckets[q, w]]
             targets[q, w] = INFINITY
             counts[w] = 0
+        left_out = 0
+        while left_out < hidden.shape[1] and hidden[q, left_out] >= 0:
+            left_out += 1
         # First the estimates of the wanted rows, then how many rows are before each of them.
         for counting in range(2):
             level = 0
@@ -140,8 +144,9 @@ def trace(
                                 targets[q, w] = estimates[j]
                     continue
                 for j in range(size):
-                    if places[j] == own[q]:
-                        estimates[j] = INFINITY
+                    for c in range(left_out):
+                        if places[j] == hidden[q, c]:
+                            estimates[j] = INFINITY
                 for j in range(size, (size + 15) >> 4 << 4):
                     estimates[j] = INFINITY
                 for w in range(width):
