@@ -30,8 +30,8 @@ MOST_HIDDEN = 512
 """Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
 MANY_COPIES = 0.2
 """Where more than this share of the rows have near-copies, it is said. Without any, chance makes it 0.05 to 0.1."""
-WIDER = 100
-"""For so many nearest rows at least the setting is taken that is tried next."""
+WIDER = 200
+"""For so many nearest rows at least the setting is taken that is tried next, where half of them may be hidden."""
 MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, no more buckets are probed for it."""
 
@@ -97,16 +97,15 @@ class InvertedFileSearch(ApproximateSearch):
         if expected > MOST_HIDDEN + k:
             return None
         likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
-        widest = max(k, NEIGHBOURS[-1])
-        choices = [self._choose(min(at, widest), recall) for at in (likely, max(WIDER, 2 * likely))]
-        if choices[0] is None:
+        wider = max(WIDER, 4 * likely)
+        if self._choose(likely, recall) is None:
             return None
         ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
         left = np.arange(len(queries))
-        for chosen in dict.fromkeys(choices):
+        for among, most_hidden in ((likely, max(likely - k, k // 4)), (wider, wider // 2)):
+            chosen = self._choose(among, recall)
             if chosen is None or not len(left):
                 break
-            most_hidden = chosen.k - k if chosen.k > k and chosen.k >= likely else expected
             hidden = np.empty(len(left), np.int64)
             ids[left], distances[left] = self.inverted_file.search(
                 queries[left],
