@@ -173,6 +173,38 @@ def test_a_tokenizer_that_went_missing(tmp_path: Path) -> None:
             collection.search(TextQuery("red"))
 
 
+def test_a_text_tower_that_is_gone_is_passed_over_with_a_note(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for colour in COLOURS:
+        picture(colour).save(tmp_path / "pictures" / f"{colour}.png")
+    models = {name: networks.clip_like(tmp_path / name) for name in ("one", "two")}
+    with Collection.create(tmp_path / "c") as collection:
+        features = [f"{name}:onnx={model}" for name, model in models.items()]
+        collection.add([tmp_path / "pictures"], features=features)
+    red = TextQuery("a red shoe")
+    with Collection.open(tmp_path / "c") as collection, hidden(tmp_path / "two"):
+        hits = collection.search(red, k=1)
+        assert Path(str(hits[0].path)).stem == "red"
+        assert set(hits[0].features) == {"one"}
+        (note,) = hits.notes
+        assert note.startswith("the text is not compared by feature two: ")
+        assert "two" in note
+        assert collection.search(MixQuery([red]), k=1).notes == hits.notes
+        assert not collection.search(red, k=1, features={"one": 1.0}).notes
+        with pytest.raises(ModelError):
+            collection.search(red, k=1, features={"two": 1.0})
+    with (
+        Collection.open(tmp_path / "c") as collection,
+        hidden(tmp_path / "one"),
+        hidden(tmp_path / "two"),
+        pytest.raises(ModelError),
+    ):
+        collection.search(red)
+    with Collection.open(tmp_path / "c") as collection:
+        (hit,) = collection.search(red, k=1)
+        assert set(hit.features) == {"one", "two"}
+
+
 def test_parts_are_described_in_the_features_that_are_compared_alone(made: Path) -> None:
     red = (made / "pictures" / "red.png").read_bytes()
     with Collection.open(made / "c") as collection:
@@ -186,7 +218,7 @@ def test_parts_are_described_in_the_features_that_are_compared_alone(made: Path)
 @contextmanager
 def hidden(folder: Path) -> Iterator[None]:
     """Have a folder be away while the body runs."""
-    away = folder.rename(folder.with_name("away"))
+    away = folder.rename(folder.with_name(f"away-{folder.name}"))
     try:
         yield
     finally:

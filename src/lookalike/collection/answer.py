@@ -61,15 +61,16 @@ def answers(
     ):
         hits = FetchedHits(rankings, row, count, sources, scores, look)
         query = queries.described[row]
+        all_notes = (*notes, *queries.notes[row]) if queries.notes else notes
         if number < 0:
             if id(query) not in told:
                 told[id(query)] = {**query, **described}
-            found.append(Hits(hits, told[id(query)], pixels, None, notes, facets))
+            found.append(Hits(hits, told[id(query)], pixels, None, all_notes, facets))
             continue
         own = math.nan if rankings.own is None else float(rankings.own[row])
         itself = _hit_of(sources, number, own, {}, scores, look)
         located = {} if itself.path is None else {"path": itself.path}
-        found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, notes, facets))
+        found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, all_notes, facets))
     return found
 
 

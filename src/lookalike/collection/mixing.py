@@ -36,7 +36,8 @@ def resolved_mix(like: Weighed, unlike: Weighed, features: Mapping[str, FeatureR
         for name, parts in (("like", like), ("unlike", unlike))
     }
     own = frozenset(one.number for one, _ in (*like, *unlike) if one.number is not None)
-    return ResolvedQuery(vectors, described, parts=own)
+    notes = tuple(dict.fromkeys(note for query, _ in (*like, *unlike) for note in query.notes))
+    return ResolvedQuery(vectors, described, parts=own, notes=notes)
 
 
 def mixed(

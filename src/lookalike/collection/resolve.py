@@ -51,6 +51,8 @@ class ResolvedQuery:
     pixels: int = 0
     parts: frozenset[int] = frozenset()
     """Numbers of the stored sources that a mix is made of, which are none of its hits."""
+    notes: tuple[str, ...] = ()
+    """What of the query could not be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class ResolvedQueries:
     pixels: Sequence[int]
     parts: frozenset[int] = frozenset()
     """Sources that are no hits; queries that have any are not put together with others."""
+    notes: Sequence[tuple[str, ...]] = ()
+    """Of each query; none of any where it is empty."""
 
     @classmethod
     def of(cls, queries: Sequence[ResolvedQuery], names: Iterable[str]) -> Self:
@@ -76,6 +80,7 @@ class ResolvedQueries:
             np.array([-1 if query.number is None else query.number for query in queries], dtype=np.int64),
             [query.pixels for query in queries],
             frozenset().union(*(query.parts for query in queries)),
+            [query.notes for query in queries],
         )
 
     def __len__(self) -> int:
@@ -164,9 +169,9 @@ def from_outside(
     if isinstance(query, VectorQuery):
         return _from_vectors(query.vectors, features)
     if isinstance(query, TextQuery):
-        return ResolvedQuery(
-            vectors_of_text(query.text, features, extractors.of), {"description": query.text}
-        )
+        named = request.chosen is not None
+        vectors, notes = vectors_of_text(query.text, features, extractors.of, named=named)
+        return ResolvedQuery(vectors, {"description": query.text}, notes=notes)
     if isinstance(query, RowQuery):
         return ResolvedQuery(_file_row(query.file, query.row, features), {"row": f"{query.file}#{query.row}"})
     assert isinstance(query, PictureQuery)
