@@ -10,6 +10,7 @@ way of the pictures through it, is thus taken from the same cores.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from benchmarks.runner import machine
 from lookalike.collection.walk import find_pictures
 from lookalike.features.parallel import extract_stream
 from lookalike.features.registry import FeatureSpec
+
+NO_PROFILE = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+"""Without the stacks that workers of Dask otherwise sample a hundred times a second, as docs/adding.md advises."""
 
 
 @contextmanager
@@ -55,6 +59,7 @@ def cluster_of(workers: int) -> Iterator[str]:
                     subprocess.Popen(
                         [sys.executable, "-m", f"distributed.cli.dask_{command[0]}", *command[1:]],
                         stderr=subprocess.DEVNULL,
+                        env=os.environ | NO_PROFILE,
                     )
                 )
             yield json.loads(address.read_text())["address"].replace("tcp://", "dask://")

@@ -24,6 +24,10 @@ FEW = 16
 FEW_BYTES = 64 << 20
 """Fewer pictures than this, and fewer bytes, are extracted in this process: workers would take longer to start."""
 
+BATCH = 32
+CLUSTER_BATCH = 128
+"""Pictures of a batch: on a cluster, each batch has a price of its own in the scheduler and on the network."""
+
 BATCH_BYTES = 8 << 20
 """A batch of this many bytes is sent off before it is full."""
 
@@ -38,7 +42,7 @@ def extract_stream(
     extractors: Mapping[str, FeatureSpec],
     *,
     jobs: int,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     max_pixels: int = MAX_PIXELS,
     time_limit: float | None = None,
     wanted: Callable[[T], Collection[str]] | None = None,
@@ -53,7 +57,7 @@ def extract_stream(
             4 batches a job and `BYTES_IN_FLIGHT`. The token stays in this process and comes back with the result.
         extractors: features by name.
         jobs: worker processes; with 1, everything is done in this process unless it is `isolated`.
-        batch_size: pictures that travel to a worker at once.
+        batch_size: pictures that travel to a worker at once; by default `BATCH`, or `CLUSTER_BATCH`.
         max_pixels: pictures that declare more are refused.
         time_limit: seconds after which a picture is given up and its worker ended. In this process, a thread is left
             behind instead, and only a decoder that lets other threads run can be left.
@@ -72,6 +76,8 @@ def extract_stream(
         FeatureError, ModelError, MissingDependencyError: an extractor cannot be made, or failed; the run ends.
         ClusterError: the cluster cannot be reached, was lost, or has another version of Lookalike; the run ends.
     """
+    if batch_size is None:
+        batch_size = BATCH if cluster is None else CLUSTER_BATCH
     if jobs < 1 or batch_size < 1:
         raise OptionError(f"jobs ({jobs}) and batch size ({batch_size}) must be 1 or more")
     specs = {name: FeatureSpec(name, spec.extractor, spec.options) for name, spec in extractors.items()}
