@@ -22,7 +22,8 @@ from benchmarks import datasets
 from benchmarks.runner import machine
 from lookalike import Index
 
-BLOCK = 500
+BLOCK, COLUMNS = 500, 2048
+"""A block of products, which stays in the processor's cache."""
 
 
 def exact_pairs(rows: npt.NDArray[Any], some: npt.NDArray[Any], limit: float) -> tuple[set[int], float]:
@@ -31,23 +32,25 @@ def exact_pairs(rows: npt.NDArray[Any], some: npt.NDArray[Any], limit: float) ->
     squares = np.einsum("ij,ij->i", wide, wide)
     near: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
     begun = time.perf_counter()
-    for start in range(0, len(some), BLOCK):
-        asked = some[start : start + BLOCK]
-        apart = wide[asked] @ wide.T
-        apart *= -2
-        apart += squares
-        row, other = np.nonzero(apart <= (limit * limit + 1 - squares[asked])[:, np.newaxis])
-        near.append((asked[row], other))
+    for start in range(0, len(rows), COLUMNS):
+        beyond = wide[start : start + COLUMNS]
+        for first in range(0, len(some), BLOCK):
+            asked = some[first : first + BLOCK]
+            apart = wide[asked] @ beyond.T
+            apart *= -2
+            apart += squares[start : start + COLUMNS]
+            row, other = np.nonzero(apart <= (limit * limit + 1 - squares[asked])[:, np.newaxis])
+            near.append((asked[row], other + start))
     seconds = time.perf_counter() - begun
-    first, second = (np.concatenate(side) for side in zip(*near, strict=True))
-    kept = first != second
-    first, second = first[kept], second[kept]
-    true = np.zeros(len(first), dtype=np.bool_)
-    for start in range(0, len(first), 1 << 16):
+    one, second = (np.concatenate(side) for side in zip(*near, strict=True))
+    kept = one != second
+    one, second = one[kept], second[kept]
+    true = np.zeros(len(one), dtype=np.bool_)
+    for start in range(0, len(one), 1 << 16):
         part = slice(start, start + (1 << 16))
-        difference = wide[first[part]].astype(np.float64) - wide[second[part]]
+        difference = wide[one[part]].astype(np.float64) - wide[second[part]]
         true[part] = np.sqrt(np.einsum("ij,ij->i", difference, difference)).astype(np.float32) <= limit
-    return set(_keys(first[true], second[true], len(rows)).tolist()), seconds
+    return set(_keys(one[true], second[true], len(rows)).tolist()), seconds
 
 
 def _keys(first: npt.NDArray[Any], second: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
