@@ -33,7 +33,8 @@ def test_groups_as_a_table(folder: Path) -> None:
     assert "keep" in lines[1]
     assert "could be removed" in lines[2]
     assert lines[-1] == (
-        "2 groups of 5 sources, of 30 compared, within 0 by vectors; 3 copies could be removed, and nothing was."
+        "2 groups of 5 sources, of 30 compared, within 0 by vectors; "
+        "3 exact copies could be removed, perhaps 0 near ones, and nothing was."
     )
     with Collection.open(folder) as collection:
         assert len(collection) == 30

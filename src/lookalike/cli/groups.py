@@ -36,8 +36,8 @@ def groups(
     """List exact copies, near-copies and look-alikes, and say which could be removed. Nothing is removed.
 
     All of a group are within the distance of its first. Of copies, the one with the most pixels is kept, then the
-    largest file, then the one that was added first; the others could be removed. Look-alikes, which are farther than
-    copies of a picture mostly are, are only listed.
+    largest file, then the one that was added first. Other exact copies could be removed; near-copies perhaps, once you
+    have looked at them; look-alikes, which are farther than copies of a picture mostly are, are only listed.
 
     \b
     Examples:
@@ -61,16 +61,20 @@ def groups(
 
 def _print(found: Groups) -> None:
     """Print each group for people: its kind, and a line for each place."""
-    number = members = removable = 0
+    number = members = removable = perhaps = 0
     for number, group in enumerate(found, 1):
         members += len(group.members)
         removable += len(group.removable)
+        perhaps += len(group.perhaps)
         put(f"{number}. {group.kind}\n")
-        gone = set(group.removable)
+        said_of = dict.fromkeys(group.removable, "could be removed") | dict.fromkeys(
+            group.perhaps, "perhaps a copy"
+        )
+        said_of[group.keep] = "keep"
         for member in group.members:
             size = f"{member.source.width}x{member.source.height}" if member.source.width else ""
             for place in member.places or (member.source.id,):
-                said = "keep" if place == group.keep else "could be removed" if place in gone else ""
+                said = said_of.get(place, "")
                 line = f"  {member.distance:8.4f}  {member.kind:<10}  {size:>11}  {said:<16}  {place}"
                 put(f"{shown(line)}\n")
     within = f"within {found.max_distance:.4g} by {found.feature}"
@@ -79,7 +83,7 @@ def _print(found: Groups) -> None:
         return
     put(
         f"\n{number:,} groups of {members:,} sources, of {found.compared:,} compared, {within}; "
-        f"{removable:,} copies could be removed, and nothing was.\n"
+        f"{removable:,} exact copies could be removed, perhaps {perhaps:,} near ones, and nothing was.\n"
     )
 
 

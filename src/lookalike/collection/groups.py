@@ -38,8 +38,8 @@ class Member:
     Attributes:
         source: as it is stored.
         distance: from the group's middle.
-        kind: "exact" of the same vector, "near-copy" as near as copies in other sizes and qualities are, or
-            "look-alike", farther than that.
+        kind: "exact" of the same vector as the middle, and the middle itself; "near-copy" as near as copies in other
+            sizes and qualities are; or "look-alike", farther than that.
         places: where it lies; files that are gone are left out.
     """
 
@@ -71,13 +71,16 @@ class Group:
         kind: of the farthest member; "exact" also where one source lies in several files.
         members: the middle, then the others, nearest first.
         keep: of the copies, the one with the most pixels, then the largest file, then the one that was added first.
-        removable: the places of all other copies, exact and near; ids of those that lie nowhere. Look-alikes are none.
+        removable: the places of all other exact copies; ids of those that lie nowhere.
+        perhaps: the same of near-copies, at which somebody should look first: goods in several colours, photographed
+            alike, are as near as copies of one picture in other sizes.
     """
 
     kind: Kind
     members: tuple[Member, ...]
     keep: str
     removable: tuple[str, ...]
+    perhaps: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `lookalike groups --json` prints."""
@@ -85,6 +88,7 @@ class Group:
             "kind": self.kind,
             "keep": self.keep,
             "removable": list(self.removable),
+            "perhaps": list(self.perhaps),
             "members": [member.to_json() for member in self.members],
         }
 
@@ -152,6 +156,7 @@ class Groups:
             "compared": self.compared,
             "groups": groups,
             "removable": sum(len(group["removable"]) for group in groups),
+            "perhaps": sum(len(group["perhaps"]) for group in groups),
         }
 
     def to_html(self, most: int = 500) -> str:
@@ -257,11 +262,14 @@ def _group(members: list[Member]) -> Group:
     if not copies:  # the middle's file is gone
         copies = ordered[:1]
     best = max(copies, key=lambda member: (_pixels(member.source), member.source.size, -member.source.number))
-    removable = [place for member in copies for place in (member.places or (member.source.id,))]
-    keep = (best.places or (best.source.id,))[0]
-    removable.remove(keep)
+    keep, *same = best.places or (best.source.id,)
+    perhaps: list[str] = []
+    for member in copies:
+        if member is not best:
+            exact = member.distance == best.distance == 0
+            (same if exact else perhaps).extend(member.places or (member.source.id,))
     kind = KINDS[max(KINDS.index(member.kind) for member in ordered)]
-    return Group(kind, tuple(ordered), keep, tuple(removable))
+    return Group(kind, tuple(ordered), keep, tuple(same), tuple(perhaps))
 
 
 def _pixels(source: Source) -> int:
