@@ -62,7 +62,9 @@ class Comparison:
             self._rows[other],
             squares,
         )
-        return squares / 2 if self._metric == "cosine" else np.sqrt(squares)
+        return (
+            np.divide(squares, 2, out=squares) if self._metric == "cosine" else np.sqrt(squares, out=squares)
+        )
 
     def _plain(self, one: Int64, other: Int64) -> Float32:
         distances: Float32 = np.empty(len(one), dtype=np.float32)
