@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +15,14 @@ from PIL import Image
 from small_pictures import Told, draw, register_mean_colour  # type: ignore[import-not-found]
 
 from lookalike import Collection
+from lookalike.catalogue import Catalogue
 from lookalike.collection import Event, Listener
 from lookalike.collection.copies import copies_within
 from lookalike.collection.extraction import spec_of
 from lookalike.errors import (
     FeatureMismatchError,
     OptionError,
+    OutputError,
     PictureMissingError,
     UnknownFeatureError,
 )
@@ -184,6 +189,35 @@ def test_a_run_that_is_stopped_leaves_all_as_it_was(old: Collection, pictures: l
     for id_, vector in before[1].items():
         np.testing.assert_array_equal(old.vectors(id_)["look"], vector)
     assert finds_itself(old, pictures[0])
+    assert old.renew("look", jobs=1).renewed == 6
+
+
+def test_the_catalogue_may_be_written_while_vectors_are_made(
+    old: Collection, tmp_path: Path, pictures: list[Path]
+) -> None:
+    class Writes(Listener):
+        writes = 0
+
+        def event(self, event: Event) -> None:
+            with Catalogue.open(tmp_path / "c" / "catalogue.sqlite") as other, other.write():
+                self.writes += 1
+
+    listener = Writes()
+    assert old.renew("look", jobs=1, listener=listener).renewed == listener.writes == 6
+    assert finds_itself(old, pictures[0])
+
+
+def test_a_full_disk_leaves_all_as_it_was(old: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = old.features()
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.TemporaryFile", lambda **_: Full())
+        with pytest.raises(OutputError, match="No space left on device"):
+            old.renew("look", jobs=1)
+    assert old.features() == before
     assert old.renew("look", jobs=1).renewed == 6
 
 

@@ -376,6 +376,7 @@ class Collection(Indexing):
             PictureMissingError: a picture is out of reach, as when a disk is away, or it came from the web; nothing was
                 changed.
             UnknownFeatureError, FeatureMismatchError: there is no such feature, or it was not made of pictures.
+            OutputError: the folder for temporary files, where vectors lie until all are made, is full.
             OptionError, ModelError, MissingDependencyError, CollectionLockedError.
         """
         from lookalike.collection.add_plan import AddOptions

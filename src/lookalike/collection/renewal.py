@@ -1,15 +1,19 @@
 """A feature's vectors made anew: by another version of its extractor, or by another model.
 
 Every picture is read again, and the new vectors are written in one transaction, so that a search finds either the old
-ones or the new ones, and a run that is stopped leaves all as it was.
+ones or the new ones, and a run that is stopped leaves all as it was. Until all are made they lie in a temporary file:
+the transaction takes as long as writing does, and not as long as extraction.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
 
 from lookalike.arrays import Array
 from lookalike.catalogue import Catalogue, FeatureRecord, Source
@@ -20,12 +24,11 @@ from lookalike.collection.identity import content_id
 from lookalike.collection.moving import feature_of
 from lookalike.collection.report import Event, Listener
 from lookalike.collection.walk import look_at
-from lookalike.errors import FeatureMismatchError, OptionError, PictureError, PictureMissingError
+from lookalike.errors import FeatureMismatchError, OptionError, OutputError, PictureError, PictureMissingError
 from lookalike.features.base import Extractor
-from lookalike.features.batch import found_nothing
+from lookalike.features.batch import found_nothing, row_dtype
 from lookalike.features.parallel import extract_stream
 from lookalike.features.registry import FeatureSpec, create_extractor
-from lookalike.sets import stacked_rows
 
 BLOCK = 256
 """Pictures whose vectors are written at once."""
@@ -113,18 +116,35 @@ def renew(catalogue: Catalogue, plan: Renewal, options: AddOptions, listener: Li
                 reason = found_nothing(event.path, [name]).reason
                 _skip(replace(event, outcome="skipped", reason=reason), report, listener)
 
-    with catalogue.write() as writer:
-        writer.drop_feature(name)
-        writer.add_feature(plan.new)
-        made = vectors()
-        while block := list(islice(made, BLOCK)):
-            writer.add_vectors(
-                name, [number for _, number, _ in block], stacked_rows([row for _, _, row in block])
-            )
-            report.renewed += len(block)
-            for event, _, _ in block:
-                listener.event(event)
+    with tempfile.TemporaryFile(buffering=0) as kept:
+        done: list[int] = []
+        for event, number, row in vectors():
+            _keep(kept, row.tobytes())
+            done.append(number)
+            listener.event(event)
+        dtype, width = row_dtype(plan.extractor), plan.new.dimension
+        kept.seek(0)
+        with catalogue.write() as writer:
+            writer.drop_feature(name)
+            writer.add_feature(plan.new)
+            for start in range(0, len(done), BLOCK):
+                numbers = done[start : start + BLOCK]
+                data = kept.read(len(numbers) * width * dtype.itemsize)
+                writer.add_vectors(name, numbers, np.frombuffer(data, dtype).reshape(-1, width))
+    report.renewed = len(done)
     return report
+
+
+def _keep(kept: IO[bytes], data: bytes) -> None:
+    try:
+        reason = "" if kept.write(data) == len(data) else "it is full"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise OutputError(
+            f"the new vectors cannot be kept in {tempfile.gettempdir()} until all are made ({reason}); name a larger "
+            "folder in TMPDIR"
+        )
 
 
 def _check_reach(catalogue: Catalogue, numbers: Iterable[int]) -> None:
