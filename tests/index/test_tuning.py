@@ -13,6 +13,7 @@ from lookalike import Index
 from lookalike.errors import OptionError
 from lookalike.index.ivf import build
 from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
+from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.ivf.tuning import _margins, measured
 from lookalike.kernels.reference import METRICS
 
@@ -94,6 +95,29 @@ def test_near_copies_do_not_make_recall_look_high() -> None:
     assert alone.stats().notes == ()
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_queries_that_are_not_like_the_rows_are_looked_for_farther(metric: Any) -> None:
+    random = np.random.default_rng(7)
+    middles = random.standard_normal((200, 24))
+    rows = (middles[random.integers(200, size=8_000)] + 0.3 * random.standard_normal((8_000, 24))).astype(
+        np.float32
+    )
+    others = random.standard_normal((300, 24)).astype(np.float32)
+    index = Index.build(rows, metric=metric, scan_below=0, n_jobs=1)
+    truth, far = index.search(others, 10, recall=1)
+    buckets = index.view().snapshot.base.buckets
+    assert isinstance(buckets, InvertedFileSearch)
+    assert np.mean(far[:, -1] > buckets.tuning.farthest(10)) > 0.9
+    for recall in (0.8, 0.9, 0.95):
+        found, _ = index.search(others, 10, recall=recall)
+        one, _ = index.search(others[0], 10, recall=recall)
+        np.testing.assert_array_equal(one[0], found[0])
+        assert (
+            np.mean([np.isin(wanted, own).mean() for wanted, own in zip(truth, found, strict=True)])
+            >= recall - 0.03
+        )
+
+
 def test_a_scan_is_chosen_only_where_it_is_quicker() -> None:
     rows = clustered(np.random.default_rng(6), 12_000, 96, 300)
     index = Index.build(rows, metric="euclidean", scan_below=0, n_jobs=1)
@@ -127,6 +151,8 @@ def test_few_rows_are_measured() -> None:
         {"queries": "x", "settings": []},
         {"queries": 1, "settings": None},
         {"queries": 1, "copies": 2.0, "settings": []},
+        {"queries": 1, "far": [[10, -1.0]], "settings": []},
+        {"queries": 1, "far": 3, "settings": []},
         {"queries": 1, "settings": [[1, 0, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
         {"queries": 1, "settings": [[1, 1, -0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
         {"queries": 1, "settings": [[1, 1, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0, 4.0]]},

@@ -89,7 +89,8 @@ class ViewReader(ABC):
             max_distance: rows farther than this are left out.
             recall: the recall to aim at for this search in place of the index's own; 1 compares every row. It is a
                 mean over queries like the rows, measured up to k = 1,000; beyond, more is looked at in proportion
-                to k, which may fall short where rows lie in small groups.
+                to k, which may fall short where rows lie in small groups. Learned buckets look farther for a query
+                whose k-th neighbour is farther than hardly any row's, until what they find changes less than that.
             n_jobs: threads over the queries; -1 for all cores.
 
         Raises:

@@ -36,6 +36,14 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class _Far:
+    """What is saved of `Tuning.far`."""
+
+    k: int
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """What an inverted file measured: for each k of a few, settings of growing cost and recall."""
 
@@ -43,6 +51,8 @@ class Tuning:
     settings: tuple[OperatingPoint, ...]
     copies: float = 0.0
     """The share of them that have near-copies among the rows, which recalls leave out."""
+    far: tuple[tuple[int, float], ...] = ()
+    """For some growing k, the distance beyond which hardly any of the queries had their k-th neighbour."""
     _chosen: dict[tuple[int, float], OperatingPoint | None] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -99,11 +109,17 @@ class Tuning:
             rows=setting.rows * growth,
         )
 
+    def farthest(self, k: int) -> float:
+        """Return the distance beyond which a query with its k-th neighbour is not like the rows, inf if unknown."""
+        above = bisect.bisect_left(self.far, (k,))
+        return self.far[above][1] if above < len(self.far) else math.inf
+
     def to_json(self) -> dict[str, Any]:
         """Return types that JSON has."""
         return {
             "queries": self.queries,
             "copies": self.copies,
+            "far": [list(pair) for pair in self.far],
             "settings": [list(astuple(setting)) for setting in self.settings],
         }
 
@@ -111,10 +127,16 @@ class Tuning:
     def from_json(cls, parts: Mapping[str, Any]) -> Self:
         """Return what `to_json` was taken of. Raises OptionError where it is something else."""
         queries = parts.get("queries")
-        copies = parts.get("copies", 0.0)  # which earlier versions did not tell
+        copies, far = parts.get("copies", 0.0), parts.get("far", [])  # which earlier versions did not tell
         if type(queries) is not int or queries < 0 or type(copies) is not float or not 0 <= copies <= 1:
             raise OptionError("measurements are damaged; build the index again")
-        return cls(queries, restored(OperatingPoint, parts.get("settings")), copies)
+        pairs = restored(_Far, far)
+        return cls(
+            queries,
+            restored(OperatingPoint, parts.get("settings")),
+            copies,
+            tuple((pair.k, pair.distance) for pair in pairs),
+        )
 
 
 def _between(

@@ -6,11 +6,12 @@ import hashlib
 import math
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from lookalike.arrays import Float32
+from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats
 from lookalike.buckets.gather import histogram
 from lookalike.hashing import token
@@ -28,6 +29,8 @@ DEVIATIONS = 3
 many standard deviations of it more."""
 MOST_HIDDEN = 512
 """Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
+FARTHER, DEEPER = 4, 2
+"""So many times the buckets and rows are looked at next for a query that is not like the rows."""
 MANY_COPIES = 0.2
 """Where more than this share of the rows have near-copies, it is said. Without any, chance makes it 0.05 to 0.1."""
 WIDER = 200
@@ -64,16 +67,65 @@ class InvertedFileSearch(ApproximateSearch):
             return None
         if visible is not None:
             return self._among_visible(queries, k, recall, usual, visible, max_distance, threads)
+        found = self._probed(queries, k, usual, max_distance, threads)
+        far = self.tuning.farthest(k)
+        if len(queries) == 1 and not far < found[1][0, -1] < np.inf:  # sooner than by arrays
+            return found
+        left = np.flatnonzero((found[1][:, -1] > far) & (found[1][:, -1] < np.inf))
+        if len(left):
+            self._look_farther(queries, left, k, recall, usual, found, max_distance, threads)
+        return found
+
+    def _probed(
+        self, queries: Float32, k: int, setting: OperatingPoint, max_distance: float, threads: int
+    ) -> Answer:
         return self.inverted_file.search(
             queries,
             k,
-            usual.probes,
-            usual.rerank,
-            reach=usual.reach,
-            margin=usual.margin,
+            setting.probes,
+            setting.rerank,
+            reach=setting.reach,
+            margin=setting.margin,
             max_distance=max_distance,
             threads=threads,
         )
+
+    def _look_farther(
+        self,
+        queries: Float32,
+        left: Int64,
+        k: int,
+        recall: float,
+        setting: OperatingPoint,
+        found: Answer,
+        max_distance: float,
+        threads: int,
+    ) -> None:
+        """Put better answers into `found` for the queries `left`, which are not like the rows.
+
+        What was measured on rows says little about them. They are searched again, each time looking farther, until the
+        answer before holds the recall of the one after it; or all rows are compared, where that is quicker.
+        """
+        ids, distances = found
+        sketched = self.sketched
+        while len(left):
+            setting = replace(
+                setting,
+                probes=min(FARTHER * setting.probes, len(sketched.centroids)),
+                reach=FARTHER * setting.reach,
+                rerank=min(DEEPER * setting.rerank, len(sketched)),
+                margin=DEEPER * setting.margin,
+                rows=min(FARTHER * setting.rows, len(sketched)),
+            )
+            taken = cost(sketched, setting.probes, setting.rows, setting.rerank)
+            if taken >= scan_cost(sketched, k):
+                exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric)
+                ids[left], distances[left] = exact
+                return
+            better = self._probed(queries[left], k, setting, max_distance, threads)
+            kept = np.mean(distances[left] <= better[1][:, -1:], axis=1)
+            ids[left], distances[left] = better
+            left = left[kept < recall]
 
     def _among_visible(
         self,

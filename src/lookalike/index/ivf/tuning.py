@@ -48,6 +48,9 @@ COPY, AMONG = 0.4, 30
 MOST_COPIES = 16
 ERRORS = 0.5
 """What is promised is less than what was measured by so many standard errors."""
+FAR, BEYOND = 0.99, 1.1
+"""Queries whose neighbours' squared distances are more than so many times those of this share of the rows are not like
+the rows."""
 PENDING = 4
 """So many times the neighbours that are wanted are kept until they are sorted."""
 
@@ -112,7 +115,9 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     found: list[OperatingPoint] = []
     for number in range(len(seen.ks)):
         found += _frontier(sketched, number, traced, levels, reaches, seen)
-    return Tuning(count, tuple(found), float((copies > 0).mean()))
+    kth = np.take_along_axis(squares, copies[:, np.newaxis] + (ks - 1), axis=1)
+    far = tuple(zip(ks.tolist(), _far(sketched, queries, kth), strict=False))
+    return Tuning(count, tuple(found), float((copies > 0).mean()), far)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,20 @@ def _copies(sketched: SketchedRows, queries: Float32, nearness: Float32, most: i
     near: Bool = squares[:, :most] <= COPY * squares[:, AMONG - 1 : AMONG]
     copies: Int64 = np.count_nonzero(near, axis=1)
     return copies
+
+
+def _far(sketched: SketchedRows, queries: Float32, nearness: Float32) -> list[float]:
+    """Return for each k the distance beyond which hardly any of the queries have their k-th neighbour.
+
+    `nearness` (q, ks) is that of `_neighbours`. Under "dot" the length of a query says nothing, and there is none.
+    """
+    if sketched.metric == "dot":
+        return []
+    moved = queries - sketched.rotation.mean
+    squares = np.maximum(nearness + np.einsum("ij,ij->i", moved, moved)[:, np.newaxis], 0)
+    far = BEYOND * np.quantile(squares, FAR, axis=0)
+    distances: list[float] = (np.sqrt(far) if sketched.metric == "euclidean" else far / 2).tolist()
+    return distances
 
 
 def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) -> tuple[Int64, Float32]:
