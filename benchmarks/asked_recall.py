@@ -1,12 +1,12 @@
 """The recall that is found beside the recall that was asked for, over k, filters, and queries of another kind.
 
-    python -m benchmarks.asked_recall --data DATA [--set NAME]... [--k K]... [--filters]
+    python -m benchmarks.asked_recall --data DATA [--set NAME]... [--k K]... [--filters] [--hnswlib]
 
 Each line is a set, a k and a recall asked for: the recall found on held-out queries (by distances, so that equally
 near rows are right), how far it is off, microseconds a query in a batch, and how the search went. The network features
 are those of product photographs, whole, mirrored and cropped; `elsewhere` asks for other photographs among them
 (`photos/` and `kinds/`), and `elsewhere-rows` for products among these. With --filters, 1, 10 and 50 % of the rows may
-be found: by chance, or those nearest to one row.
+be found: by chance, or those nearest to one row. With --hnswlib, what a graph of M 16 finds stands beside it.
 """
 
 from __future__ import annotations
@@ -108,6 +108,23 @@ def filters(base: npt.NDArray[Any]) -> Iterator[tuple[str, npt.NDArray[np.bool_]
         yield f"{share:.0%} by place", far <= np.quantile(far, share)
 
 
+def report_hnswlib(made: Dataset, queries: Any, truth: Any, k: int) -> None:
+    """Print what hnswlib finds of `truth`, distances (q, k), beside it."""
+    import hnswlib
+
+    graph = hnswlib.Index(space={"euclidean": "l2"}.get(made.metric, made.metric), dim=made.base.shape[1])
+    graph.init_index(len(made.base), M=16, ef_construction=200)
+    graph.add_items(made.base, num_threads=1)
+    for ef in (10, 20, 40, 80, 160):
+        graph.set_ef(max(ef, k))
+        start = time.perf_counter()
+        _, distances = graph.knn_query(queries, k, num_threads=1)
+        took = 1e6 * (time.perf_counter() - start) / len(queries)
+        found = np.sqrt(distances) if made.metric == "euclidean" else distances
+        share = float((found <= truth[:, -1:] * (1 + 1e-6) + 1e-5).mean())
+        click.echo(f"{made.name} k {k:4} hnswlib, ef {ef:3} found {share:.3f} {took:15.1f} us")
+
+
 def report(index: Index, queries: Any, k: int, allow: Any, name: str) -> None:
     """Print the lines of one set, k and filter."""
     truth = index.search(queries, k, recall=1, allow=allow)[1]
@@ -129,7 +146,8 @@ def report(index: Index, queries: Any, k: int, allow: Any, name: str) -> None:
 @click.option("--set", "names", multiple=True, default=tuple(SETS), type=click.Choice(list(SETS)))
 @click.option("--k", "ks", multiple=True, default=KS, type=int)
 @click.option("--filters", "filtered", is_flag=True)
-def main(data: Path, names: tuple[str, ...], ks: tuple[int, ...], filtered: bool) -> None:
+@click.option("--hnswlib", is_flag=True)
+def main(data: Path, names: tuple[str, ...], ks: tuple[int, ...], filtered: bool, hnswlib: bool) -> None:
     """Print the table."""
     click.echo(machine())
     with threadpool_limits(1):
@@ -142,6 +160,8 @@ def main(data: Path, names: tuple[str, ...], ks: tuple[int, ...], filtered: bool
             for k in ks:
                 if not filtered:
                     report(index, queries, k, None, name)
+                    if hnswlib:
+                        report_hnswlib(made, queries, index.search(queries, k, recall=1)[1], k)
                     continue
                 for kind, shown in filters(made.base):
                     report(index, queries, k, np.flatnonzero(shown), f"{name} {kind}")
