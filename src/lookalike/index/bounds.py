@@ -113,7 +113,7 @@ class Bounding:
             return bounds, found
         if not self._alike:
             bounds += squares[:, np.newaxis]
-        return bounds, _NOT_NEEDED
+        return bounds, NOT_NEEDED
 
     def _lengths(self, squares: Float32) -> Lengths:
         offset = 0.0 if self._moved else self._known.offset
@@ -204,7 +204,7 @@ class _DifferenceReach:
         # x^2 <= known + e(x), solved for x.
         rounding, half = self._rounding, self._half
         leading, linear = 1 - 4 * rounding, rounding * (self._offset + 8 * half) / 2
-        known = np.maximum(_kth_at_most(bounds, k) + (self._quarter + self._smallest), 0)
+        known = np.maximum(kth_at_most(bounds, k) + (self._quarter + self._smallest), 0)
         known += rounding * half * (self._offset + 4 * half)
         x = (linear + np.sqrt(linear * linear + leading * known)) / leading
         most: Float64 = x * x - self._quarter
@@ -213,7 +213,7 @@ class _DifferenceReach:
     def limit(self, most: Float64, lengths: Lengths) -> Float32:
         reach = self._half + np.sqrt(most + self._quarter)
         limit = most + (self._rounding * reach * (self._offset + 4 * reach) + self._smallest)
-        return _rounded_up(limit)
+        return rounded_up(limit)
 
     def truth(self, distances: Float32, queries: Int64) -> Float64:
         wide = distances.astype(np.float64) * (1 + 2.0**-22)
@@ -236,12 +236,12 @@ class _ProductReach:
         kept = bounds[lengths.long]
         if len(kept):
             bounds[lengths.long] += 2 * lengths.more * self.share
-        most: Float64 = _kth_at_most(bounds, k) + lengths.most * self.share + self._smallest
+        most: Float64 = kth_at_most(bounds, k) + lengths.most * self.share + self._smallest
         bounds[lengths.long] = kept
         return most
 
     def limit(self, most: Float64, lengths: Lengths) -> Float32:
-        return _rounded_up(most + lengths.most * self.share + self._smallest)
+        return rounded_up(most + lengths.most * self.share + self._smallest)
 
     def truth(self, distances: Float32, queries: Int64) -> Float64:
         halves: Float64 = distances.astype(np.float64) / 2
@@ -250,10 +250,10 @@ class _ProductReach:
 
 _NONE: Int64 = np.empty(0, dtype=np.int64)
 _NO_MORE: Float32 = np.empty((0, 1), dtype=np.float32)
-_NOT_NEEDED = Lengths(0.0, _NONE, _NO_MORE)
+NOT_NEEDED = Lengths(0.0, _NONE, _NO_MORE)
 
 
-def _kth_at_most(bounds: Float32, k: int) -> Float64:
+def kth_at_most(bounds: Float32, k: int) -> Float64:
     """Return for each column of `bounds` (rows, q) a number that is not below its k-th least, (q,)."""
     rows, queries = bounds.shape
     groups = GROUPS * k
@@ -271,7 +271,7 @@ def _products(rows: Float32, vector: Float32) -> Float64:
     return products
 
 
-def _rounded_up(values: npt.NDArray[Any]) -> Float32:
+def rounded_up(values: npt.NDArray[Any]) -> Float32:
     """Return `values` as float32 that are not less."""
     with np.errstate(over="ignore"):
         up: Float32 = np.nextafter(values.astype(np.float32), np.float32(np.inf))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import DISCRETE, Float32, Int64, Metric, Rows
 from lookalike.index.bounds import Bounding, Lengths, Reach
+from lookalike.index.differences import Differences, wants_differences
 from lookalike.index.exact_rows import REFERENCE, scan_exactly
 from lookalike.index.row_forms import comparable
 from lookalike.index.squares import Squares
@@ -38,12 +39,15 @@ def scan(
     rows: Int64 | None = None,
     squares: Squares | None = None,
     within: Float32 | None = None,
+    *,
+    threads: int = 1,
 ) -> tuple[Int64, Float32]:
     """Return ids and distances (q, k) of the exact k nearest, equal distances by id, padded with -1 and inf.
 
-    A matrix product in float32 bounds each distance (`lookalike.index.bounds`); all rows that could, within the
-    rounding error of that product, be among the k nearest are then compared by difference in float64. So the answer is
-    exact however the vectors are offset or scaled. Codes and sets are compared as they are.
+    A matrix product in float32 bounds each distance (`lookalike.index.bounds`), or, of few queries, a compiled
+    comparison (`lookalike.index.differences`); all rows that could, within the rounding error of that, be among the k
+    nearest are then compared by difference in float64. So the answer is exact however the vectors are offset or
+    scaled. Codes and sets are compared as they are.
 
     Args:
         queries: (q, d); of length one under cosine, like the rows.
@@ -52,16 +56,22 @@ def scan(
         rows: which of the n rows to compare, ascending; all by default.
         squares: what is known of `vectors`, where more than one scan is to come.
         within: (q,), distances beyond which no row is wanted, infinity for none; some may be given nevertheless.
+        threads: at most this many, beside those of matrix products.
     """
     if metric in DISCRETE:
         return scan_exactly(queries, vectors, ids, k, metric, rows)
     found_ids = np.full((len(queries), k), -1, dtype=np.int64)
     found_distances = np.full((len(queries), k), np.inf, dtype=np.float32)
-    known = (squares or Squares()).of(vectors, metric)
     count = len(vectors) if rows is None else len(rows)
+    compiled = wants_differences(queries, vectors, metric, rows)
+    known = None if compiled else (squares or Squares()).of(vectors, metric)
     for first in range(0, len(queries), QUERY_BLOCK):
         block = queries[first : first + QUERY_BLOCK]
-        bounding = Bounding(block, vectors, known, metric)
+        bounding: Bounding | Differences
+        if known is None:
+            bounding = Differences(block, vectors, metric, threads)
+        else:
+            bounding = Bounding(block, vectors, known, metric)
         nearest_rows = _Nearest(block, vectors, ids, k, metric, bounding.reach)
         if within is not None:
             nearest_rows.limit(within[first : first + QUERY_BLOCK])

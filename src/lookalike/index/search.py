@@ -59,14 +59,15 @@ def answer(
             found = base.leading.nearest(*asked)
         if found is None:
             rows = None if shown is None else np.flatnonzero(shown[:split])
-            found = scan(*asked, rows, base.squares)
+            found = scan(*asked, rows, base.squares, threads=threads)
         if base.vectors.nbytes >= RELEASED_BYTES:
             release(base.vectors)
     if len(snapshot.tail_ids):
         here = (snapshot.alive if shown is None else shown)[split:]
         rows = None if here.all() else np.flatnonzero(here)
         vectors, ids, squares = snapshot.tail_vectors, snapshot.tail_ids, snapshot.tail_squares
-        found = merge(found, scan(queries, vectors, ids, k, options.metric, rows, squares))
+        near = scan(queries, vectors, ids, k, options.metric, rows, squares, threads=threads)
+        found = merge(found, near)
     return plan.within_limit(found)
 
 
