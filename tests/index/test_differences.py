@@ -92,7 +92,7 @@ def test_no_kernel_is_loaded_for_few_numbers(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(differences, "_kernel", None)
     monkeypatch.setattr(differences, "_compared", 0)
     rows = np.ones((10, 4), dtype=np.uint8)
-    asked = (np.ones((1, 4), np.float32), rows, "euclidean", None)
+    asked: Any = (np.ones((1, 4), np.float32), rows, "euclidean", None)
     assert not differences.wants_differences(*asked)
     monkeypatch.setattr(differences, "COMPILED_NUMBERS", 100)
     assert [differences.wants_differences(*asked) for _ in range(2)] == [False, True]
