@@ -7,13 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import DISCRETE, Metric, Rows, as_vectors
 from lookalike.errors import OptionError, VectorFileError
+
+if TYPE_CHECKING:
+    from lookalike.vectorfiles.layout import Names
 
 Orientation = Literal["rows", "columns"]
 """Whether a vector is a row of the dataset, shape (n, d), or a column, shape (d, n)."""
@@ -31,6 +34,7 @@ class VectorFile(ABC):
         dimension: numbers a vector.
         dtype: type of the numbers as stored; blocks and rows are float32 all the same, but for codes and sets.
         metric: how the rows are to be compared, which says in what form they are read.
+        name_source: the names of the rows, one each, where there are any.
     """
 
     path: Path
@@ -38,6 +42,7 @@ class VectorFile(ABC):
     dimension: int
     dtype: np.dtype[Any]
     metric: Metric = "euclidean"
+    name_source: Names | None = None
 
     @property
     def width(self) -> int:
@@ -76,7 +81,7 @@ class VectorFile(ABC):
 
     def names(self) -> Iterator[str] | None:
         """Yield one name a row, or return None if the file holds no names."""
-        return None
+        return None if self.name_source is None else iter(self.name_source)
 
     @abstractmethod
     def close(self) -> None:

@@ -1,141 +1,161 @@
-"""HDF5 files: a dataset of vectors and, beside it, a dataset of their names."""
+"""HDF5 files: a dataset of vectors and, beside it, a dataset of their names. MATLAB's of version 7.3 are such files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import numpy.typing as npt
 
 from lookalike.errors import LookalikeError, VectorFileError
-from lookalike.vectorfiles.base import Orientation, VectorFile
+from lookalike.vectorfiles.base import VectorFile
+from lookalike.vectorfiles.hdf5_names import names_of
 from lookalike.vectorfiles.hdf5_storage import Storage, fetch_dataset, list_datasets
+from lookalike.vectorfiles.layout import (
+    DEFAULT_DATASET,
+    Names,
+    Wanted,
+    matrix_axes,
+    only_matrix,
+    told_names,
+    told_orientation,
+)
 
-DEFAULT_DATASET = "feats"
-DEFAULT_NAMES = "filenames"
 
-NAMES_PER_READ = 1024
-NAME_BYTES = 1 << 16
-"""A name may take no more than this."""
+def open_hdf5(path: Path, wanted: Wanted) -> VectorFile:
+    """Open an HDF5 file of one dataset of vectors, or of one group a picture.
+
+    Raises:
+        VectorFileError: it is no such file, or damaged.
+    """
+    with mapped(path):
+        if not h5py.is_hdf5(path):
+            raise VectorFileError(f"{path} is not an HDF5 file")
+        file = h5py.File(path, "r")
+    try:
+        with mapped(path):
+            name = wanted.dataset or DEFAULT_DATASET
+            if fetch_dataset(path, file, name) is not None:
+                return Hdf5File(path, file, name, wanted)
+            if wanted.dataset is None and path.suffix.lower() == ".mat":
+                return Hdf5File(path, file, _only_variable(path, file, wanted), wanted)
+            from lookalike.vectorfiles.hdf5_groups import GroupsFile, groups_with
+
+            if groups := groups_with(path, file, name):
+                return GroupsFile(path, file, name, groups, wanted)
+            found = list_datasets(file)
+            raise VectorFileError(
+                f"{path} has no dataset {name!r}; choose one of its datasets"
+                f" with the option dataset: {found or 'it has none'}"
+            )
+    except BaseException:
+        file.close()
+        raise
 
 
 class Hdf5File(VectorFile):
-    """Vectors in an HDF5 dataset of shape (n, d), or (d, n) with orientation "columns"."""
+    """Vectors in an HDF5 dataset of shape (n, d), or (d, n) with orientation "columns".
 
-    def __init__(
-        self, path: Path, *, dataset: str | None, names: str | None, orientation: Orientation | None
-    ) -> None:
+    MATLAB writes the axes of its arrays in reverse, and says so; rows and columns are then those that it shows.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, dataset: str, wanted: Wanted) -> None:
+        """Look at what is declared. Raises VectorFileError, and whatever h5py raises."""
         self.path = path
-        with _mapped(path):
-            if not h5py.is_hdf5(path):
-                raise VectorFileError(f"{path} is not an HDF5 file")
-            self._file = h5py.File(path, "r")
-        try:
-            with _mapped(path):
-                self._storage = self._vectors(dataset or DEFAULT_DATASET)
-                self._names = self._names_storage(names)
-                self._columns = self._orientation(orientation) == "columns"
-                shape = self._storage.shape
-                self.rows, self.dimension = shape[::-1] if self._columns else shape
-                if self.dimension == 0:
-                    raise VectorFileError(
-                        f"{self._storage.label} has dimension 0; give at least one number a row"
-                    )
-                self._storage.check_held()
-                if self._names is not None:
-                    self._names.check_held()
-                self._storage.keep_chunks(axis=1 if self._columns else 0)
-        except BaseException:
-            self.close()
-            raise
+        self._file = file
+        self._storage = self._vectors(dataset)
+        kind = self._storage.matlab_class()
+        others = list_datasets(file) if wanted.names is not None else ""
+        self.name_source = told_names(path, wanted, self._names, others or "none")
+        shape = self._storage.shape
+        if kind is not None and self._storage.is_matlab_empty():
+            raise VectorFileError(f"{self._storage.label} is empty; it has no vectors")
+        self._is_logical = kind == "logical"
+        if self._is_logical:
+            self.dtype = np.dtype(bool)
+        axes = matrix_axes(shape if kind is None else shape[::-1])
+        if axes is None:
+            raise VectorFileError(
+                f"{self._storage.label} has shape {shape}; vectors need (rows, dimension) or the reverse"
+            )
+        if kind is not None:
+            axes = len(shape) - 1 - axes[0], len(shape) - 1 - axes[1]
+        matrix = shape[axes[0]], shape[axes[1]]
+        if told_orientation(self._storage.label, matrix, self.name_source, wanted) == "columns":
+            axes = axes[::-1]
+        self._rows_axis, self._numbers_axis = axes
+        self.rows, self.dimension = shape[axes[0]], shape[axes[1]]
+        if self.dimension == 0:
+            raise VectorFileError(f"{self._storage.label} has dimension 0; give at least one number a row")
+        self._storage.check_held()
+        self._storage.keep_chunks(axis=self._rows_axis)
 
     def close(self) -> None:
         self._file.close()
 
-    def names(self) -> Iterator[str] | None:
-        return None if self._names is None else self._stream_names(self._names)
-
     def _read(self, first: int, last: int) -> npt.NDArray[Any]:
-        with _mapped(self.path):
-            if self._columns:
-                return self._storage.read((slice(0, self.dimension), slice(first, last))).T
-            return self._storage.read((slice(first, last), slice(0, self.dimension)))
+        selection = [slice(0, 1)] * len(self._storage.shape)
+        selection[self._rows_axis] = slice(first, last)
+        selection[self._numbers_axis] = slice(0, self.dimension)
+        with mapped(self.path):
+            block = self._storage.read(tuple(selection))
+        rows: npt.NDArray[Any] = np.moveaxis(block, (self._rows_axis, self._numbers_axis), (0, 1))
+        rows = rows.reshape(last - first, self.dimension)
+        return rows != 0 if self._is_logical else rows
 
     def _suitable_rows(self) -> int:
         """Whole chunks, so that none is decompressed for two blocks, where such a block is not too long."""
         rows = super()._suitable_rows()
-        chunk = self._storage.chunk_length(axis=1 if self._columns else 0)
+        chunk = self._storage.chunk_length(axis=self._rows_axis)
         return rows // chunk * chunk if chunk <= rows else rows
 
     def _vectors(self, name: str) -> Storage:
-        storage = self._fetch(name)
-        if storage is None:
-            found = list_datasets(self._file)
-            raise VectorFileError(
-                f"{self.path} has no dataset {name!r}; choose one of its datasets"
-                f" with the option dataset: {found or 'it has none'}"
-            )
-        self.dtype = storage.number_type()
-        if len(storage.shape) != 2:
-            raise VectorFileError(
-                f"{storage.label} has shape {storage.shape}; vectors need (rows, dimension) or the reverse"
-            )
-        return storage
-
-    def _names_storage(self, name: str | None) -> Storage | None:
-        storage = self._fetch(name or DEFAULT_NAMES)
-        if storage is None:
-            if name is None:
-                return None
-            found = list_datasets(self._file)
-            raise VectorFileError(f"{self.path} has no dataset {name!r} for names; it has {found}")
-        storage.require_text(NAME_BYTES)
-        if len(storage.shape) != 1:
-            raise VectorFileError(f"{storage.label} has shape {storage.shape}; names need (rows,)")
-        return storage
-
-    def _orientation(self, wanted: Orientation | None) -> Orientation:
-        if self._names is None:
-            return wanted or "rows"
-        count, shape = self._names.shape[0], self._storage.shape
-        fitting: list[Orientation] = []
-        if shape[0] == count:
-            fitting.append("rows")
-        if shape[1] == count:
-            fitting.append("columns")
-        if not fitting or (wanted is not None and wanted not in fitting):
-            read_as = f" read as {wanted}" if wanted else ""
-            raise VectorFileError(
-                f"{self._names.label} has {count} names, which does not fit {self._storage.label} of shape "
-                f"{shape}{read_as}; name the right datasets"
-            )
-        if wanted is None and len(fitting) == 2:
-            raise VectorFileError(
-                f"{self._storage.label} has shape {shape}, which could be read either way; "
-                "give the orientation: rows or columns"
-            )
-        return wanted or fitting[0]
-
-    def _fetch(self, name: str) -> Storage | None:
         identifier = fetch_dataset(self.path, self._file, name)
-        return None if identifier is None else Storage(self.path, self._file, name, identifier)
+        if identifier is None:
+            raise VectorFileError(f"{self.path} has no dataset {name!r}")
+        storage = Storage(self.path, self._file, name, identifier)
+        self.dtype = storage.number_type()
+        return storage
 
-    def _stream_names(self, storage: Storage) -> Iterator[str]:
-        for first in range(0, self.rows, NAMES_PER_READ):
-            with _mapped(self.path):
-                block = storage.read_text(first, min(first + NAMES_PER_READ, self.rows), NAME_BYTES)
-            for row, raw in enumerate(block, start=first):
-                try:
-                    yield raw.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise VectorFileError(f"{storage.label}: name {row} is not UTF-8: {raw!r}") from error
+    def _names(self, name: str) -> Names | None:
+        return names_in(self.path, self._file, name)
+
+
+def names_in(path: Path, file: h5py.File, name: str) -> Names | None:
+    """Return the names in the dataset `name`, or None if there is none. Raises VectorFileError."""
+    identifier = fetch_dataset(path, file, name)
+    if identifier is None:
+        return None
+    return names_of(path, file, Storage(path, file, name, identifier), partial(mapped, path))
+
+
+def _only_variable(path: Path, file: h5py.File, wanted: Wanted) -> str:
+    """Return the name of MATLAB's variable that holds the vectors. Raises VectorFileError."""
+    shapes = {}
+    for name in file:
+        identifier = None if name.startswith("#") else _at(path, file, name)
+        if identifier is None:
+            continue
+        storage = Storage(path, file, name, identifier)
+        if storage.matlab_class() not in (None, "char", "cell") and not storage.is_matlab_empty():
+            shapes[name] = storage.shape[::-1]
+    return only_matrix(path, shapes, wanted, ", ".join(repr(name) for name in file if not name.startswith("#")))
+
+
+def _at(path: Path, file: h5py.File, name: str) -> Any:
+    try:
+        return fetch_dataset(path, file, name)
+    except VectorFileError:  # a group, as of a struct or a sparse matrix
+        return None
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[None]:
+def mapped(path: Path) -> Iterator[None]:
     """Turn what the driver raises into VectorFileError. On damaged files h5py raises nearly any exception."""
     try:
         yield

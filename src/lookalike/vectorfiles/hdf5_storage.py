@@ -15,12 +15,13 @@ from typing import Any
 import h5py
 import numpy as np
 import numpy.typing as npt
-from h5py import h5d, h5g, h5i, h5l, h5o, h5p, h5t
+from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5t
 
 from lookalike.errors import VectorFileError
 from lookalike.vectorfiles.base import open_plainly, read_exactly
 from lookalike.vectorfiles.hdf5_filters import Pipeline
 from lookalike.vectorfiles.hdf5_heap import REFERENCE, Heaps
+from lookalike.vectorfiles.layout import line_axis
 
 CHUNK_BYTES = 1 << 30
 """A chunk may take no more than this in memory, since it is decompressed whole."""
@@ -28,6 +29,7 @@ CACHE_BYTES = 256 << 20
 SOFT_LINKS = 32
 """No more soft links than this are followed on the way to a dataset; they may form a ring."""
 LISTED = 20
+_MATLAB_CLASS = b"MATLAB_class"
 
 
 class Storage:
@@ -39,6 +41,7 @@ class Storage:
     """
 
     def __init__(self, path: Path, file: h5py.File, name: str, identifier: h5d.DatasetID) -> None:
+        self.name = name
         self.label = f"{path}: dataset {name!r}"
         self._file = file
         self._properties = identifier.get_create_plist()
@@ -77,9 +80,47 @@ class Storage:
         self._stored_bytes = int(kind.get_size())
         return dtype
 
-    def require_text(self, limit: int) -> None:
-        """Refuse elements that are not strings, or strings of a fixed length beyond `limit` bytes."""
+    def matlab_class(self) -> str | None:
+        """Return what class MATLAB says that the dataset is of, such as "single", or None where it is not MATLAB's."""
+        identifier = self._dataset.id
+        if not h5a.exists(identifier, _MATLAB_CLASS):
+            return None
+        attribute = h5a.open(identifier, _MATLAB_CLASS)
+        kind = attribute.get_type()
+        is_short = isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str() and kind.get_size() <= 64
+        if not is_short or attribute.shape not in ((), (1,)):
+            raise VectorFileError(f"{self.label} has a damaged attribute MATLAB_class")
+        value = np.empty(attribute.shape, attribute.dtype)
+        attribute.read(value)
+        return bytes(value.reshape(-1)[0]).decode(errors="replace")
+
+    def is_matlab_empty(self) -> bool:
+        """Return whether the dataset has the shape of an empty array of MATLAB's instead of elements."""
+        return bool(h5a.exists(self._dataset.id, b"MATLAB_empty"))
+
+    def is_of_references(self) -> bool:
+        """Return whether the elements are references to objects, and be ready to read them then."""
         kind = self._dataset.id.get_type()
+        if not isinstance(kind, h5t.TypeReferenceID) or kind.get_size() != 8:
+            return False
+        self._stored_bytes = int(kind.get_size())
+        return True
+
+    def require_names(self, limit: int) -> None:
+        """Refuse elements that are neither whole numbers nor strings, or strings of a fixed length beyond `limit` bytes.
+
+        They lie on one axis; others are of length one.
+        """
+        axis = line_axis(self.shape)
+        if axis is None:
+            raise VectorFileError(f"{self.label} has shape {self.shape}; names need (rows,)")
+        self._axis = axis
+        kind = self._dataset.id.get_type()
+        if isinstance(kind, h5t.TypeIntegerID) or (
+            isinstance(kind, h5t.TypeFloatID) and self.matlab_class() is not None
+        ):
+            self.number_type()
+            return
         if not isinstance(kind, h5t.TypeStringID):
             raise VectorFileError(f"{self.label} holds no text ({_described(kind)}); names are strings")
         if kind.is_variable_str():
@@ -116,7 +157,11 @@ class Storage:
         """Open the dataset again with a cache for all chunks that a block of the rows on `axis` crosses."""
         if self._chunk is None or not math.prod(self.shape):
             return
-        across = math.ceil(self.shape[1 - axis] / self._chunk[1 - axis])
+        across = math.prod(
+            math.ceil(length / step)
+            for number, (length, step) in enumerate(zip(self.shape, self._chunk, strict=True))
+            if number != axis
+        )
         chunk_bytes = self._chunk_bytes()
         access = h5p.create(h5p.DATASET_ACCESS)
         # Slots: a prime much larger than the chunks in the cache; fully read chunks leave it first.
@@ -136,11 +181,13 @@ class Storage:
         block: npt.NDArray[Any] = self._dataset[selection]
         return block
 
-    def read_text(self, first: int, last: int, limit: int) -> list[bytes]:
-        """Return the strings first..last-1 of a dataset with one axis; more than `limit` bytes are refused."""
+    def read_names(self, first: int, last: int, limit: int) -> list[Any]:
+        """Return the strings, or numbers, first..last-1 on the one axis; strings of more than `limit` bytes are refused."""
         if self._heaps is None:
-            strings: list[bytes] = self.read((slice(first, last),)).tolist()
-            return strings
+            places = [slice(0, 1)] * len(self.shape)
+            places[self._axis] = slice(first, last)
+            names: list[Any] = self.read(tuple(places)).reshape(-1).tolist()
+            return names
         return self._heaps.strings(self._references(first, last), limit)
 
     def _references(self, first: int, last: int) -> npt.NDArray[Any]:
@@ -153,14 +200,16 @@ class Storage:
                 offset = self._dataset.id.get_offset() + first * REFERENCE.itemsize
                 read_exactly(path, handle, offset, references)
             return references
-        step = self._chunk[0]
+        step = self._chunk[self._axis]
         start = first // step * step
-        content = b""
+        along = np.empty(0, REFERENCE)
         for at in range(start, last, step):
             if self._latest[0] != at:  # a chunk longer than a read is decoded once all the same
-                self._latest = at, self._decoded_chunk((at,), self._pipeline)
-            content += self._latest[1]
-        return np.frombuffer(content, REFERENCE)[first - start : last - start]
+                offsets = tuple(at if axis == self._axis else 0 for axis in range(len(self.shape)))
+                self._latest = at, self._decoded_chunk(offsets, self._pipeline)
+            chunk = np.frombuffer(self._latest[1], REFERENCE).reshape(self._chunk)
+            along = np.concatenate([along, np.moveaxis(chunk, self._axis, 0).reshape(step, -1)[:, 0]])
+        return along[first - start : last - start]
 
     def _chunk_bytes(self) -> int:
         return math.prod(self._chunk or ()) * self._stored_bytes

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.errors import VectorFileError
-from lookalike.vectorfiles.base import VectorFile, open_plainly, read_exactly
+from lookalike.vectorfiles.base import open_plainly
+from lookalike.vectorfiles.layout import Wanted, told_names
+from lookalike.vectorfiles.stored_array import ArrayFile, StoredArray
 
 _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -17,28 +18,15 @@ _HEADER_READERS = {
 }  # Version 3 is only for field names, and vectors have none.
 
 
-class NpyFile(VectorFile):
+class NpyFile(ArrayFile):
     """A `.npy` file of shape (n, d). Its header must declare exactly what the file holds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Wanted) -> None:
         self.path = path
         self._handle, size = open_plainly(path)
         try:
-            shape, self._fortran, self.dtype = _read_header(path, self._handle)
-            self._start = self._handle.tell()
-            if self.dtype.kind not in "fiub":
-                raise VectorFileError(f"{path} has type {self.dtype}; give an array of real numbers")
-            if len(shape) != 2 or min(shape) < 0:
-                raise VectorFileError(f"{path} has shape {shape}; give an array of shape (rows, dimension)")
-            self.rows, self.dimension = shape
-            if self.dimension == 0:
-                raise VectorFileError(f"{path} has shape {shape}; give at least one number a row")
-            declared = self.rows * self.dimension * self.dtype.itemsize
-            if declared != size - self._start:
-                raise VectorFileError(
-                    f"{path} declares {declared} bytes of numbers but holds {size - self._start}; "
-                    "it is truncated or damaged"
-                )
+            array = stored_npy(path, str(path), self._handle, start=0, size=size)
+            self._take(array, told_names(path, wanted, lambda name: None, ""), wanted)
         except BaseException:
             self._handle.close()
             raise
@@ -46,28 +34,44 @@ class NpyFile(VectorFile):
     def close(self) -> None:
         self._handle.close()
 
-    def _read(self, first: int, last: int) -> npt.NDArray[Any]:
-        item = self.dtype.itemsize
-        if not self._fortran:
-            block = np.empty((last - first, self.dimension), self.dtype)
-            read_exactly(self.path, self._handle, self._start + first * self.dimension * item, block)
-            return block
-        columns = np.empty((self.dimension, last - first), self.dtype)
-        for number, column in enumerate(columns):
-            offset = self._start + (number * self.rows + first) * item
-            read_exactly(self.path, self._handle, offset, column)
-        return columns.T
 
+def stored_npy(path: Path, label: str, handle: BinaryIO, *, start: int, size: int) -> StoredArray:
+    """Return the array of a `.npy` file of `size` bytes that begins at byte `start` of `handle`.
 
-def _read_header(path: Path, handle: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    Raises:
+        VectorFileError: it is damaged, of a version that is not read, or of pickled objects.
+    """
+    handle.seek(start)
     try:
         version = np.lib.format.read_magic(handle)
     except (ValueError, OSError) as error:
-        raise VectorFileError(f"{path} is not a .npy file") from error
+        raise VectorFileError(f"{label} is not a .npy file") from error
     reader = _HEADER_READERS.get(version)
     if reader is None:
-        raise VectorFileError(f"{path} is a .npy file of version {version}; save it again with numpy.save")
+        raise VectorFileError(f"{label} is a .npy file of version {version}; save it again with numpy.save")
     try:
-        return reader(handle)
+        shape, fortran, dtype = reader(handle)
     except Exception as error:  # the header is a Python literal, whose parser raises nearly anything
-        raise VectorFileError(f"{path} has a damaged .npy header") from error
+        raise VectorFileError(f"{label} has a damaged .npy header") from error
+    if dtype.hasobject:
+        raise VectorFileError(
+            f"{label} holds pickled objects, which could run any code; save it as an array of numbers or text, "
+            "as in numpy.stack(rows)"
+        )
+    began = handle.tell()
+    return StoredArray(
+        path,
+        label,
+        handle,
+        start=began,
+        held=size - (began - start),
+        shape=_sizes(label, shape),
+        dtype=dtype,
+        fortran=fortran,
+    )
+
+
+def _sizes(label: str, shape: Any) -> tuple[int, ...]:
+    if any(isinstance(length, bool) or not isinstance(length, int) for length in shape):
+        raise VectorFileError(f"{label} has a damaged .npy header")
+    return tuple(shape)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lookalike.errors import VectorFileError
 from lookalike.vectorfiles.base import VectorFile, open_plainly, read_exactly
+from lookalike.vectorfiles.layout import Wanted, told_names, told_orientation
 
 _COMPONENTS: dict[str, np.dtype[Any]] = {
     ".fvecs": np.dtype("<f4"),
@@ -25,7 +26,7 @@ _PREFIX = np.dtype("<i4")
 class VecsFile(VectorFile):
     """A file of equally long records, each of which says its dimension."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Wanted) -> None:
         self.path = path
         self.dtype = _COMPONENTS[path.suffix.lower()]
         self._handle, size = open_plainly(path)
@@ -44,6 +45,9 @@ class VecsFile(VectorFile):
                     f"{path} has {size} bytes, which is no multiple of the {record} bytes that a vector of "
                     f"dimension {self.dimension} takes; it is truncated or damaged"
                 )
+            self.name_source = told_names(path, wanted, lambda name: None, "")
+            if self.name_source is not None:
+                told_orientation(str(path), (self.rows, self.dimension), self.name_source, Wanted(orientation="rows"))
             self._record = np.dtype([("dimension", _PREFIX), ("vector", self.dtype, (self.dimension,))])
         except BaseException:
             self._handle.close()
