@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from lookalike.cli.then import THEN, ChainedCommand
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection, Hit, Hits
-    from lookalike.collection.query import Asked, MixQuery, TextQuery
+    from lookalike.collection.query import Asked, MixQuery, RowQuery, TextQuery
     from lookalike.collection.then import Then
 
 
@@ -90,6 +91,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Draw the hits in the terminal: by kitty's protocol, iTerm2's, sixels, or blocks.",
 )
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Where the vectors are in the file of which QUERY is a row. [default: as it was imported]",
+)
 @paths0_option
 @json_option
 @jsonl_option
@@ -105,6 +111,7 @@ def search(
     html: Path | None,
     open_page: bool,
     preview: bool,
+    dataset: str | None,
     paths0: bool,
     as_json: bool,
     as_jsonl: bool,
@@ -126,6 +133,7 @@ def search(
       lookalike search --like shoe.jpg --like boot.jpg=0.5 --unlike heel.jpg
       lookalike search shoe.jpg --feature look=0.3 --feature onnx=0.7
       lookalike search me.jpg --feature face --then --feature cedd
+      lookalike search queries.h5#17 --dataset test
       lookalike search shoe.jpg --then --describe "on grass" --among 50
       lookalike search shoe.jpg --max-distance 0.1 --paths0 | xargs -0 ls -l
       curl -s https://example.org/cat.jpg | lookalike search -
@@ -133,10 +141,14 @@ def search(
     wanted = query is not None or like or descriptions
     if not wanted and (unlike or options["text"] is None):
         raise click.UsageError("name a QUERY, or give --like, or words with --text or --describe")
+    if dataset is not None and (query is None or like or unlike or descriptions):
+        raise click.UsageError("--dataset is for a QUERY alone, a row of a vector file")
     if preview and (as_json or as_jsonl or paths0):
         raise click.UsageError("--preview draws for people; leave out --json, --jsonl and --paths0")
     collection = open_collection(folder)
     asked: Asked | str | None = None if query is None else read_query(query)
+    if dataset is not None:
+        asked = row_of(collection, query, dataset)
     if like or unlike or descriptions:
         asked = mix(collection, query, like, unlike, descriptions)
     hits = collection.search(
@@ -161,6 +173,18 @@ def search(
     if not as_json:
         for note in hits.notes:
             tell(note)
+
+
+def row_of(collection: Collection, query: str | None, dataset: str) -> RowQuery:
+    """Return the row of `dataset` that QUERY names, as in features.h5#17."""
+    from lookalike.collection.query import RowQuery
+
+    row = None if query is None else collection.parse(query)
+    if not isinstance(row, RowQuery):
+        raise click.UsageError(
+            f"--dataset is for a row of a vector file, as in features.h5#17, not {query!r}"
+        )
+    return replace(row, dataset=dataset)
 
 
 def mix(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -14,7 +14,7 @@ from lookalike.catalogue.blobs import to_blobs
 from lookalike.collection.extraction import IMPORTED, is_imported
 from lookalike.collection.from_metadata import is_of_metadata
 from lookalike.collection.identity import content_id, sha256
-from lookalike.collection.report import AddReport, Listener
+from lookalike.collection.report import AddReport, Event, Listener
 from lookalike.collection.row_arguments import block_of, check_name
 from lookalike.errors import DuplicateIdError, FeatureMismatchError, OptionError
 from lookalike.features.registry import FeatureSpec
@@ -36,6 +36,10 @@ class RowBlock:
     ids: Sequence[str] | None = None
     places: Sequence[str] | None = None
     metadata: Sequence[Mapping[str, Any]] | None = None
+    skipped: Sequence[Event] = ()
+    """Rows that were left out, and why."""
+    joined: Collection[str] = ()
+    """Those of `ids` that were found by the path of a stored picture, of which copies may be named one by one."""
 
 
 def metric_of(stored: FeatureRecord | None, *, name: str, metric: str | None) -> Metric:
@@ -115,13 +119,18 @@ class RowIngest:
             if is_new:
                 writer.add_feature(self._feature)
             before = np.empty(0, dtype=np.int64)
+            is_first = True
             for block in blocks:
-                if block.places and block.first_row == 0 and not is_new:
-                    file = block.places[0].removesuffix("#0")
+                if block.places and is_first and not is_new:
+                    file = block.places[0].rpartition("#")[0]
                     before = writer.forget_rows(file, self._feature.name)
                     self._unseen = set(before.tolist())
-                self._take(writer, block, with_vectors=not is_new)
-                self._listener.advance(len(block.vectors))
+                if len(block.vectors):
+                    self._take(writer, block, with_vectors=not is_new)
+                for event in block.skipped:
+                    self._report.count(event)
+                self._listener.advance(len(block.vectors) + len(block.skipped))
+                is_first = False
             writer.remove(writer.forsaken(before, self._feature.name))
         return self._report
 
@@ -136,11 +145,15 @@ class RowIngest:
         metadata: dict[str, Mapping[str, Any]] = {}
         for row, id_ in enumerate(ids):
             place = None if block.places is None else Location(block.places[row])
-            taken = id_ in new or id_ in known or id_ in self._numbers or stored.get(id_) in complete
+            again = id_ in new or id_ in known or id_ in self._numbers
+            taken = again or stored.get(id_) in complete
             number = self._numbers.get(id_, stored.get(id_))
             is_kept = number in self._unseen  # its vector may be passed over, but not that it lies here
             if number is not None:
                 self._unseen.discard(number)
+            if again and id_ in block.joined:  # a further place of a picture whose row was there
+                self._report.duplicate += 1
+                continue
             if taken and not self._accepts_again(id_, block, row):
                 if place is not None and is_kept:
                     placed.append((id_, place))

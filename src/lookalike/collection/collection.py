@@ -264,12 +264,15 @@ class Collection(Indexing):
         library: str | None = None,
         dimension: int | None = None,
         on_duplicate: str = "error",
+        skip_bad: bool = False,
         listener: Listener | None = None,
     ) -> AddReport:
-        """Import the rows of a file (HDF5, .npy, .fvecs; sets: .txt, .jsonl, .npz), streamed; all of them or none.
+        """Import the rows of a file of vectors, or of sets (.txt, .jsonl, .npz), streamed; all of them or none.
 
-        The rows' names, where the file has them, become ids. `dataset`, `names` and `orientation` are for HDF5; see
-        `lookalike.vectorfiles.open_vectors`. The rest is as in `add_vectors`.
+        The rows' names, where the file has them, become ids; one that is the path of a stored picture, from the
+        working folder or from that of the file, joins the row to the picture. For kinds of files, `dataset`, `names`
+        and `orientation` see `lookalike.vectorfiles.open_vectors`. With `skip_bad`, rows that cannot be compared, such as
+        those with NaN and, under cosine, zeros, are left out and listed in the report. The rest is as in `add_vectors`.
 
         An index that another `library` saved ("annoy", "faiss", "hnswlib", "usearch", "voyager") is known by its
         content, one of Annoy by its suffix (.ann, .annoy). Its ids become names, or pick lines of the text file
@@ -307,7 +310,12 @@ class Collection(Indexing):
             )
             record = self._placed(record)
             listener.total(vectors.rows)
-            return self._store_rows(record, file_blocks(vectors, record), on_duplicate, listener)
+            return self._store_rows(
+                record,
+                file_blocks(vectors, record, self._catalogue, skip_bad=skip_bad),
+                on_duplicate,
+                listener,
+            )
 
     def update_metadata(self, id_: str, fields: Mapping[str, Any]) -> None:
         """Change what is known of a source: new values of fields, None for those that are taken out; others stay.

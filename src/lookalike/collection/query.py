@@ -36,6 +36,8 @@ class RowQuery:
 
     file: Path
     row: int
+    dataset: str | None = None
+    """Where in the file the vectors are; by default where they were in the file that was imported."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

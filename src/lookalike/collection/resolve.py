@@ -173,7 +173,7 @@ def from_outside(
         vectors, notes = vectors_of_text(query.text, features, extractors.of, named=named)
         return ResolvedQuery(vectors, {"description": query.text}, notes=notes)
     if isinstance(query, RowQuery):
-        return ResolvedQuery(_file_row(query.file, query.row, features), {"row": f"{query.file}#{query.row}"})
+        return ResolvedQuery(_file_row(query, features), {"row": f"{query.file}#{query.row}"})
     assert isinstance(query, PictureQuery)
     return _from_picture(query.picture, features, request, extractors)
 
@@ -248,21 +248,23 @@ def _one(vectors: Rows, name: str) -> Rows:
     return vector
 
 
-def _file_row(file: Path, row: int, features: Features) -> dict[str, Rows]:
-    """Return a row of a vector file, which is read as it was when a feature was imported from its kind."""
+def _file_row(query: RowQuery, features: Features) -> dict[str, Rows]:
+    """Return a row of a vector file, which is read as the file was from which the feature was imported."""
     from lookalike.collection.extraction import is_imported
-    from lookalike.vectorfiles import HDF5_SUFFIXES, SET_SUFFIXES, open_vectors
+    from lookalike.vectorfiles import SET_SUFFIXES, open_vectors
 
-    options: Mapping[str, Any] = {}
+    file, row = query.file, query.row
     metrics = {feature.metric for feature in features.values() if is_imported(feature)}
     metric: Metric = "hamming" if metrics == {"hamming"} else "euclidean"
-    if file.suffix.lower() in SET_SUFFIXES:
+    if file.suffix.lower() in SET_SUFFIXES and (file.suffix.lower() != ".npz" or "jaccard" in metrics):
         metric = "jaccard"
         features = {name: feature for name, feature in features.items() if feature.metric == metric}
-    if file.suffix.lower() in HDF5_SUFFIXES:
-        imported = [feature.options for feature in features.values() if is_imported(feature)]
-        options = imported[0] if len(imported) == 1 else {}
-    with open_vectors(file, metric=metric, **options) as vectors:
+    imported = [feature.options for feature in features.values() if is_imported(feature)]
+    options = {} if metric == "jaccard" or len(imported) != 1 else dict(imported[0])
+    if query.dataset is not None:
+        options["dataset"] = query.dataset
+    dimensions = [feature.dimension for feature in features.values() if feature.metric != "hamming"]
+    with open_vectors(file, metric=metric, dimensions=dimensions, **options) as vectors:
         return _vector(vectors.row(row), features, f"{file}#{row}")
 
 

@@ -65,6 +65,10 @@ class VectorFile(ABC):
             raise OptionError(f"rows_per_block is {rows_per_block}; give at least 1")
         return self._blocks(rows_per_block or self._suitable_rows())
 
+    def raw(self, first: int, last: int) -> npt.NDArray[Any]:
+        """Return rows first..last-1 as they are stored, unchecked. Raises VectorFileError."""
+        return self._read(first, last)
+
     def row(self, number: int) -> Rows:
         """Return row `number`, counted from 0, as float32 (dimension,), codes as uint8 (width,), sets as uint32.
 

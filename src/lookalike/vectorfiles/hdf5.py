@@ -144,7 +144,9 @@ def _only_variable(path: Path, file: h5py.File, wanted: Wanted) -> str:
         storage = Storage(path, file, name, identifier)
         if storage.matlab_class() not in (None, "char", "cell") and not storage.is_matlab_empty():
             shapes[name] = storage.shape[::-1]
-    return only_matrix(path, shapes, wanted, ", ".join(repr(name) for name in file if not name.startswith("#")))
+    return only_matrix(
+        path, shapes, wanted, ", ".join(repr(name) for name in file if not name.startswith("#"))
+    )
 
 
 def _at(path: Path, file: h5py.File, name: str) -> Any:

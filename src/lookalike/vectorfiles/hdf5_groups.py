@@ -107,7 +107,10 @@ class GroupsFile(VectorFile):
         with mapped(self.path):
             for row in range(first, last):
                 storage = self._storage(row)
-                if math.prod(storage.shape) != self.dimension or storage.number_type().kind != self.dtype.kind:
+                if (
+                    math.prod(storage.shape) != self.dimension
+                    or storage.number_type().kind != self.dtype.kind
+                ):
                     raise VectorFileError(
                         f"{storage.label} has shape {storage.shape} and type {storage.number_type()}, where that of "
                         f"the first group has dimension {self.dimension} and type {self.dtype}"

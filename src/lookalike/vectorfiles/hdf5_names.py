@@ -48,7 +48,9 @@ class DatasetNames:
             with self._guard():
                 block = self._storage.read_names(first, min(first + NAMES_PER_READ, self.count), NAME_BYTES)
             names = np.array(block) if block and isinstance(block[0], float) else np.array(block, object)
-            yield from decoded(self.label, first, whole(self.label, first, names) if names.dtype == float else names)
+            yield from decoded(
+                self.label, first, whole(self.label, first, names) if names.dtype == float else names
+            )
 
 
 class CharacterNames:
@@ -63,7 +65,9 @@ class CharacterNames:
         storage.check_held()
         length, self.count = storage.shape
         if 2 * length > NAME_BYTES:
-            raise VectorFileError(f"{storage.label} has names of {2 * length} bytes; {NAME_BYTES} are allowed")
+            raise VectorFileError(
+                f"{storage.label} has names of {2 * length} bytes; {NAME_BYTES} are allowed"
+            )
 
     def __iter__(self) -> Iterator[str]:
         length = self._storage.shape[0]

@@ -107,7 +107,7 @@ class Storage:
         return True
 
     def require_names(self, limit: int) -> None:
-        """Refuse elements that are neither whole numbers nor strings, or strings of a fixed length beyond `limit` bytes.
+        """Refuse elements that are neither whole numbers nor strings, or strings of more than `limit` bytes.
 
         They lie on one axis; others are of length one.
         """
@@ -182,7 +182,7 @@ class Storage:
         return block
 
     def read_names(self, first: int, last: int, limit: int) -> list[Any]:
-        """Return the strings, or numbers, first..last-1 on the one axis; strings of more than `limit` bytes are refused."""
+        """Return the strings, or numbers, first..last-1 on the one axis; longer ones than `limit` are refused."""
         if self._heaps is None:
             places = [slice(0, 1)] * len(self.shape)
             places[self._axis] = slice(first, last)

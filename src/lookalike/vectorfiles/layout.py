@@ -50,8 +50,8 @@ class Wanted:
 def matrix_axes(shape: tuple[int, ...]) -> tuple[int, int] | None:
     """Return which two axes of an array are rows and numbers, or None if there are others longer than one.
 
-    Axes of length one mean nothing, as in Caffe's (n, d, 1, 1) and in batches of one, (n, 1, d); the first axis is that of the
-    rows, however short it is, unless two others remain.
+    Axes of length one mean nothing, as in Caffe's (n, d, 1, 1) and in batches of one, (n, 1, d); the first axis is
+    that of the rows, however short it is, unless two others remain.
     """
     if len(shape) < 2:
         return None
@@ -69,9 +69,7 @@ def line_axis(shape: tuple[int, ...]) -> int | None:
     return long[0] if long else 0
 
 
-def told_orientation(
-    label: str, shape: tuple[int, int], names: Names | None, wanted: Wanted
-) -> Orientation:
+def told_orientation(label: str, shape: tuple[int, int], names: Names | None, wanted: Wanted) -> Orientation:
     """Return how vectors lie in an array of `shape`: as is said, else as the names, else rows.
 
     Of an array to search for, that which gives the dimension that is searched goes first, and nothing is refused.
@@ -80,9 +78,7 @@ def told_orientation(
         VectorFileError: the names fit neither way, or both and nothing is said.
     """
     if wanted.dimensions is not None:
-        of_dimension = [
-            way for way, size in _ways(shape[::-1]) if size in wanted.dimensions
-        ]
+        of_dimension = [way for way, size in _ways(shape[::-1]) if size in wanted.dimensions]
         if len(of_dimension) == 1:
             return of_dimension[0]
     if names is None:
@@ -136,9 +132,7 @@ def told_names(path: Path, wanted: Wanted, find: Callable[[str], Names | None], 
     )
 
 
-def only_matrix(
-    path: Path, shapes: dict[str, tuple[int, ...]], wanted: Wanted, others: str
-) -> str:
+def only_matrix(path: Path, shapes: dict[str, tuple[int, ...]], wanted: Wanted, others: str) -> str:
     """Return the name of the array that holds the vectors: the one that is named, `feats`, or the only one.
 
     Args:

@@ -21,7 +21,15 @@ from lookalike.errors import VectorFileError
 from lookalike.vectorfiles.base import open_plainly
 from lookalike.vectorfiles.layout import Names, Wanted, line_axis, only_matrix, told_names
 from lookalike.vectorfiles.spool import spooled
-from lookalike.vectorfiles.stored_array import NAME_BYTES, NAMES_PER_READ, ArrayFile, ArrayNames, StoredArray, decoded, whole
+from lookalike.vectorfiles.stored_array import (
+    NAME_BYTES,
+    NAMES_PER_READ,
+    ArrayFile,
+    ArrayNames,
+    StoredArray,
+    decoded,
+    whole,
+)
 
 _HEADER = 128
 _HEAD_BYTES = 4096  # flags, dimensions and name of a variable lie within this
@@ -113,7 +121,9 @@ class MatlabFile(ArrayFile):
                 matrix = _matrix(head, inner, self._order, self.path) if inner.kind == _MATRIX else None
             else:
                 matrix = (
-                    _matrix(self._handle, element, self._order, self.path) if element.kind == _MATRIX else None
+                    _matrix(self._handle, element, self._order, self.path)
+                    if element.kind == _MATRIX
+                    else None
                 )
             if matrix is not None:
                 found[matrix.name] = (element, matrix)
@@ -131,7 +141,9 @@ class MatlabFile(ArrayFile):
             return self._handle, matrix
         inner = _element(io.BytesIO(self._unpacked(element, 16)), 0, 1 << 62, self._order, self.path)
         if inner.size > 1040 * element.size:  # zlib makes no more of it
-            raise VectorFileError(f"{self.path}: variable {name!r} is damaged: it declares {inner.size} bytes")
+            raise VectorFileError(
+                f"{self.path}: variable {name!r} is damaged: it declares {inner.size} bytes"
+            )
         handle = spooled(self.path, _Inflater(self.path, self._handle, element), inner.start + inner.size)  # type: ignore[arg-type]
         self._spooled.append(handle)
         return handle, matrix
@@ -207,14 +219,18 @@ class _CellNames:
         self.label = label
         self._path, self._handle, self._matrix, self._order = path, handle, matrix, order
         if line_axis(matrix.shape) is None:
-            raise VectorFileError(f"{label} has shape {matrix.shape}; names need a cell array (rows, 1) of texts")
+            raise VectorFileError(
+                f"{label} has shape {matrix.shape}; names need a cell array (rows, 1) of texts"
+            )
         self.count = math.prod(matrix.shape)
 
     def __iter__(self) -> Iterator[str]:
         at = self._matrix.content
         for row in range(self.count):
             element = _element(self._handle, at, self._matrix.end, self._order, self._path)
-            cell = _matrix(self._handle, element, self._order, self._path) if element.kind == _MATRIX else None
+            cell = (
+                _matrix(self._handle, element, self._order, self._path) if element.kind == _MATRIX else None
+            )
             if cell is None or cell.kind != _CHAR or line_axis(cell.shape) is None:
                 raise VectorFileError(f"{self.label}: name {row} is no text")
             yield "" if not math.prod(cell.shape) else _text(self._handle, cell, self._order, self._path)
@@ -229,7 +245,9 @@ class _CharacterNames:
         self.count = matrix.shape[0]
         characters = _text(handle, matrix, order, path, limit=1 << 28)
         if len(characters) != math.prod(matrix.shape):
-            raise VectorFileError(f"{label} has {len(characters)} characters for shape {matrix.shape}; it is damaged")
+            raise VectorFileError(
+                f"{label} has {len(characters)} characters for shape {matrix.shape}; it is damaged"
+            )
         self._characters = characters
 
     def __iter__(self) -> Iterator[str]:

@@ -43,7 +43,7 @@ class NpzFile(ArrayFile):
                 shapes = {name: head.shape for name, head in heads.items() if head.dtype.kind in "fiub"}
                 name = only_matrix(path, shapes, wanted, others)
                 names = told_names(path, wanted, self._names, others)
-                self._take(self._array(name), names, wanted)
+                self._take(self._member(name), names, wanted)
         except BaseException:
             self.close()
             raise
@@ -60,7 +60,7 @@ class NpzFile(ArrayFile):
         with head:
             return stored_npy(self.path, f"{self.path}: array {name!r}", head, start=0, size=info.file_size)
 
-    def _array(self, name: str) -> StoredArray:
+    def _member(self, name: str) -> StoredArray:
         info = self._members[name]
         if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
             handle, size = open_plainly(self.path)
@@ -73,9 +73,7 @@ class NpzFile(ArrayFile):
                 handle = spooled(self.path, member, info.file_size)
             start = 0
         self._handles.append(handle)
-        return stored_npy(
-            self.path, f"{self.path}: array {name!r}", handle, start=start, size=info.file_size
-        )
+        return stored_npy(self.path, f"{self.path}: array {name!r}", handle, start=start, size=info.file_size)
 
     def _content(self, handle: IO[bytes], info: zipfile.ZipInfo) -> int:
         """Return where the bytes of a member begin that is not compressed."""
@@ -89,7 +87,7 @@ class NpzFile(ArrayFile):
         )
 
     def _names(self, name: str) -> Names | None:
-        return ArrayNames(self._array(name)) if name in self._members else None
+        return ArrayNames(self._member(name)) if name in self._members else None
 
 
 @contextmanager

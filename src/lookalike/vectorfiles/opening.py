@@ -46,9 +46,9 @@ def open_vectors(
     """Open a file of vectors for streamed reading. Its suffix says what it is.
 
     Args:
-        path: an HDF5 (`.h5`, `.hdf5`, `.hdf`, `.he5`), MATLAB (`.mat`), NumPy (`.npy`, `.npz`), `.fvecs`, `.bvecs`, `.ivecs`,
-            `.fbin`, `.u8bin`, `.i8bin`, `.safetensors` or `.parquet` file; for sets a `.txt`, `.jsonl` or `.npz` file (see
-            `lookalike.vectorfiles.set_files`). Axes of length one mean nothing.
+        path: an HDF5 (`.h5`, `.hdf5`, `.hdf`, `.he5`), MATLAB (`.mat`), NumPy (`.npy`, `.npz`), `.fvecs`, `.bvecs`,
+            `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.safetensors` or `.parquet` file; for sets a `.txt`, `.jsonl` or
+            `.npz` file (see `lookalike.vectorfiles.set_files`). Axes of length one mean nothing.
         metric: how the vectors are compared: under "hamming" they are binary codes, under "jaccard" sets.
         dataset: the HDF5 dataset, MATLAB variable, array or column that holds the vectors; by default `feats`, or the
             only one, but of HDF5. Where each picture has a group of its own, what the dataset in it is called.
@@ -57,7 +57,8 @@ def open_vectors(
         orientation: how vectors lie in an array: "rows" for (n, d), "columns" for (d, n). By default
             the axis that is as long as the names; "rows" if there are no names. A square array with
             names is refused unless the orientation is given. Rows of a MATLAB file are those that MATLAB shows.
-        dimensions: of what a row of the file is searched among, to tell the orientation by; names need not be there then.
+        dimensions: of what a row of the file is searched among, to tell the orientation by; names need not be there
+            then.
 
     Raises:
         OptionError: an unknown orientation, or an option for another kind of file; a file of sets for another

@@ -40,7 +40,9 @@ class ParquetFile(VectorFile):
             block = self._matrix(first, 0)
             self.dimension, self.dtype = block.shape[1], block.dtype
             if self.dimension == 0:
-                raise VectorFileError(f"{path}: column {name!r} has no numbers in row 0; give at least one a row")
+                raise VectorFileError(
+                    f"{path}: column {name!r} has no numbers in row 0; give at least one a row"
+                )
             self.name_source = told_names(path, wanted, self._names, self._table.told())
             if self.name_source is None and not wanted.is_query:
                 self.name_source = self._table.usual_names()
@@ -115,7 +117,9 @@ class ParquetFile(VectorFile):
         if DEFAULT_DATASET in found:
             return DEFAULT_DATASET
         if len(found) != 1:
-            which = f"more than one column of vectors ({', '.join(found)})" if found else "no column of vectors"
+            which = (
+                f"more than one column of vectors ({', '.join(found)})" if found else "no column of vectors"
+            )
             raise VectorFileError(
                 f"{self.path} has {which}, which are lists of numbers; "
                 + ("choose one with the option dataset" if found else f"the columns are {told}")
@@ -170,7 +174,9 @@ class _Table:
             ]
             self.columns = {field.name: field.type for field in self._file.schema_arrow}
         if min(self._groups, default=0) < 0 or sum(self._groups) != self.rows:
-            raise VectorFileError(f"{path} declares {self.rows} rows and has {sum(self._groups)}; it is damaged")
+            raise VectorFileError(
+                f"{path} declares {self.rows} rows and has {sum(self._groups)}; it is damaged"
+            )
 
     def close(self) -> None:
         self._file.close(force=True)
@@ -210,7 +216,9 @@ class _Table:
         while types.is_dictionary(kind):
             kind = kind.value_type
         if not (types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind)):
-            raise VectorFileError(f"{self.path}: column {name!r} holds no text ({kind}); names are text or whole numbers")
+            raise VectorFileError(
+                f"{self.path}: column {name!r} holds no text ({kind}); names are text or whole numbers"
+            )
         return _ColumnNames(self, name)
 
     def batches(self, column: str, first: int, size: int) -> Iterator[Any]:

@@ -36,7 +36,9 @@ class SafetensorsFile(ArrayFile):
             self._begin, self._told = self._header()
             others = ", ".join(repr(name) for name in list(self._told)[:20])
             names = told_names(path, wanted, self._names, others)
-            shapes = {name: self._shape(name) for name, told in self._told.items() if told.get("dtype") in _TYPES}
+            shapes = {
+                name: self._shape(name) for name, told in self._told.items() if told.get("dtype") in _TYPES
+            }
             name = only_matrix(path, shapes, wanted, others)
             self._is_bfloat = self._told[name]["dtype"] == "BF16"
             self._take(self._tensor(name), names, wanted)
@@ -80,7 +82,9 @@ class SafetensorsFile(ArrayFile):
         place = _counts(self.path, told.get("data_offsets"))
         held = self._size - self._begin
         if len(place) != 2 or not place[0] <= place[1] <= held:
-            raise VectorFileError(f"{label} lies at {place} of {held} bytes; the file is truncated or damaged")
+            raise VectorFileError(
+                f"{label} lies at {place} of {held} bytes; the file is truncated or damaged"
+            )
         return StoredArray(
             self.path,
             label,
@@ -96,7 +100,9 @@ class SafetensorsFile(ArrayFile):
         if told is None:
             return None
         if not str(told.get("dtype")).startswith(("I", "U")):
-            raise VectorFileError(f"{self.path}: tensor {name!r} holds no whole numbers, which names would be")
+            raise VectorFileError(
+                f"{self.path}: tensor {name!r} holds no whole numbers, which names would be"
+            )
         return ArrayNames(self._tensor(name))
 
 

@@ -29,7 +29,7 @@ def spooled(path: Path, content: IO[bytes], size: int, *, at_most: bool = False)
                 f"{path} unpacks to {size} bytes, and {tempfile.gettempdir()} has room for {room}; "
                 "choose another folder by the environment variable TMPDIR"
             )
-        target = cast(BinaryIO, tempfile.TemporaryFile(buffering=0))
+        target = cast(BinaryIO, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         try:
             left = size
             while left and (block := content.read(min(_COPIED, left))):

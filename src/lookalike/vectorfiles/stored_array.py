@@ -54,7 +54,9 @@ class StoredArray:
                 f"{label} declares {declared} bytes of numbers but holds {held}; it is truncated or damaged"
             )
 
-    def read(self, shape: tuple[int, int], first: int, last: int, *, columns: bool = False) -> npt.NDArray[Any]:
+    def read(
+        self, shape: tuple[int, int], first: int, last: int, *, columns: bool = False
+    ) -> npt.NDArray[Any]:
         """Return rows first..last-1, or with `columns` these columns as rows, of the array as one of `shape`.
 
         Its axes may be those of the array without some of length one.
@@ -111,7 +113,9 @@ class ArrayNames:
                 f"{array.label} holds no text (type {array.dtype}); names are text or whole numbers"
             )
         if array.dtype.itemsize > 4 * NAME_BYTES:
-            raise VectorFileError(f"{array.label} has names of {array.dtype.itemsize} bytes; {NAME_BYTES} are allowed")
+            raise VectorFileError(
+                f"{array.label} has names of {array.dtype.itemsize} bytes; {NAME_BYTES} are allowed"
+            )
         axis = line_axis(array.shape)
         if axis is None:
             raise VectorFileError(f"{array.label} has shape {array.shape}; names need (rows,)")
@@ -130,17 +134,18 @@ def decoded(label: str, first: int, names: npt.NDArray[Any]) -> Iterator[str]:
     Raises:
         VectorFileError: one is no Unicode.
     """
-    row = first
-    try:
-        for row, name in enumerate(names.tolist(), start=first):
+    for row, name in enumerate(names.tolist(), start=first):
+        try:
             yield name.decode("utf-8") if isinstance(name, bytes) else str(name)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise VectorFileError(f"{label}: name {row} is not UTF-8") from error
+        except UnicodeDecodeError as error:
+            raise VectorFileError(f"{label}: name {row} is not UTF-8") from error
 
 
 def whole(label: str, first: int, numbers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return numbers of a floating type as whole ones. Raises VectorFileError."""
     wrong = np.flatnonzero(~(np.abs(numbers) < 2.0**53) | (numbers != np.rint(numbers)))
     if wrong.size:
-        raise VectorFileError(f"{label}: name {first + int(wrong[0])} is {numbers[wrong[0]]}, which is no whole number")
+        raise VectorFileError(
+            f"{label}: name {first + int(wrong[0])} is {numbers[wrong[0]]}, which is no whole number"
+        )
     return numbers.astype(np.int64)

@@ -47,7 +47,9 @@ class VecsFile(VectorFile):
                 )
             self.name_source = told_names(path, wanted, lambda name: None, "")
             if self.name_source is not None:
-                told_orientation(str(path), (self.rows, self.dimension), self.name_source, Wanted(orientation="rows"))
+                told_orientation(
+                    str(path), (self.rows, self.dimension), self.name_source, Wanted(orientation="rows")
+                )
             self._record = np.dtype([("dimension", _PREFIX), ("vector", self.dtype, (self.dimension,))])
         except BaseException:
             self._handle.close()
