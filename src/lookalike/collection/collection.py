@@ -271,8 +271,9 @@ class Collection(Indexing):
 
         The rows' names, where the file has them, become ids; one that is the path of a stored picture, from the
         working folder or from that of the file, joins the row to the picture. For kinds of files, `dataset`, `names`
-        and `orientation` see `lookalike.vectorfiles.open_vectors`. With `skip_bad`, rows that cannot be compared, such as
-        those with NaN and, under cosine, zeros, are left out and listed in the report. The rest is as in `add_vectors`.
+        and `orientation` see `lookalike.vectorfiles.open_vectors`. With `skip_bad`, rows that cannot be compared, such
+        as those with NaN and, under cosine, zeros, are left out and listed in the report. The rest is as in
+        `add_vectors`.
 
         An index that another `library` saved ("annoy", "faiss", "hnswlib", "usearch", "voyager") is known by its
         content, one of Annoy by its suffix (.ann, .annoy). Its ids become names, or pick lines of the text file
