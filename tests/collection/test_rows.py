@@ -329,7 +329,7 @@ def test_a_file_that_is_refused_leaves_nothing(collection: Collection, tmp_path:
         ):
             collection.import_file(file)
         assert state(collection) == (0, 0, [])
-    with pytest.raises(OptionError, match="HDF5"):
+    with pytest.raises(OptionError, match="means nothing"):
         collection.import_file(npy(tmp_path / "f.npy"), dataset="feats")
     with pytest.raises(VectorFileError, match="nothing"):
         collection.import_file(hdf5(tmp_path / "g.h5"), dataset="nothing")
