@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -38,84 +39,115 @@ from lookalike.kernels.compiled.llvm_vector import (
     store,
 )
 
-CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES = 64, 256, 512
-"""A unit is 128 signs of 16 rows: four chunks of 64 bytes, with 128 bytes of tables each."""
+CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES, FACTOR_BYTES = 64, 256, 512, 128
+"""A unit is 128 signs of 16 rows: four chunks of 64 bytes, with 128 bytes of tables each. A block ends with its rows'
+factors."""
 
 INT, FLOAT = types.int64, types.float32
 
 
-@intrinsic
-def scan_block(
-    typing: Any,
-    block: Any,
-    tables: Any,
-    units: Any,
-    scale: Any,
-    shift: Any,
-    base: Any,
-    limit: Any,
-    visible: Any,
-    estimates: Any,
-    places: Any,
-    first: Any,
-) -> Any:
-    """Estimate the 16 rows of a block; append those below `limit` to `estimates` and `places`; return how many.
-
-    A row's estimate is base + constant + slope * (scale * sum of its table entries + shift).
-    """
+def _scan(blocks: int) -> Any:
+    """Return the kernel that estimates the rows of `blocks` adjacent blocks of 16, in one pass over the tables."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block, tables, units, scale, shift, base, limit, visible, estimates, places, first = arguments
-        even, odd = (cgutils.alloca_once_value(builder, splat(I16, 0, 32)) for _ in range(2))
-        low_half, four = splat(I8, 15, 64), splat(I16, 4, 32)
-        with cgutils.for_range(builder, units, intp=I64) as loop:
-            codes = builder.add(block, builder.mul(loop.index, I64(UNIT_BYTES)))
-            table = builder.add(tables, builder.mul(loop.index, I64(UNIT_TABLES)))
-            sums: Any = None
-            for chunk in range(UNIT_BYTES // CHUNK_BYTES):
-                both = load(builder, codes, chunk * CHUNK_BYTES, BYTES)
+        size = builder.add(builder.mul(units, I64(UNIT_BYTES)), I64(FACTOR_BYTES))
+        starts = [block]
+        while len(starts) < blocks:
+            starts.append(builder.add(starts[-1], size))
+        scales, shifts, bases, limits = (broadcast(builder, value) for value in (scale, shift, base, limit))
+        count = I64(0)
+        for number, sums in enumerate(_sums(context, builder, starts, tables, units)):
+            factors = builder.add(starts[number], builder.mul(units, I64(UNIT_BYTES)))
+            product = fused(builder, sums, scales, shifts)
+            constant = builder.fadd(load(builder, factors, 0, FLOATS), bases)
+            found = fused(builder, load(builder, factors, 4 * LANES, FLOATS), product, constant)
+            below = bits_of(builder, builder.fcmp_ordered("<", found, limits))
+            shown = builder.lshr(visible, I64(LANES * number)) if number else visible
+            bits = builder.and_(below, builder.and_(shown, I64(0xFFFF)))
+            offset = builder.mul(count, I64(4))
+            kept = [(found, builder.add(estimates, offset))]
+            numbers = ir.Constant(ROWS32, list(range(LANES * number, LANES * number + LANES)))
+            numbers = builder.add(broadcast(builder, builder.trunc(first, I32)), numbers)
+            kept.append((numbers, builder.add(places, offset)))
+
+            def append(bits: Any, kept: Sequence[tuple[Any, Any]]) -> None:
+                mask = builder.bitcast(builder.trunc(bits, I16), ir.VectorType(I1, LANES))
+                for value, address in kept:
+                    _append(context, builder, value, address, mask)
+
+            if has(context, "avx512f"):  # a branch that is often mispredicted costs more than to append nothing
+                append(bits, kept)
+            else:  # to make bits a mask takes long
+                with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0)), likely=False):
+                    append(bits, kept)
+            count = builder.add(count, ones(builder, bits))
+        return count
+
+    def scan(
+        typing: Any,
+        block: Any,
+        tables: Any,
+        units: Any,
+        scale: Any,
+        shift: Any,
+        base: Any,
+        limit: Any,
+        visible: Any,
+        estimates: Any,
+        places: Any,
+        first: Any,
+    ) -> Any:
+        return INT(INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT), generate
+
+    return intrinsic(scan)
+
+
+def _sums(context: Any, builder: Any, blocks: Sequence[Any], tables: Any, units: Any) -> list[Any]:
+    """Return for each block the sums of its rows' table entries, as floats."""
+    even, odd = ([cgutils.alloca_once_value(builder, splat(I16, 0, 32)) for _ in blocks] for _ in range(2))
+    low_half, four = splat(I8, 15, 64), splat(I16, 4, 32)
+    with cgutils.for_range(builder, units, intp=I64) as loop:
+        at = builder.mul(loop.index, I64(UNIT_BYTES))
+        table = builder.add(tables, builder.mul(loop.index, I64(UNIT_TABLES)))
+        sums: list[Any] = [None] * len(blocks)
+        for chunk in range(UNIT_BYTES // CHUNK_BYTES):
+            entries = [load(builder, table, (2 * chunk + half) * 64, BYTES) for half in range(2)]
+            for number, block in enumerate(blocks):
+                both = load(builder, builder.add(block, at), chunk * CHUNK_BYTES, BYTES)
                 high = builder.bitcast(builder.lshr(builder.bitcast(both, PAIRS), four), BYTES)
                 for half, part in enumerate((both, high)):
-                    entries = load(builder, table, (2 * chunk + half) * 64, BYTES)
-                    found = looked_up(context, builder, entries, builder.and_(part, low_half))
-                    sums = found if sums is None else builder.add(sums, found)
-            pairs = builder.bitcast(sums, PAIRS)
+                    found = looked_up(context, builder, entries[half], builder.and_(part, low_half))
+                    before = sums[number]
+                    sums[number] = found if before is None else builder.add(before, found)
+        for number, total in enumerate(sums):
+            pairs = builder.bitcast(total, PAIRS)
             low = builder.and_(pairs, splat(I16, 255, 32))
-            builder.store(builder.add(builder.load(even), low), even)
-            builder.store(builder.add(builder.load(odd), builder.lshr(pairs, splat(I16, 8, 32))), odd)
+            high = builder.lshr(pairs, splat(I16, 8, 32))
+            for place, more in ((even[number], low), (odd[number], high)):
+                builder.store(builder.add(builder.load(place), more), place)
+    found = []
+    for number in range(len(blocks)):
         halves = []
-        for whole in (builder.load(even), builder.load(odd)):
+        for whole in (builder.load(even[number]), builder.load(odd[number])):
             upper = shuffled(builder, whole, whole, range(16, 32))
             halves.append(builder.add(shuffled(builder, whole, whole, range(16)), upper))
-        sums = builder.add(
+        total = builder.add(
             shuffled(builder, halves[0], halves[1], [*range(8), *range(16, 24)]),
             shuffled(builder, halves[0], halves[1], [*range(8, 16), *range(24, 32)]),
         )
-        sums = builder.sitofp(builder.zext(sums, ROWS32), FLOATS)
-        factors = builder.add(block, builder.mul(units, I64(UNIT_BYTES)))
-        product = fused(builder, sums, broadcast(builder, scale), broadcast(builder, shift))
-        constant = builder.fadd(load(builder, factors, 0, FLOATS), broadcast(builder, base))
-        found = fused(builder, load(builder, factors, 4 * LANES, FLOATS), product, constant)
-        below = bits_of(builder, builder.fcmp_ordered("<", found, broadcast(builder, limit)))
-        bits = builder.and_(below, builder.and_(visible, I64(0xFFFF)))
+        found.append(builder.sitofp(builder.zext(total, ROWS32), FLOATS))
+    return found
 
-        def append() -> None:
-            mask = builder.bitcast(builder.trunc(bits, I16), ir.VectorType(I1, LANES))
-            numbers = builder.add(
-                broadcast(builder, builder.trunc(first, I32)),
-                ir.Constant(ROWS32, list(range(LANES))),
-            )
-            _append(context, builder, found, estimates, mask)
-            _append(context, builder, numbers, places, mask)
 
-        if has(context, "avx512f"):  # a branch that is often mispredicted costs more than to append nothing
-            append()
-        else:  # to make bits a mask takes long
-            with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0)), likely=False):
-                append()
-        return ones(builder, bits)
+scan_block = _scan(1)
+"""Estimate the 16 rows of a block; append those below `limit` to `estimates` and `places`; return how many.
 
-    return INT(INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT), generate
+A row's estimate is base + constant + slope * (scale * sum of its table entries + shift). Bit i of `visible` is whether
+row i is looked at; `first` is the position of the first one.
+"""
+scan_two_blocks = _scan(2)
+"""The same for 32 rows in two blocks: tables are fetched once, and one block is computed while the other waits."""
 
 
 def _append(context: Any, builder: Any, value: Any, address: Any, mask: Any) -> None:

@@ -35,6 +35,32 @@ LARGEST_DEPTH = 1 << 20
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 
 
+inner: Any = njit(nogil=True, error_model="numpy")
+
+
+@inner
+def scan(
+    block: int,
+    tables: int,
+    units: int,
+    step: Any,
+    shift: Any,
+    base: Any,
+    limit: Any,
+    bits: int,
+    estimates: int,
+    places: int,
+    position: int,
+    two: bool,
+) -> int:
+    """See `scan_intrinsics.scan_block`."""
+    if two:
+        return parts.scan_two_blocks(
+            block, tables, units, step, shift, base, limit, bits, estimates, places, position
+        )
+    return parts.scan_block(block, tables, units, step, shift, base, limit, bits, estimates, places, position)
+
+
 @njit(
     "void(int64[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
     " float32, int64[:, ::1], float32[:, ::1], int64[::1])",
@@ -80,15 +106,15 @@ def search(
     room = 2 * deep + 64
     moved, rotated, tables, told = query_scratch(plan)
     nearness, lowest, chosen, chosen_buckets = bucket_scratch(plan)
-    estimates = np.empty(room + 32, dtype=np.float32)
-    places = np.empty(room + 32, dtype=np.int32)
-    numbers = np.empty(room + 32, dtype=np.int64)
+    estimates = np.empty(room + 64, dtype=np.float32)
+    places = np.empty(room + 64, dtype=np.int32)
+    numbers = np.empty(room + 64, dtype=np.int64)
     scaled, zeros = rerank_scratch(plan)
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     counted = filtered and len(hidden) > 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
-    others = np.empty(hidden_room + 32, dtype=np.float32)
-    other_places = np.empty(hidden_room + 32, dtype=np.int32)
+    others = np.empty(hidden_room + 64, dtype=np.float32)
+    other_places = np.empty(hidden_room + 64, dtype=np.int32)
     others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
     whole = len(queries) // TOGETHER * TOGETHER
     for q in range(len(queries)):
@@ -125,20 +151,25 @@ def search(
                 if not filtered:
                     rows_seen += end - position
                 first_block = parts.int64_at(starts, bucket)
-                for block in range(first_block, first_block + ((end - position + 15) >> 4)):
-                    if ahead < ahead_end:
-                        for line in range(0, block_bytes, 64):
-                            parts.prefetch(ahead + line)
-                        ahead += block_bytes
-                    bits = np.int64(65535)
-                    if end - position < 16:
-                        bits = (np.int64(1) << (end - position)) - 1
+                last_block = first_block + ((end - position + 15) >> 4)
+                block = first_block
+                while block < last_block:
+                    two = block + 1 < last_block
+                    for _ in range(2 if two else 1):
+                        if ahead < ahead_end:
+                            for line in range(0, block_bytes, 64):
+                                parts.prefetch(ahead + line)
+                            ahead += block_bytes
+                    bits = (np.int64(1) << min(end - position, np.int64(32))) - 1
                     if filtered:
-                        other_bits = bits & ~np.int64(visible[block])
-                        bits &= np.int64(visible[block])
+                        shown = np.int64(visible[block])
+                        if two:
+                            shown |= np.int64(visible[block + 1]) << 16
+                        other_bits = bits & ~shown
+                        bits &= shown
                         rows_seen += parts.ones_of(bits)
                         if counted and other_bits != 0:
-                            other_size += parts.scan_block(
+                            other_size += scan(
                                 blocks + block * block_bytes,
                                 tables_at,
                                 units,
@@ -150,6 +181,7 @@ def search(
                                 others_at + 4 * other_size,
                                 other_places_at + 4 * other_size,
                                 position,
+                                two,
                             )
                             if other_size >= hidden_room:
                                 other_size, other_limit = select(
@@ -158,7 +190,7 @@ def search(
                                 if other_size >= hidden_room:  # estimates are equal
                                     other_size = most_hidden + 1
                     if bits != 0:
-                        size += parts.scan_block(
+                        size += scan(
                             blocks + block * block_bytes,
                             tables_at,
                             units,
@@ -170,6 +202,7 @@ def search(
                             estimates_at + 4 * size,
                             places_at + 4 * size,
                             position,
+                            two,
                         )
                         if size >= room:
                             size, limit = keep_near(
@@ -177,7 +210,8 @@ def search(
                             )
                             if size >= room:  # estimates are equal, or an outlier hides how they differ
                                 size = deep
-                    position += 16
+                    position += 32
+                    block += 2
                 buckets_seen += rows_seen > seen_before
             patient = enough > 0 and (rows_seen < enough or buckets_seen < most)
             if last == buckets or last <= done or (rows_seen >= k and not patient):
