@@ -50,7 +50,7 @@ def compare_exactly(
     divided = metric == COSINE and element != FLOAT32
     for i in range(size):
         row = vectors + places[i] * row_bytes
-        for line in range(0, min(row_bytes, 256), 64):
+        for line in range(0, min(row_bytes, 512), 64):
             parts.prefetch(row + line)
     for i in range(0, size, 2):
         row, other = vectors + places[i] * row_bytes, vectors + places[min(i + 1, size - 1)] * row_bytes

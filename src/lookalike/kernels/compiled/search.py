@@ -31,6 +31,8 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, METRIC, OFFSETS_AT, SIGNS,
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 LARGEST_DEPTH = 1 << 20
+AHEAD = 24
+"""Blocks that are asked for before they are needed: what memory takes to answer, in the time of a block."""
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 
@@ -139,11 +141,9 @@ def search(
         other_limit = INFINITY
         while True:
             last = choose(nearness[own], lowest[own], groups, fewest, want, farther, chosen, chosen_buckets)
+            following, ahead, ahead_end, due = done, np.int64(0), np.int64(0), np.int64(AHEAD)
             for i in range(done, last):
                 bucket = chosen_buckets[i]
-                following = chosen_buckets[min(i + 1, last - 1)]
-                ahead = blocks + parts.int64_at(starts, following) * block_bytes
-                ahead_end = blocks + parts.int64_at(starts, following + 1) * block_bytes
                 base = origin + chosen[i]
                 seen_before = rows_seen
                 position = parts.int64_at(offsets, bucket)
@@ -155,11 +155,18 @@ def search(
                 block = first_block
                 while block < last_block:
                     two = block + 1 < last_block
-                    for _ in range(2 if two else 1):
-                        if ahead < ahead_end:
-                            for line in range(0, block_bytes, 64):
-                                parts.prefetch(ahead + line)
-                            ahead += block_bytes
+                    due += 2 if two else 1
+                    while due > 0 and (ahead < ahead_end or following < last):
+                        if ahead == ahead_end:
+                            coming = chosen_buckets[following]
+                            ahead = blocks + parts.int64_at(starts, coming) * block_bytes
+                            ahead_end = blocks + parts.int64_at(starts, coming + 1) * block_bytes
+                            following += 1
+                            continue
+                        for line in range(0, block_bytes, 64):
+                            parts.prefetch(ahead + line)
+                        ahead += block_bytes
+                        due -= 1
                     bits = (np.int64(1) << min(end - position, np.int64(32))) - 1
                     if filtered:
                         shown = np.int64(visible[block])
