@@ -31,14 +31,12 @@ class SearchPlan:
     Attributes:
         k: neighbours wanted.
         recall: the recall@k to aim at.
-        limit: rows farther than this are left out.
         chosen: what was measured of the operating point that is taken; None where every row is compared.
         reason: why it goes that way, in one clause.
     """
 
     k: int
     recall: float
-    limit: float
     chosen: RecallMeasurement | None
     reason: str
 
@@ -50,7 +48,6 @@ class SearchPlan:
         k: int,
         recall: float,
         *,
-        limit: float = np.inf,
         shown: int | None = None,
     ) -> Self:
         """Return the plan of a search; `shown` is the number of rows that a filter leaves.
@@ -71,14 +68,15 @@ class SearchPlan:
             reason = f"there are {options.scan_below} rows or more"
         else:
             reason = "buckets are probed however few rows there are"
-        return cls(k, recall, limit, chosen, reason)
+        return cls(k, recall, chosen, reason)
 
-    def within_limit(self, answer: Answer) -> Answer:
-        """Return `answer`, which is changed, without the rows that are farther than the limit."""
-        if self.limit < np.inf:
-            far = ~(answer[1] <= self.limit)
-            answer[0][far], answer[1][far] = -1, np.inf
-        return answer
+
+def within_limit(answer: Answer, limit: float) -> Answer:
+    """Return `answer`, which is changed, without the rows that are farther than `limit`."""
+    if limit < np.inf:
+        far = ~(answer[1] <= limit)
+        answer[0][far], answer[1][far] = -1, np.inf
+    return answer
 
 
 def wants_buckets(rows: int, options: Options) -> bool:

@@ -47,7 +47,9 @@ def as_search(
     block = as_queries(queries, dimension=options.dimension, metric=options.metric, compiled=compiled)
     if type(k) is not int or k < 1:
         k = as_count(k, "k", least=1)
-    wanted = options.recall if recall is None else as_share(recall, "recall")
+    wanted = options.recall if recall is None else recall
+    if type(wanted) is not float or not 0 < wanted <= 1:
+        wanted = as_share(wanted, "recall")
     limit = np.inf
     if max_distance is not None:
         limit = min(max(as_number(max_distance, "max_distance"), -LARGEST), LARGEST)

@@ -12,11 +12,12 @@ from lookalike.arrays import Bool, Float32, Int64, as_array, as_ids
 from lookalike.index.approximate import Answer, RowMask
 from lookalike.index.io.mapping import is_mapped, release
 from lookalike.index.options import Options
-from lookalike.index.plan import SearchPlan
+from lookalike.index.plan import SearchPlan, within_limit
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.scan import merge, scan
 from lookalike.index.snapshot import Base, Snapshot
 
+KEPT_PLANS = 1024
 RELEASED_BYTES = 256 << 20
 """A base of more bytes in a file is let go of whenever so much of it has been looked at."""
 PAGES_BYTES = 64 << 10
@@ -36,21 +37,28 @@ def answer(
     limit: float,
     allow: npt.NDArray[Any] | Sequence[int] | None,
     threads: int,
+    plans: dict[tuple[int, float], SearchPlan],
 ) -> Answer:
     """Return the ids and distances (q, k) that `Index.search` returns.
 
     Args:
         queries: (q, d), of length one under cosine.
         limit: rows farther than this are left out.
+        plans: of searches of this snapshot without a filter, which are kept here: to make one takes as long as a
+            tenth of a quick search.
     """
     shown = None if allow is None else _shown(snapshot, allow)
     count = None if shown is None else int(np.count_nonzero(shown))
     base, split = snapshot.base, len(snapshot.base.ids)
-    plan = SearchPlan.of(base.buckets, options, k, recall, limit=limit, shown=count)
+    plan = plans.get((k, recall)) if shown is None else None
+    if plan is None:
+        plan = SearchPlan.of(base.buckets, options, k, recall, shown=count)
+        if shown is None and len(plans) < KEPT_PLANS:
+            plans[k, recall] = plan
     found: Answer | None = None
     if base.buckets is not None and plan.chosen is not None:
         visible = snapshot.visible if shown is None else base.buckets.visible(shown[:split])
-        found = _from_buckets(plan, plan.chosen, base, queries, visible, threads)
+        found = _from_buckets(plan, plan.chosen, base, queries, visible, limit, threads)
     if found is None:
         if shown is None and snapshot.removed_rows:
             shown = snapshot.alive
@@ -68,7 +76,7 @@ def answer(
         vectors, ids, squares = snapshot.tail_vectors, snapshot.tail_ids, snapshot.tail_squares
         near = scan(queries, vectors, ids, k, options.metric, rows, squares, threads=threads)
         found = merge(found, near)
-    return plan.within_limit(found)
+    return within_limit(found, limit)
 
 
 def _from_buckets(
@@ -77,12 +85,13 @@ def _from_buckets(
     base: Base,
     queries: Float32,
     visible: RowMask | None,
+    limit: float,
     threads: int,
 ) -> Answer | None:
     """Probe the base's buckets, a few queries at a time where the rows lie in a large file."""
     assert base.buckets is not None
     vectors, search = base.vectors, base.buckets.search
-    asked = (plan.k, plan.recall, visible, plan.limit, threads)
+    asked = (plan.k, plan.recall, visible, limit, threads)
     if vectors.nbytes < 2 * RELEASED_BYTES or not is_mapped(vectors):
         return search(queries, *asked)
     row_bytes = vectors.itemsize * vectors.shape[1] + PAGES_BYTES

@@ -19,7 +19,7 @@ from lookalike.index.explain import MEASURED_AT
 from lookalike.index.fetched_rows import FetchedRows
 from lookalike.index.finder import Finder
 from lookalike.index.options import Options
-from lookalike.index.plan import SearchPlan
+from lookalike.index.plan import SearchPlan, within_limit
 from lookalike.index.queries import as_query, as_search, check_padding
 from lookalike.index.reports import Explanation, IndexStats, Path, TableExplanation
 from lookalike.index.scan import DISTANCES, merge, pair_distances, scan
@@ -127,7 +127,7 @@ class StoreView:
             check_padding(k, len(block), len(self))
         shown = None if allow is None else _allowed(allow)
         plan = SearchPlan.of(
-            state.probing, options, k, wanted, limit=limit, shown=None if shown is None else len(shown)
+            state.probing, options, k, wanted, shown=None if shown is None else len(shown)
         )
         rows = self._rows(shown)
         found: Answer | None = None
@@ -142,7 +142,7 @@ class StoreView:
             found = rows.scanned(block, k, shown)
         if len(state.tail.tail_order):
             found = merge(found, self._tail(block, k, shown))
-        return plan.within_limit(found)
+        return within_limit(found, limit)
 
     def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""

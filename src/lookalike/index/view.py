@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,6 +15,7 @@ from lookalike.errors import InputError, UnknownIdError
 from lookalike.index.base import Ids
 from lookalike.index.explain import explain, stats
 from lookalike.index.options import Options
+from lookalike.index.plan import SearchPlan
 from lookalike.index.queries import as_query, as_search, check_padding, padded
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.row_forms import comparable
@@ -30,6 +31,7 @@ class SnapshotView:
     options: Options
     snapshot: Snapshot
     stamp: int
+    plans: dict[tuple[int, float], SearchPlan] = field(default_factory=dict, repr=False)
 
     @property
     def dimension(self) -> int:
@@ -82,9 +84,9 @@ class SnapshotView:
             queries, k, max_distance, recall, n_jobs, settings, compiled=compiled
         )
         if k <= state.count:
-            return answer(state, settings, block, k, wanted, limit, allow, threads)
+            return answer(state, settings, block, k, wanted, limit, allow, threads, self.plans)
         check_padding(k, len(block), state.count)
-        found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads)
+        found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads, self.plans)
         return padded(found, k)
 
     def distances(self, query: Given, ids: Ids) -> Float32:
