@@ -126,9 +126,7 @@ class StoreView:
         if k > MANY:
             check_padding(k, len(block), len(self))
         shown = None if allow is None else _allowed(allow)
-        plan = SearchPlan.of(
-            state.probing, options, k, wanted, shown=None if shown is None else len(shown)
-        )
+        plan = SearchPlan.of(state.probing, options, k, wanted, shown=None if shown is None else len(shown))
         rows = self._rows(shown)
         found: Answer | None = None
         if plan.chosen is not None and state.probing is not None:

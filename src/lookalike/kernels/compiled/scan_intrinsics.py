@@ -46,43 +46,63 @@ factors."""
 INT, FLOAT = types.int64, types.float32
 
 
+def _append_near(
+    context: Any,
+    builder: Any,
+    blocks: int,
+    block: Any,
+    tables: Any,
+    units: Any,
+    factors: tuple[Any, Any, Any, Any],
+    visible: Any,
+    estimates: Any,
+    places: Any,
+    first: Any,
+) -> Any:
+    """Estimate the rows of adjacent blocks, append those below the limit, and return how many; see `scan_block`.
+
+    `factors` are scale, shift, base and limit, of every lane.
+    """
+    scales, shifts, bases, limits = factors
+    size = builder.add(builder.mul(units, I64(UNIT_BYTES)), I64(FACTOR_BYTES))
+    starts = [block]
+    while len(starts) < blocks:
+        starts.append(builder.add(starts[-1], size))
+    count = I64(0)
+    for number, sums in enumerate(_sums(context, builder, starts, tables, units)):
+        own = builder.add(starts[number], builder.mul(units, I64(UNIT_BYTES)))
+        product = fused(builder, sums, scales, shifts)
+        constant = builder.fadd(load(builder, own, 0, FLOATS), bases)
+        found = fused(builder, load(builder, own, 4 * LANES, FLOATS), product, constant)
+        below = bits_of(builder, builder.fcmp_ordered("<", found, limits))
+        shown = builder.lshr(visible, I64(LANES * number)) if number else visible
+        bits = builder.and_(below, builder.and_(shown, I64(0xFFFF)))
+        offset = builder.mul(count, I64(4))
+        numbers = ir.Constant(ROWS32, list(range(LANES * number, LANES * number + LANES)))
+        numbers = builder.add(broadcast(builder, builder.trunc(first, I32)), numbers)
+        kept = ((found, builder.add(estimates, offset)), (numbers, builder.add(places, offset)))
+
+        def append(bits: Any, kept: Sequence[tuple[Any, Any]]) -> None:
+            mask = builder.bitcast(builder.trunc(bits, I16), ir.VectorType(I1, LANES))
+            for value, address in kept:
+                _append(context, builder, value, address, mask)
+
+        if has(context, "avx512f"):  # a branch that is often mispredicted costs more than to append nothing
+            append(bits, kept)
+        else:  # to make bits a mask takes long
+            with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0)), likely=False):
+                append(bits, kept)
+        count = builder.add(count, ones(builder, bits))
+    return count
+
+
 def _scan(blocks: int) -> Any:
     """Return the kernel that estimates the rows of `blocks` adjacent blocks of 16, in one pass over the tables."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block, tables, units, scale, shift, base, limit, visible, estimates, places, first = arguments
-        size = builder.add(builder.mul(units, I64(UNIT_BYTES)), I64(FACTOR_BYTES))
-        starts = [block]
-        while len(starts) < blocks:
-            starts.append(builder.add(starts[-1], size))
-        scales, shifts, bases, limits = (broadcast(builder, value) for value in (scale, shift, base, limit))
-        count = I64(0)
-        for number, sums in enumerate(_sums(context, builder, starts, tables, units)):
-            factors = builder.add(starts[number], builder.mul(units, I64(UNIT_BYTES)))
-            product = fused(builder, sums, scales, shifts)
-            constant = builder.fadd(load(builder, factors, 0, FLOATS), bases)
-            found = fused(builder, load(builder, factors, 4 * LANES, FLOATS), product, constant)
-            below = bits_of(builder, builder.fcmp_ordered("<", found, limits))
-            shown = builder.lshr(visible, I64(LANES * number)) if number else visible
-            bits = builder.and_(below, builder.and_(shown, I64(0xFFFF)))
-            offset = builder.mul(count, I64(4))
-            kept = [(found, builder.add(estimates, offset))]
-            numbers = ir.Constant(ROWS32, list(range(LANES * number, LANES * number + LANES)))
-            numbers = builder.add(broadcast(builder, builder.trunc(first, I32)), numbers)
-            kept.append((numbers, builder.add(places, offset)))
-
-            def append(bits: Any, kept: Sequence[tuple[Any, Any]]) -> None:
-                mask = builder.bitcast(builder.trunc(bits, I16), ir.VectorType(I1, LANES))
-                for value, address in kept:
-                    _append(context, builder, value, address, mask)
-
-            if has(context, "avx512f"):  # a branch that is often mispredicted costs more than to append nothing
-                append(bits, kept)
-            else:  # to make bits a mask takes long
-                with builder.if_then(builder.icmp_unsigned("!=", bits, I64(0)), likely=False):
-                    append(bits, kept)
-            count = builder.add(count, ones(builder, bits))
-        return count
+        block, tables, units, scale, shift, base, limit, *rest = arguments
+        factors = tuple(broadcast(builder, value) for value in (scale, shift, base, limit))
+        return _append_near(context, builder, blocks, block, tables, units, factors, *rest)
 
     def scan(
         typing: Any,
@@ -101,6 +121,72 @@ def _scan(blocks: int) -> Any:
         return INT(INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT), generate
 
     return intrinsic(scan)
+
+
+@intrinsic
+def scan_pairs(
+    typing: Any,
+    block: Any,
+    tables: Any,
+    units: Any,
+    scale: Any,
+    shift: Any,
+    base: Any,
+    limit: Any,
+    rows: Any,
+    estimates: Any,
+    places: Any,
+    first: Any,
+    size: Any,
+    room: Any,
+) -> Any:
+    """Do what `scan_two_blocks` does of a bucket's blocks, two by two, until `room` rows or more are appended.
+
+    `rows` are left in the bucket; a last block without a partner is left. Returns how many rows were looked at, and
+    how many there are behind `estimates` now, where `size` were.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, tables, units, scale, shift, base, limit, rows, estimates, places, first, size, room = (
+            arguments
+        )
+        factors = tuple(broadcast(builder, value) for value in (scale, shift, base, limit))
+        block_bytes = builder.add(builder.mul(units, I64(UNIT_BYTES)), I64(FACTOR_BYTES))
+        at, done, filled = (cgutils.alloca_once_value(builder, value) for value in (block, I64(0), size))
+        begin, body, end = (builder.append_basic_block(f"pairs.{name}") for name in ("begin", "body", "end"))
+        builder.branch(begin)
+        builder.position_at_end(begin)
+        left = builder.sub(rows, builder.load(done))
+        more = builder.icmp_signed(">", left, I64(LANES))
+        free = builder.icmp_signed("<", builder.load(filled), room)
+        builder.cbranch(builder.and_(more, free), body, end)
+        builder.position_at_end(body)
+        few = builder.select(builder.icmp_signed("<", left, I64(2 * LANES)), left, I64(2 * LANES))
+        visible = builder.sub(builder.shl(I64(1), few), I64(1))
+        offset = builder.mul(builder.load(filled), I64(4))
+        added = _append_near(
+            context,
+            builder,
+            2,
+            builder.load(at),
+            tables,
+            units,
+            factors,
+            visible,
+            builder.add(estimates, offset),
+            builder.add(places, offset),
+            builder.add(first, builder.load(done)),
+        )
+        builder.store(builder.add(builder.load(filled), added), filled)
+        builder.store(builder.add(builder.load(done), few), done)
+        builder.store(builder.add(builder.load(at), builder.mul(block_bytes, I64(2))), at)
+        builder.branch(begin)
+        builder.position_at_end(end)
+        found = [builder.load(done), builder.load(filled)]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    arguments = (INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT, INT, INT)
+    return types.UniTuple(INT, 2)(*arguments), generate
 
 
 def _sums(context: Any, builder: Any, blocks: Sequence[Any], tables: Any, units: Any) -> list[Any]:

@@ -31,8 +31,8 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, METRIC, OFFSETS_AT, SIGNS,
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 LARGEST_DEPTH = 1 << 20
-AHEAD = 24
-"""Blocks that are asked for before they are needed: what memory takes to answer, in the time of a block."""
+AHEAD = 512
+"""Bytes of the next bucket that are asked for; the processor itself goes on from there."""
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 
@@ -105,7 +105,7 @@ def search(
     reach, margin = max(reach, np.float32(0)), max(margin, np.float32(0))
     filtered = len(visible) > 0
     enough = (beyond * rows + buckets - 1) // max(np.int64(1), buckets) if filtered else np.int64(0)
-    room = 2 * deep + 64
+    room = deep + (deep >> 1) + 64
     moved, rotated, tables, told = query_scratch(plan)
     nearness, lowest, chosen, chosen_buckets = bucket_scratch(plan)
     estimates = np.empty(room + 64, dtype=np.float32)
@@ -141,7 +141,6 @@ def search(
         other_limit = INFINITY
         while True:
             last = choose(nearness[own], lowest[own], groups, fewest, want, farther, chosen, chosen_buckets)
-            following, ahead, ahead_end, due = done, np.int64(0), np.int64(0), np.int64(AHEAD)
             for i in range(done, last):
                 bucket = chosen_buckets[i]
                 base = origin + chosen[i]
@@ -150,75 +149,82 @@ def search(
                 end = parts.int64_at(offsets, bucket + 1)
                 if not filtered:
                     rows_seen += end - position
-                first_block = parts.int64_at(starts, bucket)
-                last_block = first_block + ((end - position + 15) >> 4)
-                block = first_block
-                while block < last_block:
-                    two = block + 1 < last_block
-                    due += 2 if two else 1
-                    while due > 0 and (ahead < ahead_end or following < last):
-                        if ahead == ahead_end:
-                            coming = chosen_buckets[following]
-                            ahead = blocks + parts.int64_at(starts, coming) * block_bytes
-                            ahead_end = blocks + parts.int64_at(starts, coming + 1) * block_bytes
-                            following += 1
-                            continue
-                        for line in range(0, block_bytes, 64):
-                            parts.prefetch(ahead + line)
-                        ahead += block_bytes
-                        due -= 1
-                    bits = (np.int64(1) << min(end - position, np.int64(32))) - 1
-                    if filtered:
-                        shown = np.int64(visible[block])
-                        if two:
-                            shown |= np.int64(visible[block + 1]) << 16
-                        other_bits = bits & ~shown
-                        bits &= shown
-                        rows_seen += parts.ones_of(bits)
-                        if counted and other_bits != 0:
-                            other_size += scan(
-                                blocks + block * block_bytes,
-                                tables_at,
-                                units,
-                                table_step,
-                                table_shift,
-                                base,
-                                min(limit, other_limit),
-                                other_bits,
-                                others_at + 4 * other_size,
-                                other_places_at + 4 * other_size,
-                                position,
-                                two,
-                            )
-                            if other_size >= hidden_room:
-                                other_size, other_limit = select(
-                                    others, other_places, other_size, most_hidden + 1, most_hidden >> 1
-                                )
-                                if other_size >= hidden_room:  # estimates are equal
-                                    other_size = most_hidden + 1
-                    if bits != 0:
-                        size += scan(
-                            blocks + block * block_bytes,
+                coming = blocks + parts.int64_at(starts, chosen_buckets[min(i + 1, last - 1)]) * block_bytes
+                for line in range(0, AHEAD, 64):
+                    parts.prefetch(coming + line)
+                block = parts.int64_at(starts, bucket)
+                while position < end:
+                    two = end - position > 16
+                    address = blocks + block * block_bytes
+                    if two and not filtered:
+                        done_rows, size = parts.scan_pairs(
+                            address,
                             tables_at,
                             units,
                             table_step,
                             table_shift,
                             base,
                             limit,
-                            bits,
-                            estimates_at + 4 * size,
-                            places_at + 4 * size,
+                            end - position,
+                            estimates_at,
+                            places_at,
                             position,
-                            two,
+                            size,
+                            room,
                         )
-                        if size >= room:
-                            size, limit = keep_near(
-                                estimates, places, size, k, shallow, deep, margin, far_unit
+                        position += done_rows
+                        block += (done_rows + 15) >> 4
+                    else:
+                        bits = (np.int64(1) << min(end - position, np.int64(32))) - 1
+                        if filtered:
+                            shown = np.int64(visible[block])
+                            if two:
+                                shown |= np.int64(visible[block + 1]) << 16
+                            other_bits = bits & ~shown
+                            bits &= shown
+                            rows_seen += parts.ones_of(bits)
+                            if counted and other_bits != 0:
+                                other_size += scan(
+                                    address,
+                                    tables_at,
+                                    units,
+                                    table_step,
+                                    table_shift,
+                                    base,
+                                    min(limit, other_limit),
+                                    other_bits,
+                                    others_at + 4 * other_size,
+                                    other_places_at + 4 * other_size,
+                                    position,
+                                    two,
+                                )
+                                if other_size >= hidden_room:
+                                    other_size, other_limit = select(
+                                        others, other_places, other_size, most_hidden + 1, most_hidden >> 1
+                                    )
+                                    if other_size >= hidden_room:  # estimates are equal
+                                        other_size = most_hidden + 1
+                        if bits != 0:
+                            size += scan(
+                                address,
+                                tables_at,
+                                units,
+                                table_step,
+                                table_shift,
+                                base,
+                                limit,
+                                bits,
+                                estimates_at + 4 * size,
+                                places_at + 4 * size,
+                                position,
+                                two,
                             )
-                            if size >= room:  # estimates are equal, or an outlier hides how they differ
-                                size = deep
-                    position += 32
-                    block += 2
+                        position += 32
+                        block += 2
+                    if size >= room:
+                        size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
+                        if size >= room:  # estimates are equal, or an outlier hides how they differ
+                            size = deep
                 buckets_seen += rows_seen > seen_before
             patient = enough > 0 and (rows_seen < enough or buckets_seen < most)
             if last == buckets or last <= done or (rows_seen >= k and not patient):
