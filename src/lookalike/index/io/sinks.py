@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from lookalike.arrays import Array, Int64
 from lookalike.index.io.array_writer import Writer, write_all
+from lookalike.index.io.huge_pages import room_for
 from lookalike.index.io.storing import storing
 
 
@@ -51,7 +52,7 @@ class MemorySinks:
 
     def array(self, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Sink:
         """See `Sinks`."""
-        return _InMemory(np.empty(shape, dtype=dtype))
+        return _InMemory(room_for(shape, dtype))
 
 
 class _InMemory:
