@@ -83,25 +83,18 @@ class InvertedFile:
         elif visible.shape != (len(self.sketched.blocks),):
             raise OptionError("the mask is of another inverted file")
         search = _search or _load()
-        common = (
-            probes,
-            _or_none(reach),
-            rerank,
-            _or_none(margin),
-            visible,
-            beyond,
-            most_hidden,
-            max_distance,
-        )
         if hidden is None:
             hidden = _NOT_COUNTED
+        reach = -1.0 if reach is None else reach  # to the kernel a negative bound is none
+        margin = -1.0 if margin is None else margin
+        asked = (probes, reach, rerank, margin, visible, beyond, most_hidden, max_distance)
         if threads <= 1:
-            search(self.plan, queries, *common, ids, distances, hidden)
+            search(self.plan, queries, *asked, ids, distances, hidden)
             return ids, distances
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, queries[part], *common, ids[part], distances[part], hidden[part])
+            search(self.plan, queries[part], *asked, ids[part], distances[part], hidden[part])
 
         in_threads(run, count, threads)
         return ids, distances
@@ -117,11 +110,6 @@ class InvertedFile:
             unit = math.sqrt(max(float(cost.min()), 0.0))
         within = int(np.count_nonzero(cost <= cost.min() + reach * unit))
         return np.argsort(cost, kind="stable")[: min(max(within, (probes + 1) // 2), 2 * probes)]
-
-
-def _or_none(bound: float | None) -> float:
-    """Return a bound as kernels take it, to which a negative one is none."""
-    return -1.0 if bound is None else bound
 
 
 _search: Any = None
