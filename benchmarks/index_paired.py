@@ -120,8 +120,8 @@ def report(workers: list[Worker], rounds: list[list[Answer]]) -> None:
             for answers in rounds
         ]
         for number, worker in enumerate(workers):
-            told = [median(line[number][i] or 0 for line in rates) for i in range(len(RECALLS))]
-            click.echo(f"| {worker.name} | {' | '.join(f'{rate:,.0f}' for rate in told)} |")
+            middle = [median(line[number][i] or 0 for line in rates) for i in range(len(RECALLS))]
+            click.echo(f"| {worker.name} | {' | '.join(f'{rate:,.0f}' for rate in middle)} |")
         if len(workers) == 2:
             ratios = [
                 median((line[1][i] or 0) / (line[0][i] or np.inf) for line in rates)

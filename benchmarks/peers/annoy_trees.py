@@ -24,7 +24,8 @@ class Annoy(Peer):
     def build(self, vectors: Vectors, metric: str, threads: int) -> None:
         import annoy
 
-        self.index = annoy.AnnoyIndex(vectors.shape[1], METRICS[metric])
+        make: Any = annoy.AnnoyIndex
+        self.index = make(vectors.shape[1], METRICS[metric])
         self.index.set_seed(1)
         for row, vector in enumerate(vectors):
             self.index.add_item(row, vector)

@@ -30,7 +30,7 @@ class FaissIVF(Peer):
         faiss.omp_set_num_threads(threads)
         self.cosine = metric == "cosine"
         measure = faiss.METRIC_L2 if metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
-        self.index = faiss.index_factory(vectors.shape[1], self.options["factory"], measure)
+        self.index: Any = faiss.index_factory(vectors.shape[1], self.options["factory"], measure)
         rows = normalised(vectors) if self.cosine else vectors
         self.index.train(rows)
         self.index.add(rows)

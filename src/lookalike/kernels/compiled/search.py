@@ -54,7 +54,7 @@ def scan(
     places: int,
     position: int,
     two: bool,
-) -> int:
+) -> Any:
     """See `scan_intrinsics.scan_block`."""
     if two:
         return parts.scan_two_blocks(
