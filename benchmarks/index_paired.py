@@ -24,8 +24,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks import truth
+from benchmarks.asked_recall import SETS
 from benchmarks.builds import Build, against_option, chosen
-from benchmarks.datasets import load
+from benchmarks.datasets import Dataset, load
 from benchmarks.missing import DatasetMissingError
 from benchmarks.recall import recall
 from benchmarks.runner import ROOT, machine
@@ -38,9 +39,14 @@ SINGLE_QUERIES = 500
 Answer = dict[str, Any]
 
 
+def _loaded(name: str, data: Path) -> Dataset:
+    """Return a set of `benchmarks.datasets`, or of `benchmarks.asked_recall`."""
+    return SETS[name](data) if name in SETS else load(name, data)
+
+
 def work(name: str, data: Path, k: int, queries: int) -> None:
     """Build, say so, and print the points of one round for each line that is read."""
-    dataset = load(name, data)
+    dataset = _loaded(name, data)
     asked = np.ascontiguousarray(dataset.queries[:queries], dtype=np.float32)
     some = list(asked[:SINGLE_QUERIES])
     farthest = truth.cached(dataset.base, asked, dataset.metric)[1][:, k - 1]
@@ -145,7 +151,7 @@ def main(
         work(name, data, k, queries)
         return
     try:
-        dataset = load(name, data)
+        dataset = _loaded(name, data)
     except DatasetMissingError as error:
         raise click.ClickException(str(error)) from None
     arguments = [name, "--data", os.fspath(data.resolve()), "-k", str(k), "--queries", str(queries)]

@@ -48,7 +48,7 @@ COPY, AMONG = 0.4, 30
 MOST_COPIES = 16
 ERRORS = 0.5
 """What is promised is less than what was measured by so many standard errors."""
-FAR, BEYOND = 0.99, 1.1
+FAR, BEYOND = 0.99, 1.25
 """Queries whose neighbours' squared distances are more than so many times those of this share of the rows are not like
 the rows."""
 PENDING = 4
