@@ -14,7 +14,7 @@ from lookalike.index.sketches.encode import block_count, encode, runs
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.kernels import reference_inverted_file
-from lookalike.kernels.compiled import distance, probe, scan_intrinsics, select
+from lookalike.kernels.compiled import distance, probe, scan_blocks, scan_intrinsics, select
 from lookalike.kernels.compiled import encode as compiled_encode
 from lookalike.kernels.plan import ELEMENTS
 from lookalike.kernels.reference import METRICS
@@ -96,7 +96,7 @@ def _scan(
     estimates: Any,
     places: Any,
 ) -> Any:
-    return _parts.scan_block(
+    return _scans.scan_block(
         block.ctypes.data,
         tables.ctypes.data,
         units,
@@ -112,6 +112,7 @@ def _scan(
 
 
 _parts: Any = scan_intrinsics
+_scans: Any = scan_blocks
 
 
 @settings(deadline=None, max_examples=40)

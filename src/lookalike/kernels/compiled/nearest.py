@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32, square_float32
 from lookalike.kernels.compiled.probe import SHIFT, STEP, query_scratch, rotate
 from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
@@ -24,6 +24,7 @@ from lookalike.kernels.plan import (
 from lookalike.kernels.reference import DOT
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
+scans: Any = scan_blocks
 
 
 @njit(
@@ -96,7 +97,7 @@ def nearest(
                 while i < last and in_block <= candidates[i] < min(in_block + 16, end):
                     bits |= np.int64(1) << (candidates[i] - in_block)
                     i += 1
-                size += parts.scan_block(
+                size += scans.scan_block(
                     blocks + (parts.int64_at(starts, group) + block) * block_bytes,
                     tables_at,
                     units,

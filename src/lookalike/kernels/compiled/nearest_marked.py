@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32, square_float32
 from lookalike.kernels.compiled.probe import SHIFT, STEP, TOGETHER, aligned_rows, query_scratch, rotate
 from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
@@ -22,6 +22,7 @@ ABREAST = 16
 """Their tables take half of a cache of the first level at most."""
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
+scans: Any = scan_blocks
 inner: Any = njit(nogil=True, error_model="numpy")
 
 
@@ -104,7 +105,7 @@ def nearest_marked(
                 while bits:
                     own = np.int64(bits & np.uint64(65535))
                     if own:
-                        size += parts.scan_block(
+                        size += scans.scan_block(
                             blocks + block * block_bytes,
                             tables_at,
                             units,

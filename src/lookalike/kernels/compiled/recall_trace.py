@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.kernels.compiled import scan_blocks
 from lookalike.kernels.compiled.probe import (
     ORIGIN,
     SHIFT,
@@ -21,6 +22,8 @@ from lookalike.kernels.compiled.probe import (
 )
 from lookalike.kernels.compiled.select import INFINITY, select, threshold
 from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_AT
+
+scans: Any = scan_blocks  # intrinsics are called without their first argument
 
 
 @njit(
@@ -123,7 +126,7 @@ def trace(
                     bits = np.int64(65535)
                     if end - first < 16:
                         bits = (np.int64(1) << (end - first)) - 1
-                    size += parts.scan_block(
+                    size += scans.scan_block(
                         blocks + block * block_bytes,
                         tables_at,
                         signs_units,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.probe import (
     ORIGIN,
     SHIFT,
@@ -35,6 +35,7 @@ AHEAD = 512
 """Bytes of the next bucket that are asked for; the processor itself goes on from there."""
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
+scans: Any = scan_blocks
 
 
 inner: Any = njit(nogil=True, error_model="numpy")
@@ -55,12 +56,12 @@ def scan(
     position: int,
     two: bool,
 ) -> Any:
-    """See `scan_intrinsics.scan_block`."""
+    """See `scan_blocks.scan_block`."""
     if two:
-        return parts.scan_two_blocks(
+        return scans.scan_two_blocks(
             block, tables, units, step, shift, base, limit, bits, estimates, places, position
         )
-    return parts.scan_block(block, tables, units, step, shift, base, limit, bits, estimates, places, position)
+    return scans.scan_block(block, tables, units, step, shift, base, limit, bits, estimates, places, position)
 
 
 @njit(
@@ -157,7 +158,7 @@ def search(
                     two = end - position > 16
                     address = blocks + block * block_bytes
                     if two and not filtered:
-                        done_rows, size = parts.scan_pairs(
+                        done_rows, size = scans.scan_pairs(
                             address,
                             tables_at,
                             units,
