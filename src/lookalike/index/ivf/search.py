@@ -18,7 +18,7 @@ from lookalike.hashing import token
 from lookalike.hashing.base import TABLE_NAMESPACE
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
 from lookalike.index.ivf.inverted_file import InvertedFile
-from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
+from lookalike.index.ivf.operating_points import KEPT_CHOICES, OperatingPoint, Tuning
 from lookalike.index.ivf.tuning import NEIGHBOURS, cost, measured, scan_cost
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.scan import scan
@@ -51,6 +51,7 @@ class InvertedFileSearch(ApproximateSearch):
         self.sketched = inverted_file.sketched
         self.inverted_file = inverted_file
         self.tuning = tuning
+        self._usual: dict[tuple[int, float], tuple[OperatingPoint | None, float]] = {}
 
     def search(
         self,
@@ -62,13 +63,17 @@ class InvertedFileSearch(ApproximateSearch):
         threads: int,
     ) -> Answer | None:
         """See `ApproximateSearch`."""
-        usual = self._choose(k, recall)
+        kept = self._usual.get((k, recall))
+        if kept is None:  # to look them up takes as long as a twentieth of a quick search
+            kept = (self._choose(k, recall), self.tuning.farthest(k))
+            if len(self._usual) < KEPT_CHOICES:
+                self._usual[k, recall] = kept
+        usual, far = kept
         if usual is None:
             return None
         if visible is not None:
             return self._among_visible(queries, k, recall, usual, visible, max_distance, threads)
         found = self._probed(queries, k, usual, max_distance, threads)
-        far = self.tuning.farthest(k)
         if len(queries) == 1 and not far < found[1][0, -1] < np.inf:  # sooner than by arrays
             return found
         left = np.flatnonzero((found[1][:, -1] > far) & (found[1][:, -1] < np.inf))
