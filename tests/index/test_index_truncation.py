@@ -195,6 +195,8 @@ WRONG: tuple[Any, ...] = (True, 0.5, -(2**70), 1e308, "1", [1], {"a": 1})
 POSSIBLE = {
     "options.recall": (0.5,),
     "buckets.radius": (0.5, 1e308),
+    "buckets.tuning.copies": (0.5,),
+    "buckets.tuning.spread": (0.5, 1e308),
 }
 """Those that a field might have held."""
 

@@ -226,9 +226,9 @@ class Index(IndexReader):
     def update(self, removed: Ids, ids: Ids, vectors: Given, *, stamp: int) -> None:
         """Change rows and stamp in one step: all of it is done, or nothing.
 
-        Rows are appended and compared exactly until they are a tenth of the index; then buckets are learned anew,
-        of all rows, while readers go on with what was there. Where half of the rows or more are new, building
-        another index takes less time and memory.
+        Rows are appended and compared exactly until they are a tenth of the index; then they are put into its
+        buckets, which are learned anew where they do not suit them, while readers go on with what was there.
+        Where half of the rows or more are new, building another index takes less time and memory.
 
         Args:
             removed: ids whose rows go; those that are not there are passed over.

@@ -44,8 +44,8 @@ def build_inverted_file(
     random = np.random.default_rng([settings.seed, source.count])
     wanted = bucket_count(source.count)
     sample = sample_of(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
-    longest = LONG * float(np.quantile(_lengths(sample), USUAL)) if settings.metric == "dot" else math.inf
-    usual = _lengths(sample) <= longest
+    longest = longest_usual(sample) if settings.metric == "dot" else math.inf
+    usual = lengths(sample) <= longest
     centroids = many_means(sample if usual.all() else sample[usual], wanted, random, threads)
     rotation = Rotation.fitted(sample, settings.seed)
     del sample
@@ -55,7 +55,7 @@ def build_inverted_file(
     for start, block in blocks(source):
         rows = comparable(block, settings.metric)
         labels[start : start + len(block)] = assigner.nearest(rows, threads)
-        if longest < math.inf and len(long := np.flatnonzero(_lengths(rows) > longest)):
+        if longest < math.inf and len(long := np.flatnonzero(lengths(rows) > longest)):
             apart.append((start + long, rows[long]))
     if apart:
         centroids = _with_long_rows(centroids, labels, apart, random, threads)
@@ -98,6 +98,13 @@ def _with_long_rows(
     return np.concatenate((centroids, own))
 
 
-def _lengths(rows: Float32) -> Float32:
-    lengths: Float32 = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return lengths
+def longest_usual(sample: Float32) -> float:
+    """Return the length beyond which rows like `sample` (n, d) have buckets of their own under "dot"."""
+    return LONG * float(np.quantile(lengths(sample), USUAL))
+
+
+def lengths(rows: Float32) -> Float32:
+    """Return the length of each of `rows` (n, d), (n,)."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    found: Float32 = np.sqrt(squares)
+    return found

@@ -53,6 +53,10 @@ class Tuning:
     """The share of them that have near-copies among the rows, which recalls leave out."""
     far: tuple[tuple[int, float], ...] = ()
     """For some growing k, the distance beyond which hardly any of the queries had their k-th neighbour."""
+    spread: float = 0.0
+    """The mean squared distance of rows to their centroids when these were learned; 0 until rows are folded in."""
+    changed: int = 0
+    """Rows that came or went since this was measured."""
     _chosen: dict[tuple[int, float], OperatingPoint | None] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -120,6 +124,8 @@ class Tuning:
             "queries": self.queries,
             "copies": self.copies,
             "far": [list(pair) for pair in self.far],
+            "spread": self.spread,
+            "changed": self.changed,
             "settings": [list(astuple(setting)) for setting in self.settings],
         }
 
@@ -128,6 +134,9 @@ class Tuning:
         """Return what `to_json` was taken of. Raises OptionError where it is something else."""
         queries = parts.get("queries")
         copies, far = parts.get("copies", 0.0), parts.get("far", [])  # which earlier versions did not tell
+        spread, changed = parts.get("spread", 0.0), parts.get("changed", 0)
+        if type(spread) is not float or not 0 <= spread < math.inf or type(changed) is not int or changed < 0:
+            raise OptionError("measurements are damaged; build the index again")
         if type(queries) is not int or queries < 0 or type(copies) is not float or not 0 <= copies <= 1:
             raise OptionError("measurements are damaged; build the index again")
         pairs = restored(_Far, far)
@@ -136,6 +145,8 @@ class Tuning:
             restored(OperatingPoint, parts.get("settings")),
             copies,
             tuple((pair.k, pair.distance) for pair in pairs),
+            spread,
+            changed,
         )
 
 

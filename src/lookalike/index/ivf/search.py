@@ -189,7 +189,8 @@ class InvertedFileSearch(ApproximateSearch):
 
     def tuned(self, seed: int, threads: int) -> Self:
         """See `ApproximateSearch`."""
-        return type(self)(self.inverted_file, measured(self.inverted_file, seed))
+        tuning = replace(measured(self.inverted_file, seed), spread=self.tuning.spread)
+        return type(self)(self.inverted_file, tuning)
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
         """See `ApproximateSearch`."""

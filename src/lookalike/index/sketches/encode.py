@@ -45,7 +45,7 @@ def encode(
     """
     from lookalike.kernels.compiled import encode as compiled_encode
 
-    slots = _slots(offsets)
+    slot_of = slots(offsets)
     group_of = np.repeat(np.arange(len(centroids)), np.diff(offsets))
     centroids = np.ascontiguousarray(centroids)
     rotated_centroids = rotation.rotated(centroids)
@@ -61,7 +61,7 @@ def encode(
             centroids,
             rotated_centroids,
             group_of[part],
-            slots[part],
+            slot_of[part],
             rotation.mean,
             METRICS[metric],
             blocks,
@@ -119,10 +119,29 @@ def block_count(offsets: Int64) -> int:
     return int((-(-np.diff(offsets) // BLOCK_ROWS)).sum())
 
 
-def _slots(offsets: Int64) -> Int64:
+def repack(blocks: UInt8, slots: Int64, into: UInt8, to: Int64) -> None:
+    """Copy the sketches at `slots` (n,) of `blocks` to the slots `to` (n,) of `into`, which were zero."""
+    codes = blocks.shape[1] - 2 * 4 * BLOCK_ROWS
+    factor = codes // 4
+    for number in (0, BLOCK_ROWS):
+        read = blocks.view(np.float32)[slots // BLOCK_ROWS, factor + number + slots % BLOCK_ROWS]
+        into.view(np.float32)[to // BLOCK_ROWS, factor + number + to % BLOCK_ROWS] = read
+    lines, all_lines = codes // BLOCK_ROWS, blocks.shape[1] // BLOCK_ROWS
+    read_of, written = (array.reshape(len(array), all_lines, BLOCK_ROWS) for array in (blocks, into))
+    written[to // BLOCK_ROWS, :lines, _place(to)] = read_of[slots // BLOCK_ROWS, :lines, _place(slots)]
+
+
+def _place(slots: Int64) -> Int64:
+    """Return which of 16 bytes beside one another are those of a slot: the first half has the even ones."""
+    ranks = slots % BLOCK_ROWS
+    places: Int64 = np.where(ranks < BLOCK_ROWS // 2, 2 * ranks, 2 * ranks - (BLOCK_ROWS - 1))
+    return places
+
+
+def slots(offsets: Int64) -> Int64:
     """Return for each row its slot: the number of its block times 16, and its rank within it."""
     counts = np.diff(offsets)
     padding = -counts % BLOCK_ROWS
     before = np.cumsum(padding) - padding
-    slots: Int64 = np.arange(counts.sum()) + np.repeat(before, counts)
-    return slots
+    found: Int64 = np.arange(counts.sum()) + np.repeat(before, counts)
+    return found
