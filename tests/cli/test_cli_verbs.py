@@ -25,6 +25,8 @@ VERBS = [
     "remove",
     "list",
     "info",
+    "groups",
+    "clusters",
     "index",
     "tune",
     "evaluate",
