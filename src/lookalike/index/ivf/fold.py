@@ -37,7 +37,8 @@ LIKE, FILLED = (0.85, 1.1), 1.25
 """Recall is measured anew where the first factor lies outside of this, or the second above."""
 CHANGED = 0.3
 """It is, too, once more than this share of the rows came or went since."""
-SAMPLED_ROWS = 8192
+SAMPLED_ROWS, RUN_ROWS = 8192, 32
+"""So many rows tell how far they lie from their centroids; in runs, since each place of a file brings in pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ def folded_in(state: Snapshot, settings: Options, place: Sinks, threads: int) ->
     if not there / GROWN <= wanted <= there * GROWN:
         return None
     random = np.random.default_rng([settings.seed, state.count])
-    sample = np.sort(random.choice(len(sketched), min(SAMPLED_ROWS, len(sketched)), replace=False))
+    starts = np.arange(0, len(sketched), RUN_ROWS)
+    starts = random.choice(starts, min(SAMPLED_ROWS // RUN_ROWS, len(starts)), replace=False)
+    sample = (np.sort(starts)[:, np.newaxis] + np.arange(RUN_ROWS)).reshape(-1)
+    sample = sample[sample < len(sketched)]
     own = sketched.rows_as_hashed(sample)
     release(sketched.vectors)
     spread = tuning.spread or float(_squares(own, sketched.centroids[_groups(sketched)[sample]]).mean())
