@@ -12,9 +12,8 @@ from lookalike.catalogue import FeatureRecord
 from lookalike.collection import add_vectors as rows
 from lookalike.collection.backends import backend_at
 from lookalike.collection.from_metadata import check_same, refresh_metadata_features, words_feature
-from lookalike.collection.indexing import Indexing
 from lookalike.collection.metadata_table import updated
-from lookalike.collection.remove import MissingReport, as_names, remove_missing, remove_sources
+from lookalike.collection.removing import Removing
 from lookalike.collection.report import AddReport, Listener, as_listener
 from lookalike.collection.row_arguments import as_metadata, as_table, as_text_ids, check_name
 from lookalike.collection.stored_index import as_place
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from lookalike.features.registry import FeatureSpec
 
 
-class Collection(Indexing):
+class Collection(Removing):
     """Pictures, or any vectors, that are searched for what looks alike.
 
     The catalogue in the folder is the truth; the indexes beside it are derived and can be rebuilt. Any number of
@@ -332,34 +331,6 @@ class Collection(Indexing):
                 writer.update_metadata({source.number: updated(source.metadata, fields)})
             self._update_indexes(Listener())
 
-    def remove(self, what: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> int:
-        """Remove sources by id, or what lies at a path or in a folder; return how many sources went.
-
-        The files are not touched. A source that also lies elsewhere loses only the named place.
-
-        Raises:
-            UnknownIdError: something named is not there; nothing was removed then.
-            InputError: something is no name.
-        """
-        names = as_names(what)
-        with self._backend.writing("remove"):
-            count = remove_sources(self._catalogue, names)
-            self._update_indexes(Listener())
-        return count
-
-    def remove_missing(self) -> MissingReport:
-        """Forget the files of pictures that are gone, and remove the pictures that have no other file.
-
-        Files whose folder is missing or empty too are kept, as the disk or share that they lie on may be away.
-
-        Raises:
-            CollectionLockedError.
-        """
-        with self._backend.writing("remove"):
-            report = remove_missing(self._catalogue)
-            self._update_indexes(Listener())
-        return report
-
     def renew(
         self,
         feature: str | FeatureSpec,
@@ -401,19 +372,6 @@ class Collection(Indexing):
             self._indexes.drop(plan.old)
             self._update_indexes(listener)
         return report
-
-    def remove_feature(self, name: str) -> None:
-        """Remove a feature with all its vectors and its index. Sources that have other features stay.
-
-        Raises:
-            UnknownFeatureError: there is none of that name.
-        """
-        check_name(name, "name")
-        with self._backend.writing("remove"):
-            features = self._catalogue.features()
-            with self._catalogue.write() as writer:
-                writer.drop_feature(name)
-            self._indexes.drop(features[name])
 
     def _add(self, plan: AddPlan, options: AddOptions, listener: Listener) -> AddReport:
         from lookalike.collection.add_pictures import add_pictures
