@@ -57,7 +57,7 @@ class TestPassedOver:
     ) -> None:
         monkeypatch.setattr(unread, "MISSING", {".heic": "HEIF", ".avif": "AVIF", ".nef": "RAW"})
         monkeypatch.setattr(
-            "lookalike.collection.walk.SUFFIXES", formats.SUFFIXES - {".heic", ".avif", ".nef"}
+            "lookalike.collection.add_plan.SUFFIXES", formats.SUFFIXES - {".heic", ".avif", ".nef"}
         )
         for name in ("1.HEIC", "2.heic", "3.avif", "4.nef"):
             (pictures / name).write_bytes(b"x")
