@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,20 @@ def test_room_has_the_shape_and_keeps_what_is_put(dtype: str, size: int) -> None
 @pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="this system has no advice of huge pages")
 def test_large_room_begins_a_huge_page() -> None:
     assert room_for((LEAST_BYTES,), np.uint8).ctypes.data % HUGE_PAGE == 0
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="this system does not tell how memory is mapped"
+)
+def test_large_room_is_not_shared_with_other_processes() -> None:
+    array = room_for((LEAST_BYTES,), np.uint8)
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, *_ = line.split()
+        first, last = (int(end, 16) for end in span.split("-"))
+        if first <= array.ctypes.data < last:
+            assert rights == "rw-p"  # shared memory has no huge pages by default
+            return
+    raise AssertionError("not mapped")
 
 
 def test_room_stays_while_a_part_of_it_is_used() -> None:

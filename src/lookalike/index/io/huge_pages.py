@@ -30,7 +30,8 @@ def room_for(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     if advice is None or size < LEAST_BYTES:
         return np.empty(shape, dtype=kind)
     try:
-        memory = mmap.mmap(-1, size + HUGE_PAGE)
+        # Private: of memory that processes may share, systems give no huge pages by default.
+        memory = mmap.mmap(-1, size + HUGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         memory.madvise(advice)
     except (
         OSError
