@@ -199,3 +199,14 @@ def test_a_mapped_index_is_folded_into_files(tmp_path: Path, monkeypatch: pytest
     assert is_mapped(base.vectors) and is_mapped(base.buckets.sketched.blocks)
     assert np.array_equal(base.vectors, rows[base.ids])
     assert recall(index, rows[OLD + NEW :]) >= 0.94
+
+
+def test_large_numbers_are_folded_in_saved_and_opened(counted: Counted, tmp_path: Path) -> None:
+    rows = rows_of(OLD + NEW)
+    rows *= np.float32(2e18 / np.linalg.norm(rows, axis=1).max())  # whose sum of squares is no float32
+    index = Index.build(rows[:OLD], scan_below=1000, n_jobs=1)
+    learned = counted.learned
+    index.add(np.arange(OLD, OLD + NEW), rows[OLD:])
+    assert (counted.learned, counted.measured) == (learned, 0)
+    index.save(tmp_path / "i")
+    assert len(Index.open(tmp_path / "i")) == OLD + NEW

@@ -71,7 +71,8 @@ def folded_in(state: Snapshot, settings: Options, place: Sinks, threads: int) ->
     sample = sample[sample < len(sketched)]
     own = sketched.rows_as_hashed(sample)
     release(sketched.vectors)
-    spread = tuning.spread or float(_squares(own, sketched.centroids[_groups(sketched)[sample]]).mean())
+    squares = _squares(own, sketched.centroids[_groups(sketched)[sample]])
+    spread = tuning.spread or float(squares.mean(dtype=np.float64))
     added = _assigned(state, settings, sketched, random, threads)
     if settings.metric == "dot" and added.longest > longest_usual(own):
         return None
