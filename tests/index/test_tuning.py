@@ -15,6 +15,7 @@ from lookalike.index.ivf import build
 from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
 from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.ivf.tuning import _margins, measured
+from lookalike.kernels.plan import LARGEST_DEPTH
 from lookalike.kernels.reference import METRICS
 
 
@@ -126,6 +127,15 @@ def test_a_scan_is_chosen_only_where_it_is_quicker() -> None:
     for k in (1, 2, 5, 15, 25, 30):
         assert buckets.measurement(k, 0.99) is not None, k
     assert buckets.measurement(12_000, 0.99) is None
+
+
+def test_more_rows_than_a_search_compares_are_found_by_a_scan() -> None:
+    buckets = Index.build(
+        np.random.default_rng(11).normal(size=(3000, 8)), scan_below=0
+    )._view.snapshot.base.buckets
+    assert buckets is not None
+    assert buckets.measurement(LARGEST_DEPTH, 0.9) is not None
+    assert buckets.measurement(LARGEST_DEPTH + 1, 0.9) is None
 
 
 def test_what_cannot_be_had_is_not_promised() -> None:

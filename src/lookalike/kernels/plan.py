@@ -37,6 +37,8 @@ CENTROID_BLOCKS_AT = 14
 
 SKETCHED_SLOTS = 14
 """Slots that sketched rows fill; the others are an inverted file's."""
+LARGEST_DEPTH = 1 << 20
+"""The search of an inverted file compares about so many rows with a query exactly, and not more."""
 ELEMENTS = ("uint8", "int8", "float16", "float32")
 """The types of rows that kernels know."""
 

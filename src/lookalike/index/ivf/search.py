@@ -23,6 +23,7 @@ from lookalike.index.ivf.tuning import NEIGHBOURS, cost, measured, scan_cost
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.scan import scan
 from lookalike.index.sketches.sketched_rows import SketchedRows
+from lookalike.kernels.plan import LARGEST_DEPTH
 
 DEVIATIONS = 3
 """The k nearest visible rows are looked for among the number of nearest ones that is expected to hold them, and this
@@ -252,7 +253,9 @@ class InvertedFileSearch(ApproximateSearch):
         return cls(InvertedFile(sketched), Tuning.from_json(properties["tuning"]))
 
     def _choose(self, k: int, recall: float) -> OperatingPoint | None:
-        """Return the setting to use; None where comparing every row is better."""
+        """Return the setting to use; None where comparing every row is better, or the only way."""
+        if k > LARGEST_DEPTH:
+            return None
         chosen = self.tuning.choose(k, recall)
         if chosen is not None and k > NEIGHBOURS[-1]:  # what was measured costs less than that
             taken = cost(self.sketched, chosen.probes, chosen.rows, chosen.rerank)

@@ -27,10 +27,9 @@ from lookalike.kernels.compiled.probe import (
 )
 from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
 from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, threshold
-from lookalike.kernels.plan import BLOCKS_AT, GROUPS, METRIC, OFFSETS_AT, SIGNS, STARTS_AT
+from lookalike.kernels.plan import BLOCKS_AT, GROUPS, LARGEST_DEPTH, METRIC, OFFSETS_AT, SIGNS, STARTS_AT
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
-LARGEST_DEPTH = 1 << 20
 AHEAD = 512
 """Bytes of the next bucket that are asked for; the processor itself goes on from there."""
 
