@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lookalike import Index
 from lookalike.errors import OptionError
-from lookalike.index.join import by_cells
+from lookalike.index.join import by_cells, self_join
 
 RANDOM = np.random.default_rng(16)
 
@@ -119,6 +119,20 @@ def test_any_rows_at_any_distance(seed: int, rows: int, dimension: int, limit: f
     unsure = {pair for pair, far in wanted.items() if abs(far - limit) < 1e-5}
     assert len((wanted.keys() - unsure) - found.keys()) <= 0.01 * len(wanted)
     assert found.keys() <= every_pair(few, "euclidean", limit + 1e-5).keys()
+
+
+def test_pairs_of_crowds_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_join, "EXPANDED_PAIRS", 10)
+    rows = np.repeat(np.array([[0, 0], [0, 1], [9, 9], [9, 8]], np.float32), (7, 5, 1, 3), axis=0)
+    index = Index.build(rows)
+    assert found_pairs(index, 2.0) == every_pair(rows, "euclidean", 2.0)
+    assert max(len(pairs) for pairs, _ in index.pairs(2.0)) == 10
+
+
+@pytest.mark.parametrize("scan_below", [0, None])
+def test_any_finite_distance_may_be_asked_for(scan_below: int | None) -> None:
+    index = Index.build(clustered(100, 8), scan_below=scan_below)
+    assert len(found_pairs(index, 1e39)) == 100 * 99 // 2
 
 
 def test_codes_and_sets_have_pairs() -> None:

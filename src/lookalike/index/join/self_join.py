@@ -19,6 +19,7 @@ from lookalike.index.join.by_search import pairs_by_search
 from lookalike.index.join.cells import Cells
 from lookalike.index.join.compare import Comparison
 from lookalike.index.join.copies import fingerprints, first_of_equal
+from lookalike.index.queries import LARGEST
 from lookalike.index.row_forms import as_hashed
 from lookalike.index.view import SnapshotView
 
@@ -55,14 +56,16 @@ class SelfJoin:
             ends = np.cumsum(products)
             begin = 0
             while begin < len(one):
-                done = ends[begin - 1] if begin else 0
+                done = int(ends[begin - 1]) if begin else 0
                 end = max(begin + 1, int(np.searchsorted(ends, done + EXPANDED_PAIRS, side="right")))
-                part = slice(begin, end)
-                pair = np.repeat(np.arange(begin, end), products[part])
-                rank = np.arange(len(pair)) - np.repeat(ends[part] - products[part] - done, products[part])
-                left = order[starts[one[pair]] + rank // counts[other[pair]]]
-                right = order[starts[other[pair]] + rank % counts[other[pair]]]
-                yield self._as_ids(left, right), distances[pair]
+                last = int(ends[end - 1])
+                for least in range(done, last, EXPANDED_PAIRS):  # once, unless it is a pair of crowds
+                    number = np.arange(least, min(last, least + EXPANDED_PAIRS))
+                    pair = begin + np.searchsorted(ends[begin:end], number, side="right")
+                    rank = number - (ends[pair] - products[pair])
+                    left = order[starts[one[pair]] + rank // counts[other[pair]]]
+                    right = order[starts[other[pair]] + rank % counts[other[pair]]]
+                    yield self._as_ids(left, right), distances[pair]
                 begin = end
 
     def _as_ids(self, one: Int64, other: Int64) -> Int64:
@@ -70,11 +73,11 @@ class SelfJoin:
 
 
 def as_limit(max_distance: object) -> float:
-    """Return a distance from 0 as a float. Raises OptionError for another value."""
+    """Return a distance from 0 as a float that float32 holds. Raises OptionError for another value."""
     limit = as_finite(max_distance, "max_distance")
     if limit < 0:
         raise OptionError(f"max_distance is {limit:g}; give a distance from 0")
-    return limit
+    return min(limit, LARGEST)
 
 
 def self_join(
