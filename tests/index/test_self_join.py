@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lookalike import Index
 from lookalike.errors import OptionError
-from lookalike.index.join import by_cells, self_join
+from lookalike.index.join import by_cells, by_search, self_join
+from lookalike.index.view import SnapshotView
 
 RANDOM = np.random.default_rng(16)
 
@@ -119,6 +120,21 @@ def test_any_rows_at_any_distance(seed: int, rows: int, dimension: int, limit: f
     unsure = {pair for pair, far in wanted.items() if abs(far - limit) < 1e-5}
     assert len((wanted.keys() - unsure) - found.keys()) <= 0.01 * len(wanted)
     assert found.keys() <= every_pair(few, "euclidean", limit + 1e-5).keys()
+
+
+def test_rows_with_many_neighbours_are_asked_for_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_search, "MOST_FOUND", 200)
+    asked: list[int] = []
+    search = SnapshotView.search
+
+    def searched(view: SnapshotView, queries: Any, k: int, **options: Any) -> Any:
+        asked.append(len(queries) * k)
+        return search(view, queries, k, **options)
+
+    monkeypatch.setattr(SnapshotView, "search", searched)
+    rows = clustered(150, 8)
+    assert found_pairs(Index.build(rows), 60.0).keys() == every_pair(rows, "euclidean", 60.0).keys()
+    assert max(asked) <= 200
 
 
 def test_pairs_of_crowds_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
