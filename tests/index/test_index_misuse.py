@@ -116,6 +116,13 @@ BAD: Mapping[str, Mapping[str, Any]] = {
     "count from 1": {**BAD_COUNTS, **NONE, "0": 0},
     "k": {**BAD_COUNTS, **NONE, "0": 0, "10**12": 10**12, "2**63": 2**63, "more than fit": MOST_PADDED + 1},
     "distance": {**BAD_NUMBERS, "huge": 10**400},
+    "distance from 0": {
+        **BAD_NUMBERS,
+        **NONE,
+        "huge": 10**400,
+        "infinity": float("inf"),
+        "negative": -0.5,
+    },
     "share": {**BAD_NUMBERS, **NONE, "0": 0, "above 1": 1.01, "negative": -0.5},
     "share or None": {**BAD_NUMBERS, "0": 0, "above 1": 1.01, "negative": -0.5},
     "threads": {**BAD_COUNTS, **NONE, "0": 0, "10**12": 10**12},
@@ -167,6 +174,7 @@ GOOD: Mapping[str, Mapping[str, Any]] = {
     "k": {**GOOD_COUNTS, "more than there are": 10**6},
     "count or None": {**GOOD_COUNTS, **NONE},
     "distance": {**GOOD_NUMBERS, **NONE, "infinity": float("inf"), "negative": -1, "huge": 1e300},
+    "distance from 0": {**GOOD_NUMBERS, "0": 0, "huge": 1e300},
     "share": GOOD_NUMBERS,
     "share or None": {**GOOD_NUMBERS, **NONE},
     "threads": {**GOOD_COUNTS, "all": -1},
@@ -240,6 +248,10 @@ METHODS: dict[str, tuple[dict[str, str], Callable[[Path], dict[str, Any]]]] = {
             "n_jobs": "threads",
         },
         lambda folder: {"queries": VECTORS[0], "k": 3},
+    ),
+    "pairs": (
+        {"max_distance": "distance from 0", "recall": "share", "n_jobs": "threads"},
+        lambda folder: {"max_distance": 0.1},
     ),
     "distances": (
         {"query": "vectors", "ids": "ids"},
