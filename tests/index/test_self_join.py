@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lookalike import Index
 from lookalike.errors import OptionError
 from lookalike.index.join import by_cells, by_search, self_join
+from lookalike.index.join.copies import fingerprints
 from lookalike.index.view import SnapshotView
 
 RANDOM = np.random.default_rng(16)
@@ -149,6 +150,13 @@ def test_pairs_of_crowds_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
 def test_any_finite_distance_may_be_asked_for(scan_below: int | None) -> None:
     index = Index.build(clustered(100, 8), scan_below=scan_below)
     assert len(found_pairs(index, 1e39)) == 100 * 99 // 2
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (0, 1), (1, 2, 3, 4)])
+def test_rows_of_few_values_are_told_apart(values: tuple[int, ...]) -> None:
+    few = np.random.default_rng(1).choice(np.array(values, np.float32), size=(300_000, 64))
+    blocks = [fingerprints(few[start : start + 8192]) for start in range(0, len(few), 8192)]
+    assert len(np.unique(np.concatenate(blocks))) == len(few)
 
 
 def test_codes_and_sets_have_pairs() -> None:
