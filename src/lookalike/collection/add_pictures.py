@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lookalike.arrays import Rows
 from lookalike.catalogue import Catalogue, Location, NewSource, StoredLocation
 from lookalike.collection.add_plan import AddOptions, AddPlan
 from lookalike.collection.file_kinds import FileKinds
 from lookalike.collection.gone import Gone
-from lookalike.collection.identity import content_id, sha256
+from lookalike.collection.identity import sha256
 from lookalike.collection.metadata_table import updated
+from lookalike.collection.read_file import ReadFile, read_file
 from lookalike.collection.report import AddReport, Event, Listener, Outcome
 from lookalike.collection.walk import Found, look_at
 from lookalike.errors import PictureError
@@ -34,16 +35,6 @@ READ_FILES = 64
 READ_BYTES = 64 << 20
 COMMIT_FILES = 128
 COMMIT_SECONDS = 1.0
-MAX_FILE_BYTES = 1 << 29
-
-
-class _File(NamedTuple):
-    """A file that was read, the place that it had, its content and the id of that."""
-
-    found: Found
-    place: StoredLocation | None
-    raw: bytes
-    id: str
 
 
 @dataclass(slots=True)
@@ -216,7 +207,7 @@ class _Run:
         self, files: Iterable[tuple[Found, StoredLocation | None]]
     ) -> Iterator[tuple[_Picture, str, bytes]]:
         """Read those files that may have changed, and yield what must be extracted."""
-        group: list[_File] = []
+        group: list[ReadFile] = []
         for file, place in files:
             if file.problem is not None:
                 self._skip(file.path, file.problem)
@@ -235,14 +226,14 @@ class _Run:
                 ):
                     yield from self._identify(group)
                 try:
-                    group.append(_read(file, place))
+                    group.append(read_file(file, place))
                 except OSError as error:
                     self._skip(file.path, error.strerror or str(error))
             self._commit_if_due()
         yield from self._identify(group)
         self._commit_if_due()
 
-    def _identify(self, group: list[_File]) -> Iterator[tuple[_Picture, str, bytes]]:
+    def _identify(self, group: list[ReadFile]) -> Iterator[tuple[_Picture, str, bytes]]:
         """Find out what has happened to files that were read, and yield what must be extracted; empties the group."""
         self._numbers = self._catalogue.numbers(one.id for one in group)
         group.reverse()
@@ -392,18 +383,6 @@ class _Run:
             if (metadata := updated(source.metadata, fields)) != source.metadata:
                 changed[source.number] = metadata
         return changed
-
-
-def _read(file: Found, place: StoredLocation | None) -> _File:
-    if file.raw is not None:
-        return _File(replace(file, raw=None), place, file.raw, content_id(file.raw))
-    if (file.size or 0) > MAX_FILE_BYTES:
-        raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
-    with open(file.path, "rb") as stream:
-        raw = stream.read(MAX_FILE_BYTES + 1)
-    if len(raw) > MAX_FILE_BYTES:  # it has grown since
-        raise OSError(0, f"the file has more than {MAX_FILE_BYTES >> 20} MiB")
-    return _File(file, place, raw, content_id(raw))
 
 
 def _place(file: Found) -> Location:
