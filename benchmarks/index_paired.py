@@ -13,14 +13,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmarks import truth
@@ -44,6 +46,11 @@ def _loaded(name: str, data: Path) -> Dataset:
     return SETS[name](data) if name in SETS else load(name, data)
 
 
+def _each(search: Callable[..., object], queries: Sequence[npt.NDArray[Any]]) -> None:
+    for query in queries:
+        search(query)
+
+
 def work(name: str, data: Path, k: int, queries: int) -> None:
     """Build, say so, and print the points of one round for each line that is read."""
     dataset = _loaded(name, data)
@@ -64,8 +71,9 @@ def work(name: str, data: Path, k: int, queries: int) -> None:
     for _ in sys.stdin:
         points: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
         for aim, reached in found.items():
-            batch = fastest(lambda: index.search(asked, k, recall=aim), 1)  # noqa: B023
-            single = fastest(lambda: [index.search(query, k, recall=aim) for query in some], 1)  # noqa: B023
+            search = partial(index.search, k=k, recall=aim)
+            batch = fastest(partial(search, asked), 1)
+            single = fastest(partial(_each, search, some), 1)
             points["batch"].append((reached, len(asked) / batch))
             points["single"].append((reached, len(some) / single))
         print(json.dumps(points), flush=True)
