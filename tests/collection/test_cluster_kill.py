@@ -15,11 +15,14 @@ from lookalike import Collection
 
 pytestmark = dask.needed
 
+PICTURES = 600
+
 # The command line itself, but with small batches, so that there is much to interrupt.
 COMMAND = """
 import sys
 from lookalike.collection import add_pictures
-add_pictures.COMMIT_FILES = 16
+from lookalike.features import parallel
+add_pictures.COMMIT_FILES = parallel.CLUSTER_BATCH = 16
 from lookalike.cli import main
 main()
 """
@@ -27,7 +30,7 @@ main()
 
 def test_a_cluster_killed_half_way_loses_and_doubles_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    files = draw(folder, [f"{number:03}.png" for number in range(400)])
+    files = draw(folder, [f"{number:03}.png" for number in range(PICTURES)])
     (folder / "copy.png").write_bytes(picture(3))
     (folder / "damaged.png").write_bytes(picture(1)[:60])
     collection = tmp_path / "c"
@@ -39,6 +42,7 @@ def test_a_cluster_killed_half_way_loses_and_doubles_nothing(tmp_path: Path) -> 
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            pipesize=4096,  # so that it cannot be far ahead of what was read
         )
 
     acknowledged: list[dict[str, str]] = []
@@ -49,13 +53,15 @@ def test_a_cluster_killed_half_way_loses_and_doubles_nothing(tmp_path: Path) -> 
             acknowledged.append(json.loads(line))
             if len(acknowledged) == 150:
                 cluster.kill()
-        assert "run the command again to go on" in run.stderr.read()
+        told = run.stderr.read()
+    assert "run the command again to go on" in told
+    assert "Traceback" not in told
     assert run.returncode == 1
-    assert 150 <= len(acknowledged) < 400
+    assert 150 <= len(acknowledged) < PICTURES
     with Collection.open(collection) as opened:
         kept = {place.path for source in opened.list() for place in source.places}
-    told = {event["path"] for event in acknowledged if event["outcome"] in ("added", "duplicate")}
-    assert told <= kept
+    stored = {event["path"] for event in acknowledged if event["outcome"] in ("added", "duplicate")}
+    assert stored <= kept
 
     with dask.cluster(tmp_path / "second") as cluster, start(cluster) as run:
         output, _ = run.communicate()
@@ -64,8 +70,8 @@ def test_a_cluster_killed_half_way_loses_and_doubles_nothing(tmp_path: Path) -> 
     assert [event["path"] for event in again if event["outcome"] == "skipped"] == [
         str(folder / "damaged.png")
     ]
-    stored = [event["path"] for event in acknowledged + again if event["outcome"] in ("added", "duplicate")]
-    assert max(Counter(stored).values()) == 1
+    all_stored = [event["path"] for event in acknowledged + again if event["outcome"] in ("added", "duplicate")]
+    assert max(Counter(all_stored).values()) == 1
     with Collection.open(collection) as opened:
         places = Counter(place.path for source in opened.list() for place in source.places)
         assert places == Counter(map(str, [*files, folder / "copy.png"]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import io
+import logging
 import pkgutil
 import threading
 from collections.abc import Collection, Coroutine, Mapping, Sequence
@@ -45,13 +46,16 @@ _LOSSES_IN_A_ROW = 10  # pictures on which workers die one after another, after 
 _WARN_AT = "distributed.admin.large-graph-warning-threshold"
 _AGAIN = "what was added is kept; run the command again to go on"
 
+_LOG = logging.getLogger("distributed.client")
+
 T = TypeVar("T")
 
 
 class DaskPool:
     """An `ExtractionPool` of all workers that a Dask scheduler has, also of those that come later.
 
-    Everything of Dask happens in one thread with an event loop of its own.
+    Everything of Dask happens in one thread with an event loop of its own. A scheduler that is lost is told of by the
+    error, once: the client's own log of it, tracebacks of connections that it tries again, is off meanwhile.
 
     Raises:
         ClusterUnavailableError: there is no scheduler, when it is entered.
@@ -92,6 +96,8 @@ class DaskPool:
         return results
 
     def __enter__(self) -> Self:
+        self._logged = _LOG.level
+        _LOG.setLevel(logging.CRITICAL)
         self._thread.start()
         try:
             self._wait(self._connect())
@@ -105,6 +111,7 @@ class DaskPool:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        _LOG.setLevel(self._logged)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
