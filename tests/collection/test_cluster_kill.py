@@ -70,7 +70,9 @@ def test_a_cluster_killed_half_way_loses_and_doubles_nothing(tmp_path: Path) -> 
     assert [event["path"] for event in again if event["outcome"] == "skipped"] == [
         str(folder / "damaged.png")
     ]
-    all_stored = [event["path"] for event in acknowledged + again if event["outcome"] in ("added", "duplicate")]
+    all_stored = [
+        event["path"] for event in acknowledged + again if event["outcome"] in ("added", "duplicate")
+    ]
     assert max(Counter(all_stored).values()) == 1
     with Collection.open(collection) as opened:
         places = Counter(place.path for source in opened.list() for place in source.places)
