@@ -16,9 +16,11 @@ LOWEST = 0.7
 COLOURS = {
     "lookalike": "#d62728",
     "faiss-ivf": "#1f77b4",
+    "faiss-rabitq": "#aec7e8",
     "scann": "#2ca02c",
     "hnswlib": "#9467bd",
-    "symphonyqg": "#aec7e8",
+    "symphonyqg": "#ffbb78",
+    "rabitq-ivf": "#c49c94",
     "kannolo": "#98df8a",
     "svs": "#c5b0d5",
     "usearch": "#e377c2",

@@ -9,8 +9,10 @@ from benchmarks.peers.base import Peer
 PEERS = {
     "lookalike": "lookalike_index:Lookalike",
     "faiss-ivf": "faiss_ivf:FaissIVF",
+    "faiss-rabitq": "faiss_rabitq:FaissRaBitQ",
     "scann": "scann_tree:Scann",
     "symphonyqg": "symphonyqg_graph:SymphonyQG",
+    "rabitq-ivf": "rabitq_ivf:RabitqIVF",
     "hnswlib": "hnswlib_graph:Hnswlib",
     "kannolo": "kannolo_graph:Kannolo",
     "svs": "svs_graph:SVS",

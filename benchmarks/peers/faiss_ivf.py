@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.peers.base import Ids, Options, Peer, Vectors, normalised, power_of_two
 
@@ -16,6 +16,8 @@ class FaissIVF(Peer):
 
     module = "faiss"
     packages = "faiss-cpu"
+    factors: ClassVar[tuple[int, ...]] = (2, 4, 8, 16)
+    """Rows refined for each that is wanted."""
 
     @classmethod
     def builds(cls, rows: int, dimension: int) -> list[dict[str, Any]]:
@@ -40,7 +42,7 @@ class FaissIVF(Peer):
         probes = [
             count for count in (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256) if count <= self.lists.nlist
         ]
-        return [[{"probes": probe, "factor": factor} for factor in (2, 4, 8, 16)] for probe in probes]
+        return [[{"probes": probe, "factor": factor} for factor in self.factors] for probe in probes]
 
     def use(self, setting: Options, k: int) -> None:
         self.lists.nprobe = setting["probes"]
