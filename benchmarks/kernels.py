@@ -20,7 +20,9 @@ from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.tuning import measured
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.sketches.sketched_rows import SketchedRows
-from lookalike.kernels.compiled import probe
+from lookalike.kernels.compiled import probe, select
+from lookalike.kernels.compiled.scratch import allocated
+from lookalike.kernels.compiled.select import SORT_BYTES
 
 ROWS, DIMENSION, QUERIES = 100_000, 128, 1_000
 ROUNDS = 7
@@ -86,12 +88,15 @@ def parts(inverted_file: InvertedFile, queries: Any) -> dict[str, float]:
     """Return microseconds a query of what every search does, and of buckets and rows one more."""
     rotate, compare_centroids, choose = probe.rotate, probe.compare_centroids, probe.choose
     query_scratch, bucket_scratch = probe.query_scratch, probe.bucket_scratch
+    query_bytes, bucket_bytes, sort_scratch = probe.query_bytes, probe.bucket_bytes, select.sort_scratch
     groups = -(-len(inverted_file.sketched.centroids) // 16)
 
     @njit
     def beginnings(plan: Any, queries: Any, probes: Any) -> Any:
-        moved, rotated, tables, told = query_scratch(plan)
-        nearness, lowest, chosen, buckets = bucket_scratch(plan)
+        held = allocated(query_bytes(plan) + bucket_bytes(plan) + SORT_BYTES)
+        moved, rotated, tables, told, rest = query_scratch(plan, held)
+        nearness, lowest, chosen, buckets, rest = bucket_scratch(plan, rest)
+        ranked, numbers, _ = sort_scratch(rest)
         total = np.int64(0)
         for q in range(len(queries)):
             query = queries[q].ctypes.data
@@ -99,7 +104,18 @@ def parts(inverted_file: InvertedFile, queries: Any) -> dict[str, float]:
             compare_centroids(plan, query, 1, tables, nearness, lowest, told)
             if probes:
                 reach = np.float32(0)
-                total += choose(nearness[0], lowest[0], groups, probes, probes, reach, chosen, buckets)
+                total += choose(
+                    nearness[0],
+                    lowest[0],
+                    groups,
+                    probes,
+                    probes,
+                    reach,
+                    chosen,
+                    buckets,
+                    ranked,
+                    numbers,
+                )
         return total
 
     def timed(probes: int) -> float:

@@ -14,7 +14,7 @@ from lookalike.index.sketches.encode import block_count, encode, runs
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.kernels import reference_inverted_file
-from lookalike.kernels.compiled import distance, probe, scan_blocks, scan_intrinsics, select
+from lookalike.kernels.compiled import distance, probe, scan_blocks, scan_intrinsics, scratch, select
 from lookalike.kernels.compiled import encode as compiled_encode
 from lookalike.kernels.plan import ELEMENTS
 from lookalike.kernels.reference import METRICS
@@ -176,7 +176,7 @@ def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, mor
     lowest = padded.reshape(-1, step, 16).min(axis=1).reshape(-1)
     chosen = np.empty(16 * groups + 16, dtype=np.float32)
     numbers = np.empty(16 * groups + 16, dtype=np.int32)
-    size = probe.choose(nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers)
+    size = probe.choose(nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers, *sort_room())
     expected = reference_inverted_file.chosen(nearness[:buckets], least, most, reach)
     assert numbers[:size].tolist() == expected.tolist()
 
@@ -205,8 +205,9 @@ def test_queries_begun_together_are_as_if_alone(seed: Any, dimension: Any, metri
 
 @njit
 def _begun(plan: Any, queries: Any, count: Any) -> Any:
-    moved, rotated, tables, told = _query_scratch(plan)
-    nearness, lowest, _, _ = _bucket_scratch(plan)
+    held = _allocated(_query_bytes(plan) + _bucket_bytes(plan))
+    moved, rotated, tables, told, rest = _query_scratch(plan, held)
+    nearness, lowest, _, _, _ = _bucket_scratch(plan, rest)
     _rotate(plan, queries.ctypes.data, count, moved, rotated, tables, told)
     _compare_centroids(plan, queries.ctypes.data, count, tables, nearness, lowest, told)
     return rotated, nearness, told[:-1]
@@ -214,6 +215,9 @@ def _begun(plan: Any, queries: Any, count: Any) -> Any:
 
 _rotate: Any = probe.rotate
 _compare_centroids: Any = probe.compare_centroids
+_allocated: Any = scratch.allocated
+_query_bytes: Any = probe.query_bytes
+_bucket_bytes: Any = probe.bucket_bytes
 _query_scratch: Any = probe.query_scratch
 _bucket_scratch: Any = probe.bucket_scratch
 
@@ -226,8 +230,13 @@ def test_pairs_are_sorted(seed: Any, count: Any, repeated: Any) -> None:
     values[:count] = random.integers(0, 9, count) if repeated else random.standard_normal(count)
     numbers = random.permutation(count + 16).astype(np.int64)
     expected = sorted(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True))
-    select.sort(values, numbers, count)
+    select.sort(values, numbers, count, *sort_room())
     assert list(zip(values[:count].tolist(), numbers[:count].tolist(), strict=True)) == expected
+
+
+def sort_room() -> Any:
+    """Return the arrays in which values are sorted."""
+    return select.sort_scratch(scratch.allocated(select.SORT_BYTES))[:2]
 
 
 def parts_of(random: Any, dimension: int, element: str, metric: Any, buckets: int, rows: int) -> InvertedFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -21,6 +21,8 @@ Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 Answer = tuple[Int64, Float32]
 """Ids and distances (q, k), nearest first, padded with -1 and infinity."""
+OneSearch = Callable[[Any], Answer | None]
+"""Answers one query by a search without a filter, where the query is an ordinary one; else returns None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,14 @@ class ApproximateSearch(ABC):
             visible: the rows that may be found; None for all.
             max_distance: farther rows need not be found; `SearchPlan` leaves them out.
         """
+
+    def one_search(self, k: int, recall: float) -> OneSearch | None:
+        """Return a quicker way to answer one query at a time; None where there is none.
+
+        It takes what `Index.search` takes, checks it as far as it needs, and answers as `search` does. Where it returns
+        None, `search` is to be asked.
+        """
+        return None
 
     def visible(self, rows: Bool) -> RowMask:
         """Return the form of `rows` (n,), those that may be found, that `search` takes."""

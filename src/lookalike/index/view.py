@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lookalike.arguments import as_count
 from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids
 from lookalike.errors import InputError, UnknownIdError
+from lookalike.index.approximate import OneSearch
 from lookalike.index.base import Ids
 from lookalike.index.explain import explain, stats
 from lookalike.index.options import Options
@@ -20,7 +21,7 @@ from lookalike.index.queries import as_query, as_search, check_padding, padded
 from lookalike.index.reports import Explanation, IndexStats
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import DISTANCES
-from lookalike.index.search import answer
+from lookalike.index.search import KEPT_PLANS, answer, one_search
 from lookalike.index.snapshot import Snapshot, block_rows
 
 
@@ -32,6 +33,8 @@ class SnapshotView:
     snapshot: Snapshot
     stamp: int
     plans: dict[tuple[int, float], SearchPlan] = field(default_factory=dict, repr=False)
+    quick: dict[tuple[int, float | None], OneSearch | None] = field(default_factory=dict, repr=False)
+    """The quicker way to answer one query, by k and recall as they were asked for."""
 
     @property
     def dimension(self) -> int:
@@ -78,12 +81,26 @@ class SnapshotView:
         n_jobs: int = 1,
     ) -> tuple[Int64, Float32]:
         """See `IndexView`."""
+        plain = (
+            allow is None
+            and max_distance is None
+            and k.__class__ is int
+            and (recall is None or recall.__class__ is float)
+            and n_jobs.__class__ is int
+            and n_jobs == 1
+        )
+        if plain and (quick := self.quick.get((k, recall))) is not None:
+            found = quick(queries)
+            if found is not None:
+                return found
         state, settings = self.snapshot, self.options
         compiled = state.base.buckets is not None
         block, k, wanted, limit, threads = as_search(
             queries, k, max_distance, recall, n_jobs, settings, compiled=compiled
         )
         if k <= state.count:
+            if plain and (k, recall) not in self.quick and len(self.quick) < KEPT_PLANS:
+                self.quick[k, recall] = one_search(state, settings, k, wanted)
             return answer(state, settings, block, k, wanted, limit, allow, threads, self.plans)
         check_padding(k, len(block), state.count)
         found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads, self.plans)

@@ -42,6 +42,9 @@ LARGEST_DEPTH = 1 << 20
 ELEMENTS = ("uint8", "int8", "float16", "float32")
 """The types of rows that kernels know."""
 
+GOOD, DOUBTFUL = 0, 1
+"""What the search of an inverted file says of an answer."""
+
 KEYS_AT = 0
 """Of a hash table, which has a row of slots of its own: (b,) uint64, ascending, a key a bucket."""
 SPANS_AT = 1

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32, Int64
 from lookalike.errors import OptionError
 from lookalike.hashing.k_means import squared_distances
+from lookalike.index.approximate import OneSearch
 from lookalike.index.sketches.byte_blocks import byte_blocks
 from lookalike.index.sketches.sketched_rows import SketchedRows, UInt8, UInt16, in_threads
 
@@ -89,15 +90,45 @@ class InvertedFile:
         margin = -1.0 if margin is None else margin
         asked = (probes, reach, rerank, margin, visible, beyond, most_hidden, max_distance)
         if threads <= 1:
-            search(self.plan, queries, *asked, ids, distances, hidden)
+            search(self.plan, queries, *asked, ids, distances, hidden, -1.0)
             return ids, distances
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, queries[part], *asked, ids[part], distances[part], hidden[part])
+            search(self.plan, queries[part], *asked, ids[part], distances[part], hidden[part], -1.0)
 
         in_threads(run, count, threads)
         return ids, distances
+
+    def one_search(
+        self, k: int, probes: int, rerank: int, reach: float, margin: float, far: float
+    ) -> OneSearch:
+        """Return what answers one query after another by a setting of `search`; see `ApproximateSearch.one_search`.
+
+        Args:
+            far: there is no answer whose last row is farther.
+        """
+        search = _search or _load()
+        plan, dimension = self.plan, self.sketched.vectors.shape[1]
+        every_row, not_counted = _EVERY_ROW, _NOT_COUNTED
+        empty, array, float32, int64 = np.empty, np.ndarray, np.dtype(np.float32), np.dtype(np.int64)
+        one, answer = (1, dimension), (1, k)
+
+        def search_one(query: Any) -> tuple[Int64, Float32] | None:
+            if query.__class__ is not array or query.dtype is not float32 or not query.flags.carray:
+                return None
+            if query.ndim == 1:
+                query = query[None]
+            if query.shape != one:
+                return None
+            ids, distances = empty(answer, int64), empty(answer, float32)
+            if search(
+                plan, query, probes, reach, rerank, margin, every_row, 0, 0, np.inf, ids, distances, not_counted, far
+            ):
+                return None
+            return ids, distances
+
+        return search_one
 
     def probed(self, query: Float32, probes: int, reach: float) -> Int64:
         """Return the buckets that one query (1, d) probes, likeliest first; see `search`."""

@@ -16,7 +16,7 @@ from lookalike.buckets import BucketStats
 from lookalike.buckets.gather import histogram
 from lookalike.hashing import token
 from lookalike.hashing.base import TABLE_NAMESPACE
-from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
+from lookalike.index.approximate import Answer, ApproximateSearch, Array, OneSearch, RowMask
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import KEPT_CHOICES, OperatingPoint, Tuning
 from lookalike.index.ivf.tuning import NEIGHBOURS, cost, measured, scan_cost
@@ -64,12 +64,7 @@ class InvertedFileSearch(ApproximateSearch):
         threads: int,
     ) -> Answer | None:
         """See `ApproximateSearch`."""
-        kept = self._usual.get((k, recall))
-        if kept is None:  # to look them up takes as long as a twentieth of a quick search
-            kept = (self._choose(k, recall), self.tuning.farthest(k))
-            if len(self._usual) < KEPT_CHOICES:
-                self._usual[k, recall] = kept
-        usual, far = kept
+        usual, far = self._setting(k, recall)
         if usual is None:
             return None
         if visible is not None:
@@ -81,6 +76,22 @@ class InvertedFileSearch(ApproximateSearch):
         if len(left):
             self._look_farther(queries, left, k, recall, usual, found, max_distance, threads)
         return found
+
+    def one_search(self, k: int, recall: float) -> OneSearch | None:
+        """See `ApproximateSearch`."""
+        usual, far = self._setting(k, recall)
+        if usual is None:
+            return None
+        return self.inverted_file.one_search(k, usual.probes, usual.rerank, usual.reach, usual.margin, far)
+
+    def _setting(self, k: int, recall: float) -> tuple[OperatingPoint | None, float]:
+        """Return what `_choose` gives, and from where on a query is not like the rows."""
+        kept = self._usual.get((k, recall))
+        if kept is None:  # to look them up takes as long as a twentieth of a quick search
+            kept = (self._choose(k, recall), self.tuning.farthest(k))
+            if len(self._usual) < KEPT_CHOICES:
+                self._usual[k, recall] = kept
+        return kept
 
     def _probed(
         self, queries: Float32, k: int, setting: OperatingPoint, max_distance: float, threads: int

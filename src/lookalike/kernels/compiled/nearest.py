@@ -9,8 +9,9 @@ from numba import njit
 
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32, square_float32
-from lookalike.kernels.compiled.probe import SHIFT, STEP, query_scratch, rotate
-from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
+from lookalike.kernels.compiled.probe import SHIFT, STEP, query_bytes, query_scratch, rotate
+from lookalike.kernels.compiled.rerank import compare_exactly, rerank_bytes, rerank_scratch
+from lookalike.kernels.compiled.scratch import allocated
 from lookalike.kernels.compiled.select import INFINITY, select
 from lookalike.kernels.plan import (
     BLOCKS_AT,
@@ -56,8 +57,8 @@ def nearest(
     for q in range(len(queries)):
         most = max(most, bounds[q + 1] - bounds[q])
     room = min(most + 1, 2 * kept + 64)
-    moved, rotated, tables, told = query_scratch(plan)
-    scaled, zeros = rerank_scratch(plan)
+    moved, rotated, tables, told, rest = query_scratch(plan, allocated(query_bytes(plan) + rerank_bytes(plan)))
+    exactly, _ = rerank_scratch(plan, rest)
     estimates = np.empty(room + 32, dtype=np.float32)
     places = np.empty(room + 32, dtype=np.int32)
     numbers = np.empty(room + 32, dtype=np.int64)
@@ -122,8 +123,7 @@ def nearest(
             places,
             numbers,
             size,
-            scaled,
-            zeros,
+            exactly,
             INFINITY,
             found_ids[q],
             found_distances[q],

@@ -12,8 +12,9 @@ from numba import njit
 
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32, square_float32
-from lookalike.kernels.compiled.probe import SHIFT, STEP, TOGETHER, aligned_rows, query_scratch, rotate
-from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
+from lookalike.kernels.compiled.probe import SHIFT, STEP, TOGETHER, query_bytes, query_scratch, rotate
+from lookalike.kernels.compiled.rerank import compare_exactly, rerank_bytes, rerank_scratch
+from lookalike.kernels.compiled.scratch import allocated
 from lookalike.kernels.compiled.select import INFINITY, select
 from lookalike.kernels.plan import BLOCKS_AT, CENTROIDS_AT, DIMENSION, METRIC, SIGNS
 from lookalike.kernels.reference import DOT
@@ -64,10 +65,10 @@ def nearest_marked(
     units, block_bytes = signs >> 7, signs * 2 + 128
     kept = max(rerank, found_ids.shape[1])
     room = 2 * kept + 64
-    moved, rotated, tables, told = query_scratch(plan)
-    scaled, zeros = rerank_scratch(plan)
+    moved, rotated, tables, told, rest = query_scratch(plan, allocated(query_bytes(plan) + rerank_bytes(plan)))
+    exactly, _ = rerank_scratch(plan, rest)
     most = min(ABREAST, len(queries))
-    own_tables = aligned_rows(most, 4 * signs)
+    own_tables = allocated(most * 4 * signs).reshape(most, 4 * signs)
     own_told = np.empty((most, 4), dtype=np.float32)
     estimates = np.empty((most, room + 32), dtype=np.float32)
     places = np.empty((most, room + 32), dtype=np.int32)
@@ -134,8 +135,7 @@ def nearest_marked(
                 places[j],
                 numbers,
                 size,
-                scaled,
-                zeros,
+                exactly,
                 INFINITY,
                 found_ids[start + j],
                 found_distances[start + j],

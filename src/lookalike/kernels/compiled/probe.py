@@ -12,6 +12,7 @@ from numba import njit
 
 from lookalike.kernels.compiled import query_intrinsics, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32
+from lookalike.kernels.compiled.scratch import lines, take
 from lookalike.kernels.compiled.select import LARGEST, select, sort, threshold
 from lookalike.kernels.plan import (
     CENTROID_BLOCKS_AT,
@@ -37,43 +38,60 @@ inner: Any = njit(nogil=True, error_model="numpy")
 
 
 @inner
-def query_scratch(plan: Any) -> Any:
-    """Return the arrays that `rotate` fills, a row for each query of `TOGETHER`.
+def query_bytes(plan: Any) -> Any:
+    """Return the bytes that `query_scratch` takes."""
+    width, signs = (plan[DIMENSION] + 15) >> 4, plan[SIGNS]
+    return TOGETHER * (128 * width + 9 * signs) + lines(16 * (TOGETHER + 1))
+
+
+@inner
+def query_scratch(plan: Any, room: Any) -> Any:
+    """Return the arrays that `rotate` fills, a row for each query of `TOGETHER`, and what is left of the room.
 
     They are queries about the mean, as floats and as bytes; rotated; their tables, and the rotated values as bytes;
     what is told of each (`ORIGIN` and the slots after it), and a last row of its own.
     """
     width, signs = (plan[DIMENSION] + 15) >> 4, plan[SIGNS]
+    moved, room = take(room, TOGETHER * 128 * width)
+    rotated, room = take(room, TOGETHER * 4 * signs)
+    tables, room = take(room, TOGETHER * 5 * signs)
+    told, room = take(room, 16 * (TOGETHER + 1))
     return (
-        aligned_rows(TOGETHER, 128 * width).view(np.float32),
-        aligned_rows(TOGETHER, 4 * signs).view(np.float32),
-        aligned_rows(TOGETHER, 5 * signs),
-        np.empty((TOGETHER + 1, 4), dtype=np.float32),
+        moved.view(np.float32).reshape(TOGETHER, 32 * width),
+        rotated.view(np.float32).reshape(TOGETHER, signs),
+        tables.reshape(TOGETHER, 5 * signs),
+        told[: 16 * (TOGETHER + 1)].view(np.float32).reshape(TOGETHER + 1, 4),
+        room,
     )
 
 
 @inner
-def bucket_scratch(plan: Any) -> Any:
-    """Return the arrays that `compare_centroids` and `choose` fill.
+def bucket_bytes(plan: Any) -> Any:
+    """Return the bytes that `bucket_scratch` takes."""
+    groups = (plan[GROUPS] + 15) >> 4
+    return TOGETHER * 64 * groups + lines(TOGETHER * 4 * (groups * 2 + 32)) + 128 * (groups + 1)
+
+
+@inner
+def bucket_scratch(plan: Any, room: Any) -> Any:
+    """Return the arrays that `compare_centroids` and `choose` fill, and what is left of the room.
 
     They are centroids' nearness, and the least of it, a row for each query of `TOGETHER`; and chosen buckets' nearness
     and numbers.
     """
     groups = (plan[GROUPS] + 15) >> 4
+    few = groups * 2 + 32
+    nearness, room = take(room, TOGETHER * 64 * groups)
+    lowest, room = take(room, TOGETHER * 4 * few)
+    chosen, room = take(room, 64 * (groups + 1))
+    chosen_buckets, room = take(room, 64 * (groups + 1))
     return (
-        aligned_rows(TOGETHER, 64 * groups).view(np.float32),
-        np.empty((TOGETHER, groups * 2 + 32), dtype=np.float32),
-        np.empty(groups * 16 + 16, dtype=np.float32),
-        np.empty(groups * 16 + 16, dtype=np.int32),
+        nearness.view(np.float32).reshape(TOGETHER, 16 * groups),
+        lowest[: TOGETHER * 4 * few].view(np.float32).reshape(TOGETHER, few),
+        chosen.view(np.float32),
+        chosen_buckets.view(np.int32),
+        room,
     )
-
-
-@inner
-def aligned_rows(count: int, size: int) -> Any:
-    """Return `count` rows of `size` bytes, the first at the start of a cache line: a load across two costs two."""
-    room = np.empty(count * size + 64, dtype=np.uint8)
-    start = -room.ctypes.data & 63
-    return room[start : start + count * size].reshape(count, size)
 
 
 @inner
@@ -107,11 +125,13 @@ def choose(
     reach: Any,
     chosen: Any,
     chosen_buckets: Any,
+    ranked: Any,
+    numbers: Any,
 ) -> Any:
     """Put the nearest buckets in front of the arrays, nearest first; return how many.
 
     They are those within `reach` of the nearest, but at least `least` and at most `most`. `lowest` holds the least
-    of every `LOWEST_OF` values: few enough to bisect, they bound the others.
+    of every `LOWEST_OF` values: few enough to bisect, they bound the others. The last two are `sort_scratch`'s.
     """
     address, at, buckets_at = nearness.ctypes.data, chosen.ctypes.data, chosen_buckets.ctypes.data
     few = (groups + LOWEST_OF - 1) // LOWEST_OF
@@ -124,7 +144,7 @@ def choose(
         limit = min(limit, threshold(lowest.ctypes.data, few, want, want >> 3))
     size = parts.keep_at_most(address, 0, groups, limit, at, buckets_at)
     size, limit = select(chosen, chosen_buckets, size, want, want >> 3)
-    sort(chosen, chosen_buckets, size)
+    sort(chosen, chosen_buckets, size, ranked, numbers)
     return min(size, want)
 
 

@@ -13,14 +13,17 @@ from lookalike.kernels.compiled.probe import (
     SHIFT,
     STEP,
     UNIT,
+    bucket_bytes,
     bucket_scratch,
     choose,
     compare_centroids,
     parts,
+    query_bytes,
     query_scratch,
     rotate,
 )
-from lookalike.kernels.compiled.select import INFINITY, select, threshold
+from lookalike.kernels.compiled.scratch import allocated
+from lookalike.kernels.compiled.select import INFINITY, SORT_BYTES, select, sort_scratch, threshold
 from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_AT
 
 scans: Any = scan_blocks  # intrinsics are called without their first argument
@@ -72,8 +75,10 @@ def trace(
     largest = np.int64(0)
     for bucket in range(buckets):
         largest = max(largest, parts.int64_at(offsets, bucket + 1) - parts.int64_at(offsets, bucket))
-    moved, rotated, tables, told = query_scratch(plan)
-    nearness, lowest, chosen, chosen_buckets = bucket_scratch(plan)
+    held = allocated(query_bytes(plan) + bucket_bytes(plan) + SORT_BYTES)
+    moved, rotated, tables, told, rest = query_scratch(plan, held)
+    nearness, lowest, chosen, chosen_buckets, rest = bucket_scratch(plan, rest)
+    ranked, numbers, _ = sort_scratch(rest)
     estimates = np.empty(largest + 64, dtype=np.float32)
     places = np.empty(largest + 64, dtype=np.int32)
     best = np.empty(largest + nearest * 2 + 64, dtype=np.float32)
@@ -88,7 +93,18 @@ def trace(
         origin, unit, table_step, table_shift = told[0, ORIGIN], told[0, UNIT], told[0, STEP], told[0, SHIFT]
         units[q] = unit
         most = min(2 * levels[-1], buckets)
-        last = choose(nearness[0], lowest[0], groups, most, most, np.float32(0), chosen, chosen_buckets)
+        last = choose(
+            nearness[0],
+            lowest[0],
+            groups,
+            most,
+            most,
+            np.float32(0),
+            chosen,
+            chosen_buckets,
+            ranked,
+            numbers,
+        )
         within = 0
         for level in range(len(levels)):
             while within < last and chosen[within] <= chosen[0] + reaches[level] * unit:

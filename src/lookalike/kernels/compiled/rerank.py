@@ -9,7 +9,8 @@ from numba import njit
 
 from lookalike.kernels.compiled import scan_intrinsics
 from lookalike.kernels.compiled.distance import FLOAT32, products, square, squares
-from lookalike.kernels.compiled.select import INFINITY, select, sort
+from lookalike.kernels.compiled.scratch import lines, take
+from lookalike.kernels.compiled.select import INFINITY, SORT_BYTES, select, sort, sort_scratch
 from lookalike.kernels.plan import DIMENSION, ELEMENT, IDS_AT, METRIC, ROW_BYTES, ROWS_AT
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
@@ -18,11 +19,29 @@ inner: Any = njit(nogil=True, error_model="numpy")
 
 
 @inner
-def rerank_scratch(plan: Any) -> Any:
-    """Return room for a scaled query, and zeros, both (d,), where lengths are divided out; else empty."""
-    divided = plan[METRIC] == COSINE and plan[ELEMENT] != FLOAT32
-    size = plan[DIMENSION] if divided else 0
-    return np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
+def rerank_bytes(plan: Any) -> Any:
+    """Return the bytes that `rerank_scratch` takes."""
+    return SORT_BYTES + 2 * lines(4 * _divided(plan))
+
+
+@inner
+def rerank_scratch(plan: Any, room: Any) -> Any:
+    """Return what `compare_exactly` works in, and what is left of the room.
+
+    That is `sort_scratch`; a scaled query, and zeros, both (d,), where lengths are divided out, else empty.
+    """
+    size = _divided(plan)
+    ranked, numbers, room = sort_scratch(room)
+    scaled, room = take(room, 4 * size)
+    zeros, room = take(room, 4 * size)
+    zeros[:] = 0
+    return (ranked, numbers, scaled.view(np.float32), zeros.view(np.float32)), room
+
+
+@inner
+def _divided(plan: Any) -> Any:
+    """Return the dimension where lengths are divided out of rows, else 0."""
+    return plan[DIMENSION] if plan[METRIC] == COSINE and plan[ELEMENT] != FLOAT32 else np.int64(0)
 
 
 @inner
@@ -33,17 +52,17 @@ def compare_exactly(
     places: Any,
     numbers: Any,
     size: int,
-    scaled: Any,
-    zeros: Any,
+    scratch: Any,
     max_distance: Any,
     found_ids: Any,
     found_distances: Any,
 ) -> None:
     """Fill `found_ids` and `found_distances` (k,) from `size` rows at `places`; see `search`.
 
-    `values` and `numbers` are room for distances and ids; all three need room for 15 more. `scaled` and `zeros` are
-    those of `rerank_scratch`.
+    `values` and `numbers` are room for distances and ids; all three need room for 15 more. `scratch` is that of
+    `rerank_scratch`.
     """
+    ranked, numbers_ranked, scaled, zeros = scratch
     dimension, element, metric = plan[DIMENSION], plan[ELEMENT], plan[METRIC]
     vectors, ids, row_bytes = plan[ROWS_AT], plan[IDS_AT], plan[ROW_BYTES]
     k, query_at, zeros_at = len(found_ids), query.ctypes.data, zeros.ctypes.data
@@ -77,7 +96,7 @@ def compare_exactly(
         elif metric == COSINE:  # half the squared difference is 0 for equal rows, as 1 - product is not
             values[i] *= np.float32(0.5)
         numbers[i] = parts.int64_at(ids, places[i])
-    sort(values, numbers, size)
+    sort(values, numbers, size, ranked, numbers_ranked)
     for i in range(k):
         there = i < size and values[i] <= max_distance
         found_ids[i] = numbers[i] if there else -1

@@ -12,22 +12,37 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
+from lookalike.kernels.compiled.normalize import ready
 from lookalike.kernels.compiled.probe import (
     ORIGIN,
     SHIFT,
     STEP,
     TOGETHER,
     UNIT,
+    bucket_bytes,
     bucket_scratch,
     choose,
     compare_centroids,
+    query_bytes,
     query_scratch,
     rotate,
 )
-from lookalike.kernels.compiled.rerank import compare_exactly, rerank_scratch
+from lookalike.kernels.compiled.rerank import compare_exactly, rerank_bytes, rerank_scratch
+from lookalike.kernels.compiled.scratch import LINE, allocated, borrowed, lines, take
 from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, threshold
-from lookalike.kernels.plan import BLOCKS_AT, GROUPS, LARGEST_DEPTH, METRIC, OFFSETS_AT, SIGNS, STARTS_AT
+from lookalike.kernels.plan import (
+    BLOCKS_AT,
+    DOUBTFUL,
+    GOOD,
+    GROUPS,
+    LARGEST_DEPTH,
+    METRIC,
+    OFFSETS_AT,
+    SIGNS,
+    STARTS_AT,
+)
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 AHEAD = 512
@@ -64,8 +79,8 @@ def scan(
 
 
 @njit(
-    "void(int64[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
-    " float32, int64[:, ::1], float32[:, ::1], int64[::1])",
+    "int64(int64[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
+    " float32, int64[:, ::1], float32[:, ::1], int64[::1], float32)",
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -84,7 +99,8 @@ def search(
     found_ids: Any,
     found_distances: Any,
     hidden: Any,
-) -> None:
+    far: Any,
+) -> Any:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
     The arguments are those of `InvertedFile.search`, where a negative `reach` or `margin` is none; `visible` has a word
@@ -92,7 +108,19 @@ def search(
     where `beyond` is given, until the visible rows are those of `beyond` buckets without a filter, and lie in the
     number of buckets that are probed without one: where the filter goes with place, the nearest that it leaves fill
     few buckets, and are no nearer for it. `hidden` (q,), where it has elements, is filled too.
+
+    Where `far` is not negative, there is one query, as it was given: it is made ready here, and the answer is not
+    `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther than `far`.
     """
+    if far >= 0:
+        unit_query = np.empty(queries.shape, dtype=np.float32)
+        cosine = plan[METRIC] == COSINE
+        if not ready(queries, cosine, SMALLEST_SQUARE, LARGEST_SQUARE, unit_query):
+            return DOUBTFUL
+        if cosine:
+            queries = unit_query
+    plan, visible, hidden = borrowed(plan), borrowed(visible), borrowed(hidden)
+    queries, found_ids, found_distances = borrowed(queries), borrowed(found_ids), borrowed(found_distances)
     buckets, signs, metric = plan[GROUPS], plan[SIGNS], plan[METRIC]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     k = found_ids.shape[1]
@@ -106,17 +134,28 @@ def search(
     filtered = len(visible) > 0
     enough = (beyond * rows + buckets - 1) // max(np.int64(1), buckets) if filtered else np.int64(0)
     room = deep + (deep >> 1) + 64
-    moved, rotated, tables, told = query_scratch(plan)
-    nearness, lowest, chosen, chosen_buckets = bucket_scratch(plan)
-    estimates = np.empty(room + 64, dtype=np.float32)
-    places = np.empty(room + 64, dtype=np.int32)
-    numbers = np.empty(room + 64, dtype=np.int64)
-    scaled, zeros = rerank_scratch(plan)
-    estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     counted = filtered and len(hidden) > 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
-    others = np.empty(hidden_room + 64, dtype=np.float32)
-    other_places = np.empty(hidden_room + 64, dtype=np.int32)
+    held = allocated(
+        query_bytes(plan)
+        + bucket_bytes(plan)
+        + rerank_bytes(plan)
+        + 3 * LINE
+        + 16 * (room + 64)
+        + 2 * lines(4 * (hidden_room + 64))
+    )
+    moved, rotated, tables, told, rest = query_scratch(plan, borrowed(held))
+    nearness, lowest, chosen, chosen_buckets, rest = bucket_scratch(plan, rest)
+    exactly, rest = rerank_scratch(plan, rest)
+    estimate_bytes, rest = take(rest, 4 * (room + 64))
+    place_bytes, rest = take(rest, 4 * (room + 64))
+    number_bytes, rest = take(rest, 8 * (room + 64))
+    other_bytes, rest = take(rest, 4 * (hidden_room + 64))
+    other_place_bytes, rest = take(rest, 4 * (hidden_room + 64))
+    estimates, places = estimate_bytes.view(np.float32), place_bytes.view(np.int32)
+    numbers = number_bytes.view(np.int64)
+    others, other_places = other_bytes.view(np.float32), other_place_bytes.view(np.int32)
+    estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
     whole = len(queries) // TOGETHER * TOGETHER
     for q in range(len(queries)):
@@ -140,7 +179,18 @@ def search(
         other_size = np.int64(0)
         other_limit = INFINITY
         while True:
-            last = choose(nearness[own], lowest[own], groups, fewest, want, farther, chosen, chosen_buckets)
+            last = choose(
+                nearness[own],
+                lowest[own],
+                groups,
+                fewest,
+                want,
+                farther,
+                chosen,
+                chosen_buckets,
+                exactly[0],
+                exactly[1],
+            )
             for i in range(done, last):
                 bucket = chosen_buckets[i]
                 base = origin + chosen[i]
@@ -246,9 +296,12 @@ def search(
             places,
             numbers,
             size,
-            scaled,
-            zeros,
+            exactly,
             max_distance,
             found_ids[q],
             found_distances[q],
         )
+    held[0] = 0  # it lives as long as this
+    if far >= 0 and far < found_distances[0, k - 1] < INFINITY:
+        return DOUBTFUL
+    return GOOD

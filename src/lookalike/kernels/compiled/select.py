@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled.scratch import take
 
 INFINITY = np.float32(np.inf)
 LARGEST = np.finfo(np.float32).max
@@ -82,12 +83,24 @@ def keep_near(
     return parts.keep_at_most(address, at, vectors, limit, address, at), limit
 
 
+SORT_BYTES = 12 * MOST_RANKED
+"""Bytes that `sort_scratch` takes."""
+
+
 @inner
-def sort(values: Any, numbers: Any, count: int) -> None:
+def sort_scratch(room: Any) -> Any:
+    """Return arrays that `sort` fills, and what is left of the room."""
+    ranked, room = take(room, 4 * MOST_RANKED)
+    numbers, room = take(room, 8 * MOST_RANKED)
+    return ranked.view(np.float32), numbers.view(np.int64), room
+
+
+@inner
+def sort(values: Any, numbers: Any, count: int, ranked: Any, numbers_ranked: Any) -> None:
     """Order by value, then number, none of which is negative. Both arrays need room for 15 more.
 
     Up to `MOST_RANKED`, each is first put where the count of lesser values says, 16 at a time and without a branch
-    to mispredict; Shell's method does the rest.
+    to mispredict; Shell's method does the rest. The last two arrays are `sort_scratch`'s.
     """
     gap = 1
     if count > MOST_RANKED:
@@ -95,7 +108,7 @@ def sort(values: Any, numbers: Any, count: int) -> None:
             gap = 3 * gap + 1
     elif count > 2:
         vectors, address = filled(values, count), values.ctypes.data
-        ranked, numbers_ranked = np.empty(count, dtype=np.float32), np.full(count, -1, dtype=np.int64)
+        numbers_ranked[:count] = -1
         for i in range(count):
             rank = min(max(parts.count_at_most(address, vectors, values[i]) - 1, 0), count - 1)
             while numbers_ranked[rank] >= 0:  # an equal value is there
