@@ -1,4 +1,4 @@
-"""IVF with RaBitQ codes, from the authors' library: one bit a dimension first, the bits that are left as they are needed."""
+"""IVF with RaBitQ codes, from the authors' library: one bit a dimension first, more where that leaves it open."""
 
 from __future__ import annotations
 

@@ -176,7 +176,9 @@ def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, mor
     lowest = padded.reshape(-1, step, 16).min(axis=1).reshape(-1)
     chosen = np.empty(16 * groups + 16, dtype=np.float32)
     numbers = np.empty(16 * groups + 16, dtype=np.int32)
-    size = probe.choose(nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers, *sort_room())
+    size = probe.choose(
+        nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers, *sort_room()
+    )
     expected = reference_inverted_file.chosen(nearness[:buckets], least, most, reach)
     assert numbers[:size].tolist() == expected.tolist()
 

@@ -109,10 +109,10 @@ class InvertedFile:
             far: there is no answer whose last row is farther.
         """
         search = _search or _load()
-        plan, dimension = self.plan, self.sketched.vectors.shape[1]
         every_row, not_counted = _EVERY_ROW, _NOT_COUNTED
-        empty, array, float32, int64 = np.empty, np.ndarray, np.dtype(np.float32), np.dtype(np.int64)
-        one, answer = (1, dimension), (1, k)
+        empty, array, int64 = np.empty, np.ndarray, np.dtype(np.int64)
+        float32: Any = np.dtype(np.float32)
+        one, answer = (1, self.sketched.vectors.shape[1]), (1, k)
 
         def search_one(query: Any) -> tuple[Int64, Float32] | None:
             if query.__class__ is not array or query.dtype is not float32 or not query.flags.carray:
@@ -123,7 +123,20 @@ class InvertedFile:
                 return None
             ids, distances = empty(answer, int64), empty(answer, float32)
             if search(
-                plan, query, probes, reach, rerank, margin, every_row, 0, 0, np.inf, ids, distances, not_counted, far
+                self.plan,  # whose arrays are kept alive by `self`
+                query,
+                probes,
+                reach,
+                rerank,
+                margin,
+                every_row,
+                0,
+                0,
+                np.inf,
+                ids,
+                distances,
+                not_counted,
+                far,
             ):
                 return None
             return ids, distances

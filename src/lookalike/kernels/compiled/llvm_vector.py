@@ -132,6 +132,24 @@ def products(context: Any, builder: ir.IRBuilder, sums: Any, unsigned: Any, sign
     return sums
 
 
+def squared_pairs(context: Any, builder: ir.IRBuilder, sums: Any, values: Any) -> Any:
+    """Return 16 int32 `sums`, each with the squares of two of 32 int16 added."""
+    if has(context, "avx512vnni"):
+        given = builder.bitcast(values, ROWS32)
+        return call(builder, "llvm.x86.avx512.vpdpwssd.512", ROWS32, (sums, given, given))
+    if has(context, "avx512bw"):
+        return builder.add(sums, call(builder, "llvm.x86.avx512.pmaddw.d.512", ROWS32, (values, values)))
+    if has(context, "avx2"):
+        kind = ir.VectorType(I32, 8)
+        halves = [shuffled(builder, values, values, range(start, start + LANES)) for start in (0, LANES)]
+        pairs = [call(builder, "llvm.x86.avx2.pmadd.wd", kind, (half, half)) for half in halves]
+        return builder.add(sums, shuffled(builder, pairs[0], pairs[1], range(LANES)))
+    for part in range(2):
+        wide = builder.sext(shuffled(builder, values, values, range(part, 2 * LANES, 2)), ROWS32)
+        sums = builder.add(sums, builder.mul(wide, wide))
+    return sums
+
+
 def widened(context: Any, builder: ir.IRBuilder, values: Any, element: str) -> Any:
     """Return 16 values of an element's type as floats."""
     if element == "float32":

@@ -57,7 +57,9 @@ def nearest(
     for q in range(len(queries)):
         most = max(most, bounds[q + 1] - bounds[q])
     room = min(most + 1, 2 * kept + 64)
-    moved, rotated, tables, told, rest = query_scratch(plan, allocated(query_bytes(plan) + rerank_bytes(plan)))
+    moved, rotated, tables, told, rest = query_scratch(
+        plan, allocated(query_bytes(plan) + rerank_bytes(plan))
+    )
     exactly, _ = rerank_scratch(plan, rest)
     estimates = np.empty(room + 32, dtype=np.float32)
     places = np.empty(room + 32, dtype=np.int32)

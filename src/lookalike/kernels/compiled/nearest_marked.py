@@ -65,7 +65,9 @@ def nearest_marked(
     units, block_bytes = signs >> 7, signs * 2 + 128
     kept = max(rerank, found_ids.shape[1])
     room = 2 * kept + 64
-    moved, rotated, tables, told, rest = query_scratch(plan, allocated(query_bytes(plan) + rerank_bytes(plan)))
+    moved, rotated, tables, told, rest = query_scratch(
+        plan, allocated(query_bytes(plan) + rerank_bytes(plan))
+    )
     exactly, _ = rerank_scratch(plan, rest)
     most = min(ABREAST, len(queries))
     own_tables = allocated(most * 4 * signs).reshape(most, 4 * signs)

@@ -240,11 +240,18 @@ def _multiply(
     count: int,
 ) -> None:
     """Store the products of the vectors of `groups` blocks with the bytes of `count` queries of 16 * `width` values."""
-    for group in range(groups):
-        block = blocks + group * (256 * width + 192)
-        if count == TOGETHER:
-            query_steps.byte_products_together(
-                block, queries, stride, 4 * width, scales.ctypes.data, out + 64 * group, out_stride
-            )
-        else:
-            query_steps.byte_products(block, queries, 4 * width, scales[0], out + 64 * group)
+    size, words = 256 * width + 192, 4 * width
+    if count < TOGETHER:
+        for group in range(groups):
+            query_steps.byte_products(blocks + group * size, queries, words, scales[0], out + 64 * group)
+        return
+    scales_at = scales.ctypes.data
+    for group in range(0, groups - 1, 2):
+        query_steps.byte_products_of_two_together(
+            blocks + group * size, queries, stride, words, scales_at, out + 64 * group, out_stride
+        )
+    if groups & 1:
+        last = groups - 1
+        query_steps.byte_products_together(
+            blocks + last * size, queries, stride, words, scales_at, out + 64 * last, out_stride
+        )

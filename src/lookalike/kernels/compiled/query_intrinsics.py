@@ -45,9 +45,7 @@ def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, o
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block, query, words, scale, out = arguments
-        biases = builder.add(block, builder.mul(words, I64(64)))
         sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in range(4)]
-        builder.store(load(builder, biases, 0, ROWS32), sums[0])
         with cgutils.for_range(builder, builder.udiv(words, I64(4)), intp=I64) as loop:
             row = builder.add(block, builder.mul(loop.index, I64(256)))
             asked = builder.add(query, builder.mul(loop.index, I64(16)))
@@ -58,44 +56,61 @@ def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, o
                 builder.store(more, place)
         first, second, third, fourth = (builder.load(place) for place in sums)
         whole = builder.add(builder.add(first, second), builder.add(third, fourth))
-        product = builder.fmul(builder.sitofp(whole, FLOATS), load(builder, biases, 128, FLOATS))
-        constant = load(builder, biases, 64, FLOATS)
-        store(builder, fused(builder, product, broadcast(builder, scale), constant), out)
+        store(builder, _scaled(builder, block, words, whole, scale), out)
         return context.get_dummy_value()
 
     return types.void(INT, INT, INT, FLOAT, INT), generate
 
 
-@intrinsic
-def byte_products_together(
-    typing: Any, block: Any, queries: Any, stride: Any, words: Any, scales: Any, out: Any, out_stride: Any
-) -> Any:
-    """Do what `byte_products` does for `TOGETHER` queries, of which each and its result are a stride further."""
+def _byte_products_together(count: int) -> Any:
+    """Return the kernel that does what `byte_products` does for `count` blocks and `TOGETHER` queries.
+
+    Of these each, and its result, are a stride further than the one before. With two blocks there are enough sums for
+    none to wait for, and a query's bytes are fetched once for both. One query is sooner done with one block after the
+    other, as it waits for memory, which gives one stream sooner than two.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block, queries, stride, words, scales, out, out_stride = arguments
-        biases = builder.add(block, builder.mul(words, I64(64)))
+        first, queries, stride, words, scales, out, out_stride = arguments
+        size = builder.add(builder.mul(words, I64(64)), I64(192))
+        blocks = [builder.add(first, builder.mul(size, I64(number))) for number in range(count)]
         asked = [builder.add(queries, builder.mul(stride, I64(query))) for query in range(TOGETHER)]
-        sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in asked]
-        for place in sums:
-            builder.store(load(builder, biases, 0, ROWS32), place)
+        sums = [[cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in asked] for _ in blocks]
         with cgutils.for_range(builder, builder.udiv(words, I64(2)), intp=I64) as loop:
-            row = builder.add(block, builder.mul(loop.index, I64(128)))
             for part in range(2):
-                codes = load(builder, row, 64 * part, BYTES)
-                for query, place in zip(asked, sums, strict=True):
-                    at = builder.add(query, builder.mul(loop.index, I64(8)))
-                    word = builder.bitcast(broadcast(builder, load(builder, at, 4 * part, I32)), BYTES)
-                    builder.store(products(context, builder, builder.load(place), word, codes), place)
-        constant, steps = (load(builder, biases, offset, FLOATS) for offset in (64, 128))
-        for query, place in enumerate(sums):
-            product = builder.fmul(builder.sitofp(builder.load(place), FLOATS), steps)
-            scale = broadcast(builder, load(builder, scales, 4 * query, F32))
-            found = fused(builder, product, scale, constant)
-            store(builder, found, builder.add(out, builder.mul(out_stride, I64(query))))
+                at = builder.add(builder.mul(loop.index, I64(128)), I64(64 * part))
+                codes = [load(builder, builder.add(block, at), 0, BYTES) for block in blocks]
+                for number, query in enumerate(asked):
+                    place = builder.add(query, builder.mul(loop.index, I64(8)))
+                    word = builder.bitcast(broadcast(builder, load(builder, place, 4 * part, I32)), BYTES)
+                    for own, places in zip(codes, sums, strict=True):
+                        more = products(context, builder, builder.load(places[number]), word, own)
+                        builder.store(more, places[number])
+        for own, (block, places) in enumerate(zip(blocks, sums, strict=True)):
+            for query, place in enumerate(places):
+                scale = load(builder, scales, 4 * query, F32)
+                found = _scaled(builder, block, words, builder.load(place), scale)
+                store(builder, found, builder.add(out, builder.mul(out_stride, I64(query))), 64 * own)
         return context.get_dummy_value()
 
-    return types.void(INT, INT, INT, INT, INT, INT, INT), generate
+    def compare(
+        typing: Any, block: Any, queries: Any, stride: Any, words: Any, scales: Any, out: Any, out_stride: Any
+    ) -> Any:
+        return types.void(INT, INT, INT, INT, INT, INT, INT), generate
+
+    return intrinsic(compare)
+
+
+def _scaled(builder: Any, block: Any, words: Any, sums: Any, scale: Any) -> Any:
+    """Return constant + scale * step * (bias + sum) for each vector of a block."""
+    biases = builder.add(block, builder.mul(words, I64(64)))
+    whole = builder.add(load(builder, biases, 0, ROWS32), sums)
+    product = builder.fmul(builder.sitofp(whole, FLOATS), load(builder, biases, 128, FLOATS))
+    return fused(builder, product, broadcast(builder, scale), load(builder, biases, 64, FLOATS))
+
+
+byte_products_together = _byte_products_together(1)
+byte_products_of_two_together = _byte_products_together(2)
 
 
 @intrinsic

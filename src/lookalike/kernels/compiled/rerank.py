@@ -11,6 +11,7 @@ from lookalike.kernels.compiled import scan_intrinsics
 from lookalike.kernels.compiled.distance import FLOAT32, products, square, squares
 from lookalike.kernels.compiled.scratch import lines, take
 from lookalike.kernels.compiled.select import INFINITY, SORT_BYTES, select, sort, sort_scratch
+from lookalike.kernels.compiled.whole_distance import STEP, is_whole, whole_squares
 from lookalike.kernels.plan import DIMENSION, ELEMENT, IDS_AT, METRIC, ROW_BYTES, ROWS_AT
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
@@ -21,21 +22,23 @@ inner: Any = njit(nogil=True, error_model="numpy")
 @inner
 def rerank_bytes(plan: Any) -> Any:
     """Return the bytes that `rerank_scratch` takes."""
-    return SORT_BYTES + 2 * lines(4 * _divided(plan))
+    return SORT_BYTES + 2 * lines(4 * _divided(plan)) + lines(2 * plan[DIMENSION] + 2 * STEP)
 
 
 @inner
 def rerank_scratch(plan: Any, room: Any) -> Any:
     """Return what `compare_exactly` works in, and what is left of the room.
 
-    That is `sort_scratch`; a scaled query, and zeros, both (d,), where lengths are divided out, else empty.
+    That is `sort_scratch`; a scaled query, and zeros, both (d,), where lengths are divided out, else empty; and the
+    query in whole numbers.
     """
     size = _divided(plan)
     ranked, numbers, room = sort_scratch(room)
     scaled, room = take(room, 4 * size)
     zeros, room = take(room, 4 * size)
     zeros[:] = 0
-    return (ranked, numbers, scaled.view(np.float32), zeros.view(np.float32)), room
+    whole, room = take(room, 2 * plan[DIMENSION] + 2 * STEP)
+    return (ranked, numbers, scaled.view(np.float32), zeros.view(np.float32), whole), room
 
 
 @inner
@@ -62,7 +65,7 @@ def compare_exactly(
     `values` and `numbers` are room for distances and ids; all three need room for 15 more. `scratch` is that of
     `rerank_scratch`.
     """
-    ranked, numbers_ranked, scaled, zeros = scratch
+    ranked, numbers_ranked, scaled, zeros, whole = scratch
     dimension, element, metric = plan[DIMENSION], plan[ELEMENT], plan[METRIC]
     vectors, ids, row_bytes = plan[ROWS_AT], plan[IDS_AT], plan[ROW_BYTES]
     k, query_at, zeros_at = len(found_ids), query.ctypes.data, zeros.ctypes.data
@@ -71,8 +74,13 @@ def compare_exactly(
         row = vectors + places[i] * row_bytes
         for line in range(0, min(row_bytes, 512), 64):
             parts.prefetch(row + line)
+    whole_at = whole.ctypes.data
+    is_whole_query = metric == EUCLIDEAN and is_whole(element, query_at, dimension, whole_at)
     for i in range(0, size, 2):
         row, other = vectors + places[i] * row_bytes, vectors + places[min(i + 1, size - 1)] * row_bytes
+        if is_whole_query:
+            values[i], values[i + 1] = whole_squares(element, whole_at, row, other, dimension)
+            continue
         if metric != DOT and not divided:
             values[i], values[i + 1] = squares(element, query_at, row, other, dimension)
             continue

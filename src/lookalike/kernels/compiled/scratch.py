@@ -20,7 +20,7 @@ inner: Any = njit(nogil=True, error_model="numpy")
 
 
 @intrinsic
-def borrowed(typing: Any, array: Any) -> Any:
+def _borrowed(typing: Any, array: Any) -> Any:
     """Return the same array, which is not kept alive by this: somebody else must hold it until the end."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -32,6 +32,9 @@ def borrowed(typing: Any, array: Any) -> Any:
 
     assert isinstance(array, types.Array)
     return array(array), generate
+
+
+borrowed: Any = _borrowed  # intrinsics are called without their first argument
 
 
 @inner
