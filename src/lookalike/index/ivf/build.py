@@ -49,6 +49,7 @@ def build_inverted_file(
     centroids = many_means(sample if usual.all() else sample[usual], wanted, random, threads)
     rotation = Rotation.fitted(sample, settings.seed)
     del sample
+    centroids = centroids[chain(rotation.rotated(centroids))]
     assigner = Assigner(centroids, random)
     labels = np.empty(source.count, dtype=np.int32)
     apart: list[tuple[Int64, Float32]] = []
@@ -72,6 +73,24 @@ def build_inverted_file(
     buckets = InvertedFileSearch(inverted_file, measured(inverted_file, settings.seed))
     release(placed.vectors)
     return Base(placed.vectors, ids, np.argsort(ids), buckets)
+
+
+def chain(points: Float32) -> Int64:
+    """Return the order (n,) in which each of `points` (n, d) is followed by the nearest of those left.
+
+    Buckets that are probed together then lie together, and so do the queries of a batch that probe them; see
+    `kernels.compiled.batch`.
+    """
+    left, rest = np.arange(len(points)), points.copy()
+    squares = np.einsum("ij,ij->i", rest, rest)
+    order = np.empty(len(points), dtype=np.int64)
+    last = 0
+    for place in range(len(points)):
+        order[place], point, end = left[last], rest[last].copy(), len(left) - 1 - place
+        left[last], rest[last], squares[last] = left[end], rest[end], squares[end]  # none is looked at twice
+        if end:
+            last = int(np.argmin(squares[:end] - 2 * (rest[:end] @ point)))
+    return order
 
 
 def bucket_count(rows: int) -> int:

@@ -14,12 +14,19 @@ from numba import njit
 
 from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
+from lookalike.kernels.compiled.batch import (
+    MOST_ASKED,
+    ask_for,
+    batch_bytes,
+    batch_scratch,
+    batch_size,
+    begin,
+)
 from lookalike.kernels.compiled.normalize import ready
 from lookalike.kernels.compiled.probe import (
     ORIGIN,
     SHIFT,
     STEP,
-    TOGETHER,
     UNIT,
     bucket_bytes,
     bucket_scratch,
@@ -34,6 +41,7 @@ from lookalike.kernels.compiled.scratch import LINE, allocated, borrowed, lines,
 from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, threshold
 from lookalike.kernels.plan import (
     BLOCKS_AT,
+    DIMENSION,
     DOUBTFUL,
     GOOD,
     GROUPS,
@@ -112,16 +120,9 @@ def search(
     Where `far` is not negative, there is one query, as it was given: it is made ready here, and the answer is not
     `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther than `far`.
     """
-    if far >= 0:
-        unit_query = np.empty(queries.shape, dtype=np.float32)
-        cosine = plan[METRIC] == COSINE
-        if not ready(queries, cosine, SMALLEST_SQUARE, LARGEST_SQUARE, unit_query):
-            return DOUBTFUL
-        if cosine:
-            queries = unit_query
     plan, visible, hidden = borrowed(plan), borrowed(visible), borrowed(hidden)
     queries, found_ids, found_distances = borrowed(queries), borrowed(found_ids), borrowed(found_distances)
-    buckets, signs, metric = plan[GROUPS], plan[SIGNS], plan[METRIC]
+    buckets, signs, metric, dimension = plan[GROUPS], plan[SIGNS], plan[METRIC], plan[DIMENSION]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     k = found_ids.shape[1]
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
@@ -136,10 +137,14 @@ def search(
     room = deep + (deep >> 1) + 64
     counted = filtered and len(hidden) > 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
+    at_least, at_most = min(least, buckets), min(most, buckets)
+    abreast = np.int64(0) if filtered else batch_size(plan, len(queries), at_most)
     held = allocated(
         query_bytes(plan)
         + bucket_bytes(plan)
         + rerank_bytes(plan)
+        + batch_bytes(plan, abreast, at_most)
+        + lines(4 * dimension)
         + 3 * LINE
         + 16 * (room + 64)
         + 2 * lines(4 * (hidden_room + 64))
@@ -147,6 +152,14 @@ def search(
     moved, rotated, tables, told, rest = query_scratch(plan, borrowed(held))
     nearness, lowest, chosen, chosen_buckets, rest = bucket_scratch(plan, rest)
     exactly, rest = rerank_scratch(plan, rest)
+    given, rest = take(rest, 4 * dimension)
+    if far >= 0:
+        unit_query = given[: 4 * dimension].view(np.float32).reshape(1, dimension)
+        if not ready(queries, metric == COSINE, SMALLEST_SQUARE, LARGEST_SQUARE, unit_query):
+            held[0] = 0
+            return DOUBTFUL
+        if metric == COSINE:
+            queries = unit_query
     estimate_bytes, rest = take(rest, 4 * (room + 64))
     place_bytes, rest = take(rest, 4 * (room + 64))
     number_bytes, rest = take(rest, 8 * (room + 64))
@@ -157,20 +170,44 @@ def search(
     others, other_places = other_bytes.view(np.float32), other_place_bytes.view(np.int32)
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
-    whole = len(queries) // TOGETHER * TOGETHER
-    for q in range(len(queries)):
-        query = queries[q].ctypes.data
-        own = q % TOGETHER if q < whole else 0
-        if own == 0:
-            count = TOGETHER if q < whole else 1
-            rotate(plan, query, count, moved, rotated, tables, told)
-            compare_centroids(plan, query, count, tables, nearness, lowest, told)
-        origin, unit = told[own, ORIGIN], told[own, UNIT]
-        table_step, table_shift = told[own, STEP], told[own, SHIFT]
-        tables_at = tables[own].ctypes.data
+    batch = batch_scratch(plan, rest, abreast, at_most)
+    for turn in range(len(queries)):
+        q, own = turn, np.int64(0)
+        if abreast:
+            if turn % abreast == 0:
+                begin(
+                    plan,
+                    queries[turn].ctypes.data,
+                    4 * dimension,
+                    min(abreast, len(queries) - turn),
+                    at_least,
+                    at_most,
+                    reach,
+                    (moved, rotated, told),
+                    (nearness, lowest, chosen, chosen_buckets),
+                    exactly,
+                    batch,
+                )
+            own = batch[5][turn % abreast]
+            q += own - turn % abreast
+            following = (turn + 1) % abreast
+            if following and turn + 1 < len(queries):
+                coming_query = queries[turn + 1 - following + batch[5][following]]
+                ask_for(coming_query.ctypes.data, min(4 * dimension, MOST_ASKED), batch, batch[5][following])
+        else:
+            rotate(plan, queries[q].ctypes.data, 1, moved, rotated, tables, told)
+            compare_centroids(plan, queries[q].ctypes.data, 1, tables, nearness, lowest, told)
+        own_told = batch[1][own] if abreast else told[0]
+        origin, unit, table_step, table_shift = (
+            own_told[ORIGIN],
+            own_told[UNIT],
+            own_told[STEP],
+            own_told[SHIFT],
+        )
+        tables_at = batch[0][own].ctypes.data if abreast else tables[0].ctypes.data
         farther = reach * unit
         far_unit = unit if metric == DOT else np.float32(-1)
-        fewest, want = min(least, buckets), min(most, buckets)
+        fewest, want = at_least, at_most
         done = np.int64(0)
         rows_seen = np.int64(0)
         buckets_seen = np.int64(0)
@@ -178,28 +215,33 @@ def search(
         limit = INFINITY
         other_size = np.int64(0)
         other_limit = INFINITY
+        begun = abreast > 0
         while True:
-            last = choose(
-                nearness[own],
-                lowest[own],
-                groups,
-                fewest,
-                want,
-                farther,
-                chosen,
-                chosen_buckets,
-                exactly[0],
-                exactly[1],
-            )
+            own_chosen, own_buckets = (batch[2][own], batch[3][own]) if begun else (chosen, chosen_buckets)
+            if begun:
+                last = batch[4][own]
+            else:
+                last = choose(
+                    nearness[0],
+                    lowest[0],
+                    groups,
+                    fewest,
+                    want,
+                    farther,
+                    chosen,
+                    chosen_buckets,
+                    exactly[0],
+                    exactly[1],
+                )
             for i in range(done, last):
-                bucket = chosen_buckets[i]
-                base = origin + chosen[i]
+                bucket = own_buckets[i]
+                base = origin + own_chosen[i]
                 seen_before = rows_seen
                 position = parts.int64_at(offsets, bucket)
                 end = parts.int64_at(offsets, bucket + 1)
                 if not filtered:
                     rows_seen += end - position
-                coming = blocks + parts.int64_at(starts, chosen_buckets[min(i + 1, last - 1)]) * block_bytes
+                coming = blocks + parts.int64_at(starts, own_buckets[min(i + 1, last - 1)]) * block_bytes
                 for line in range(0, AHEAD, 64):
                     parts.prefetch(coming + line)
                 block = parts.int64_at(starts, bucket)
@@ -279,15 +321,19 @@ def search(
             patient = enough > 0 and (rows_seen < enough or buckets_seen < most)
             if last == buckets or last <= done or (rows_seen >= k and not patient):
                 break
+            if begun:  # what `choose` needs was another query's since
+                rotate(plan, queries[q].ctypes.data, 1, moved, rotated, tables, told)
+                compare_centroids(plan, queries[q].ctypes.data, 1, tables, nearness, lowest, told)
+                begun = False
             done = last
             fewest = want = min(buckets, 2 * last)
         if counted:
             hidden[q] = 0
             if size >= k:  # else all visible rows were seen
-                far = max_distance * max_distance if metric == EUCLIDEAN else max_distance
-                far = min(far + far if metric == COSINE else far, LARGEST)
-                far = min(far, threshold(estimates_at, filled(estimates, size), k, 0))
-                hidden[q] = parts.count_at_most(others_at, filled(others, other_size), far)
+                within = max_distance * max_distance if metric == EUCLIDEAN else max_distance
+                within = min(within + within if metric == COSINE else within, LARGEST)
+                within = min(within, threshold(estimates_at, filled(estimates, size), k, 0))
+                hidden[q] = parts.count_at_most(others_at, filled(others, other_size), within)
         size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
         compare_exactly(
             plan,
