@@ -26,7 +26,6 @@ from benchmarks.runner import machine
 from benchmarks.table import KINDS, OWN, RECALLS, Point, rate_at, unbeaten
 from benchmarks.worker import ENOUGH, fastest
 
-K = 10
 SINGLE_QUERIES = 300
 Timed = dict[str, list[Point]]
 """Recall and rate of each setting, by the kind of search."""
@@ -35,17 +34,18 @@ Timed = dict[str, list[Point]]
 class Runner:
     """One library's index, its settings, and the recall of each."""
 
-    def __init__(self, name: str, dataset: Dataset, queries: Vectors) -> None:
+    def __init__(self, name: str, dataset: Dataset, queries: Vectors, k: int) -> None:
         kind = peer_class(name)
         rows = dataset.base if kind.keeps_dtype else dataset.base.astype(np.float32)
         self.peer: Peer = kind(kind.builds(*rows.shape)[0])
         self.peer.build(rows, dataset.metric, 1)
         self.queries, self.some = queries, list(queries[:SINGLE_QUERIES])
-        farthest = truth.cached(dataset.base, queries, dataset.metric)[1][:, K - 1]
+        self.k = k
+        farthest = truth.cached(dataset.base, queries, dataset.metric, k=k)[1][:, k - 1]
         self.settings: list[tuple[dict[str, Any], float]] = []
         for setting in (setting for group in self.peer.settings() for setting in group):
-            self.peer.use(setting, K)
-            found = recall(dataset.base, queries, self.peer.search(queries, K), farthest, dataset.metric)
+            self.peer.use(setting, k)
+            found = recall(dataset.base, queries, self.peer.search(queries, k), farthest, dataset.metric)
             self.settings.append((setting, found))
             if found >= ENOUGH:
                 break
@@ -54,9 +54,9 @@ class Runner:
         """Return the points of one round that none beats, by recall."""
         points: Timed = {kind: [] for kind in KINDS}
         for setting, found in self.settings:
-            self.peer.use(setting, K)
-            batch = fastest(lambda: self.peer.search(self.queries, K), 1)
-            single = fastest(lambda: [self.peer.search_one(query, K) for query in self.some], 1)
+            self.peer.use(setting, self.k)
+            batch = fastest(lambda: self.peer.search(self.queries, self.k), 1)
+            single = fastest(lambda: [self.peer.search_one(query, self.k) for query in self.some], 1)
             points["batch"].append((found, len(self.queries) / batch))
             points["single"].append((found, len(self.some) / single))
         return {kind: unbeaten(each) for kind, each in points.items()}
@@ -88,20 +88,21 @@ def table(rounds: list[tuple[Timed, Timed]], peer: str) -> str:
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data"), envvar="LOOKALIKE_BENCH_DATA")
 @click.option("--rounds", default=9, show_default=True)
 @click.option("--queries", default=2_000, show_default=True, help="Queries in a batch.")
-def main(name: str, peer: str, data: Path, rounds: int, queries: int) -> None:
+@click.option("-k", default=10, show_default=True, help="Neighbours.")
+def main(name: str, peer: str, data: Path, rounds: int, queries: int, k: int) -> None:
     try:
         dataset = load(name, data)
     except DatasetMissingError as error:
         raise click.ClickException(str(error)) from None
     asked = np.ascontiguousarray(dataset.queries[:queries], dtype=np.float32)
     try:
-        ours, other = (Runner(each, dataset, asked) for each in (OWN, peer))
+        ours, other = (Runner(each, dataset, asked, k) for each in (OWN, peer))
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed here; see the extra `peers`") from None
     timed = [(ours.measure(), other.measure()) for _ in range(rounds)]
     here = machine()
     rows, dimension = dataset.base.shape
-    click.echo(f"{name}, {rows:,} x {dimension}, {dataset.metric}; {here['processor']}\n")
+    click.echo(f"{name}, {rows:,} x {dimension}, {dataset.metric}, k = {k}; {here['processor']}\n")
     click.echo(table(timed, peer))
 
 

@@ -52,13 +52,18 @@ def exact(
 
 
 def cached(
-    base: npt.NDArray[Any], queries: npt.NDArray[Any], metric: str, folder: Path = cache.FOLDER
+    base: npt.NDArray[Any],
+    queries: npt.NDArray[Any],
+    metric: str,
+    folder: Path = cache.FOLDER,
+    k: int = NEIGHBOURS,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return what `exact` does, from `folder` if the same data was asked for before."""
-    place = folder / "truth" / cache.digest([base, queries, metric])
+    """Return what `exact` does for `k` or more, from `folder` if the same data was asked for before."""
+    few = k <= NEIGHBOURS
+    place = folder / "truth" / cache.digest([base, queries, metric] + ([] if few else [str(k)]))
     kept = cache.load(place, ("ids", "distances"))
     if kept is None:
-        ids, near = exact(base, queries, metric, min(NEIGHBOURS, len(base)))
+        ids, near = exact(base, queries, metric, min(max(k, NEIGHBOURS), len(base)))
         cache.store_all(place, {"ids": ids, "distances": near})
         return ids, near
     return np.asarray(kept["ids"]), np.asarray(kept["distances"])
