@@ -59,8 +59,10 @@ def cached(
     k: int = NEIGHBOURS,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return what `exact` does for `k` or more, from `folder` if the same data was asked for before."""
-    few = k <= NEIGHBOURS
-    place = folder / "truth" / cache.digest([base, queries, metric] + ([] if few else [str(k)]))
+    parts: list[npt.NDArray[Any] | str] = [base, queries, metric]
+    if k > NEIGHBOURS:
+        parts.append(str(k))
+    place = folder / "truth" / cache.digest(parts)
     kept = cache.load(place, ("ids", "distances"))
     if kept is None:
         ids, near = exact(base, queries, metric, min(max(k, NEIGHBOURS), len(base)))

@@ -90,12 +90,14 @@ class InvertedFile:
         margin = -1.0 if margin is None else margin
         asked = (probes, reach, rerank, margin, visible, beyond, most_hidden, max_distance)
         if threads <= 1:
-            search(self.plan, queries, *asked, ids, distances, hidden, -1.0)
+            search(self.plan, queries.reshape(-1), *asked, ids, distances, hidden, -1.0)
             return ids, distances
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(self.plan, queries[part], *asked, ids[part], distances[part], hidden[part], -1.0)
+            search(
+                self.plan, queries[part].reshape(-1), *asked, ids[part], distances[part], hidden[part], -1.0
+            )
 
         in_threads(run, count, threads)
         return ids, distances
@@ -112,15 +114,16 @@ class InvertedFile:
         every_row, not_counted = _EVERY_ROW, _NOT_COUNTED
         empty, array, int64 = np.empty, np.ndarray, np.dtype(np.int64)
         float32: Any = np.dtype(np.float32)
-        one, answer = (1, self.sketched.vectors.shape[1]), (1, k)
+        dimension = self.sketched.vectors.shape[1]
+        one, row, answer = (dimension,), (1, dimension), (1, k)
 
         def search_one(query: Any) -> tuple[Int64, Float32] | None:
             if query.__class__ is not array or query.dtype is not float32 or not query.flags.carray:
                 return None
-            if query.ndim == 1:
-                query = query[None]
             if query.shape != one:
-                return None
+                if query.shape != row:
+                    return None
+                query = query[0]
             ids, distances = empty(answer, int64), empty(answer, float32)
             if search(
                 self.plan,  # whose arrays are kept alive by `self`

@@ -87,7 +87,7 @@ def scan(
 
 
 @njit(
-    "int64(int64[::1], float32[:, ::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
+    "int64(int64[::1], float32[::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
     " float32, int64[:, ::1], float32[:, ::1], int64[::1], float32)",
     cache=True,
     nogil=True,
@@ -111,6 +111,7 @@ def search(
 ) -> Any:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
+    `queries` are one after the other: an array of two dimensions would have to be made of a single one first.
     The arguments are those of `InvertedFile.search`, where a negative `reach` or `margin` is none; `visible` has a word
     a block, or no element where all rows are visible. More buckets are probed until k visible rows were seen; and,
     where `beyond` is given, until the visible rows are those of `beyond` buckets without a filter, and lie in the
@@ -124,7 +125,7 @@ def search(
     queries, found_ids, found_distances = borrowed(queries), borrowed(found_ids), borrowed(found_distances)
     buckets, signs, metric, dimension = plan[GROUPS], plan[SIGNS], plan[METRIC], plan[DIMENSION]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
-    k = found_ids.shape[1]
+    count, k = found_ids.shape
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     rows = parts.int64_at(offsets, buckets)
     least, most = ((probes + 1) >> 1, 2 * probes) if reach >= 0 else (probes, probes)
@@ -138,7 +139,7 @@ def search(
     counted = filtered and len(hidden) > 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
     at_least, at_most = min(least, buckets), min(most, buckets)
-    abreast = np.int64(0) if filtered else batch_size(plan, len(queries), at_most)
+    abreast = np.int64(0) if filtered else batch_size(plan, count, at_most)
     held = allocated(
         query_bytes(plan)
         + bucket_bytes(plan)
@@ -154,8 +155,9 @@ def search(
     exactly, rest = rerank_scratch(plan, rest)
     given, rest = take(rest, 4 * dimension)
     if far >= 0:
-        unit_query = given[: 4 * dimension].view(np.float32).reshape(1, dimension)
-        if not ready(queries, metric == COSINE, SMALLEST_SQUARE, LARGEST_SQUARE, unit_query):
+        unit_query = given[: 4 * dimension].view(np.float32)
+        as_rows = (queries.reshape(1, dimension), unit_query.reshape(1, dimension))
+        if not ready(as_rows[0], metric == COSINE, SMALLEST_SQUARE, LARGEST_SQUARE, as_rows[1]):
             held[0] = 0
             return DOUBTFUL
         if metric == COSINE:
@@ -171,15 +173,16 @@ def search(
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
     batch = batch_scratch(plan, rest, abreast, at_most)
-    for turn in range(len(queries)):
+    queries_at, query_size = queries.ctypes.data, 4 * dimension
+    for turn in range(count):
         q, own = turn, np.int64(0)
         if abreast:
             if turn % abreast == 0:
                 begin(
                     plan,
-                    queries[turn].ctypes.data,
-                    4 * dimension,
-                    min(abreast, len(queries) - turn),
+                    queries_at + turn * query_size,
+                    query_size,
+                    min(abreast, count - turn),
                     at_least,
                     at_most,
                     reach,
@@ -191,12 +194,12 @@ def search(
             own = batch[5][turn % abreast]
             q += own - turn % abreast
             following = (turn + 1) % abreast
-            if following and turn + 1 < len(queries):
-                coming_query = queries[turn + 1 - following + batch[5][following]]
-                ask_for(coming_query.ctypes.data, min(4 * dimension, MOST_ASKED), batch, batch[5][following])
+            if following and turn + 1 < count:
+                coming_query = queries_at + (turn + 1 - following + batch[5][following]) * query_size
+                ask_for(coming_query, min(query_size, MOST_ASKED), batch, batch[5][following])
         else:
-            rotate(plan, queries[q].ctypes.data, 1, moved, rotated, tables, told)
-            compare_centroids(plan, queries[q].ctypes.data, 1, tables, nearness, lowest, told)
+            rotate(plan, queries_at + q * query_size, 1, moved, rotated, tables, told)
+            compare_centroids(plan, queries_at + q * query_size, 1, tables, nearness, lowest, told)
         own_told = batch[1][own] if abreast else told[0]
         origin, unit, table_step, table_shift = (
             own_told[ORIGIN],
@@ -322,8 +325,8 @@ def search(
             if last == buckets or last <= done or (rows_seen >= k and not patient):
                 break
             if begun:  # what `choose` needs was another query's since
-                rotate(plan, queries[q].ctypes.data, 1, moved, rotated, tables, told)
-                compare_centroids(plan, queries[q].ctypes.data, 1, tables, nearness, lowest, told)
+                rotate(plan, queries_at + q * query_size, 1, moved, rotated, tables, told)
+                compare_centroids(plan, queries_at + q * query_size, 1, tables, nearness, lowest, told)
                 begun = False
             done = last
             fewest = want = min(buckets, 2 * last)
@@ -337,7 +340,7 @@ def search(
         size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
         compare_exactly(
             plan,
-            queries[q],
+            queries[q * dimension : (q + 1) * dimension],
             estimates,
             places,
             numbers,
