@@ -45,6 +45,15 @@ ELEMENTS = ("uint8", "int8", "float16", "float32")
 GOOD, DOUBTFUL = 0, 1
 """What the search of an inverted file says of an answer."""
 
+
+def is_packed(dimension: int, signs: int) -> bool:
+    """Whether a rotation's values have four bits in kernels: where there are fewer signs than dimensions.
+
+    It is rounded by less than its signs are coarse, and no longer larger than a processor's own caches.
+    """
+    return signs < dimension
+
+
 KEYS_AT = 0
 """Of a hash table, which has a row of slots of its own: (b,) uint64, ascending, a key a bucket."""
 SPANS_AT = 1

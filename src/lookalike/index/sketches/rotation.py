@@ -18,6 +18,7 @@ from lookalike.arrays import Float32
 from lookalike.errors import OptionError
 from lookalike.hashing.base import Arrays
 from lookalike.index.sketches.byte_blocks import byte_blocks
+from lookalike.kernels.plan import is_packed
 
 SIGNS_A_UNIT = 128
 """Signs that the kernels look up at once."""
@@ -38,7 +39,8 @@ class Rotation:
     Attributes:
         mean: (d,) float32.
         matrix: (d, signs) float32.
-        blocks: the matrix by columns, as bytes for kernels: a query needs no more exactness than its tables have.
+        blocks: the matrix by columns, as bytes for kernels, or packed: a query needs no more exactness than signs
+            have, and a large matrix takes as long as it takes to be read.
     """
 
     def __init__(self, mean: Float32, matrix: Float32) -> None:
@@ -55,7 +57,8 @@ class Rotation:
             raise OptionError("a rotation's arrays do not fit together; build the index again")
         self.mean = np.ascontiguousarray(mean)
         self.matrix = np.ascontiguousarray(matrix)
-        self.blocks = byte_blocks(self.matrix.T, np.zeros(self.signs, dtype=np.float32))
+        zeros = np.zeros(self.signs, dtype=np.float32)
+        self.blocks = byte_blocks(self.matrix.T, zeros, packed=is_packed(*matrix.shape))
 
     @classmethod
     def fitted(cls, sample: Float32, seed: int, signs: int | None = None) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.kernels import plan as plan_slots
 from lookalike.kernels.compiled import query_intrinsics, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32
 from lookalike.kernels.compiled.scratch import lines, take
@@ -35,6 +36,7 @@ ORIGIN, UNIT, STEP, SHIFT = range(4)
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 query_steps: Any = query_intrinsics
 inner: Any = njit(nogil=True, error_model="numpy")
+is_packed: Any = inner(plan_slots.is_packed)
 
 
 @inner
@@ -174,6 +176,7 @@ def rotate(plan: Any, queries: int, count: int, moved: Any, rotated: Any, tables
         rotated_at,
         4 * signs,
         count,
+        is_packed(dimension, signs),
     )
     for j in range(count):
         query, own = queries + 4 * dimension * j, moved_at + 128 * width * j
@@ -212,6 +215,7 @@ def compare_centroids(
         near_at,
         64 * groups,
         count,
+        False,
     )
     for j in range(count):
         near, low = near_at + 64 * groups * j, low_at + 4 * lowest.shape[1] * j
@@ -238,18 +242,31 @@ def _multiply(
     out: int,
     out_stride: int,
     count: int,
+    packed: bool,
 ) -> None:
-    """Store the products of the vectors of `groups` blocks with the bytes of `count` queries of 16 * `width` values."""
-    size, words = 256 * width + 192, 4 * width
+    """Store the products of the vectors of `groups` blocks with the bytes of `count` queries of 16 * `width` values.
+
+    Where the blocks are packed, there are two or more, as many again or none.
+    """
+    size, words, scales_at = (128 if packed else 256) * width + 192, 4 * width, scales.ctypes.data
     if count < TOGETHER:
         for group in range(groups):
-            query_steps.byte_products(blocks + group * size, queries, words, scales[0], out + 64 * group)
+            block, place = blocks + group * size, out + 64 * group
+            if packed:
+                query_steps.packed_products(block, queries, words, scales[0], place)
+            else:
+                query_steps.byte_products(block, queries, words, scales[0], place)
         return
-    scales_at = scales.ctypes.data
     for group in range(0, groups - 1, 2):
-        query_steps.byte_products_of_two_together(
-            blocks + group * size, queries, stride, words, scales_at, out + 64 * group, out_stride
-        )
+        block, place = blocks + group * size, out + 64 * group
+        if packed:
+            query_steps.packed_products_of_two_together(
+                block, queries, stride, words, scales_at, place, out_stride
+            )
+        else:
+            query_steps.byte_products_of_two_together(
+                block, queries, stride, words, scales_at, place, out_stride
+            )
     if groups & 1:
         last = groups - 1
         query_steps.byte_products_together(

@@ -16,6 +16,7 @@ from lookalike.kernels.compiled.llvm_vector import (
     I32,
     I64,
     LANES,
+    PAIRS,
     ROWS8,
     ROWS32,
     broadcast,
@@ -36,61 +37,70 @@ TOGETHER = 4
 """Queries that a centroid is multiplied with at once."""
 
 
-@intrinsic
-def byte_products(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
-    """Store for the 16 vectors of a block constant + scale * step * (bias + sum of products with the query's bytes).
+def _codes(builder: Any, block: Any, pair: Any, packed: bool) -> list[Any]:
+    """Return the values of two words of a block's vectors, as bytes."""
+    if not packed:
+        at = builder.add(block, builder.mul(pair, I64(128)))
+        return [load(builder, at, 64 * part, BYTES) for part in range(2)]
+    both = load(builder, builder.add(block, builder.mul(pair, I64(64))), 0, PAIRS)
+    low = builder.shl(both, ir.Constant(PAIRS, [4] * PAIRS.count))
+    upper = ir.Constant(BYTES, [0xF0] * BYTES.count)
+    return [builder.and_(builder.bitcast(each, BYTES), upper) for each in (low, both)]
 
-    `words` is the padded width / 4; blocks are made by `lookalike.index.sketches.byte_blocks`.
-    """
+
+def _byte_products(packed: bool) -> Any:
+    """Return the kernel that multiplies one query with one block."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         block, query, words, scale, out = arguments
         sums = [cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in range(4)]
         with cgutils.for_range(builder, builder.udiv(words, I64(4)), intp=I64) as loop:
-            row = builder.add(block, builder.mul(loop.index, I64(256)))
             asked = builder.add(query, builder.mul(loop.index, I64(16)))
-            for part, place in enumerate(sums):
-                word = broadcast(builder, load(builder, asked, 4 * part, I32))
-                codes = load(builder, row, 64 * part, BYTES)
-                more = products(context, builder, builder.load(place), builder.bitcast(word, BYTES), codes)
-                builder.store(more, place)
+            for half in range(2):
+                pair = builder.add(builder.mul(loop.index, I64(2)), I64(half))
+                for part, codes in enumerate(_codes(builder, block, pair, packed), 2 * half):
+                    word = builder.bitcast(broadcast(builder, load(builder, asked, 4 * part, I32)), BYTES)
+                    more = products(context, builder, builder.load(sums[part]), word, codes)
+                    builder.store(more, sums[part])
         first, second, third, fourth = (builder.load(place) for place in sums)
         whole = builder.add(builder.add(first, second), builder.add(third, fourth))
-        store(builder, _scaled(builder, block, words, whole, scale), out)
+        store(builder, _scaled(builder, block, words, whole, scale, packed), out)
         return context.get_dummy_value()
 
-    return types.void(INT, INT, INT, FLOAT, INT), generate
+    def compare(typing: Any, block: Any, query: Any, words: Any, scale: Any, out: Any) -> Any:
+        return types.void(INT, INT, INT, FLOAT, INT), generate
+
+    return intrinsic(compare)
 
 
-def _byte_products_together(count: int) -> Any:
-    """Return the kernel that does what `byte_products` does for `count` blocks and `TOGETHER` queries.
+def _byte_products_together(count: int, packed: bool) -> Any:
+    """Return the kernel that multiplies `TOGETHER` queries with `count` blocks.
 
-    Of these each, and its result, are a stride further than the one before. With two blocks there are enough sums for
-    none to wait for, and a query's bytes are fetched once for both. One query is sooner done with one block after the
-    other, as it waits for memory, which gives one stream sooner than two.
+    Of the queries each, and its result, are a stride further than the one before. With two blocks there are enough sums
+    for none to wait for, and a query's bytes are fetched once for both. One query is sooner done with one block after
+    the other, as it waits for memory, which gives one stream sooner than two.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         first, queries, stride, words, scales, out, out_stride = arguments
-        size = builder.add(builder.mul(words, I64(64)), I64(192))
+        size = builder.add(builder.mul(words, I64(32 if packed else 64)), I64(192))
         blocks = [builder.add(first, builder.mul(size, I64(number))) for number in range(count)]
         asked = [builder.add(queries, builder.mul(stride, I64(query))) for query in range(TOGETHER)]
         sums = [[cgutils.alloca_once_value(builder, splat(I32, 0)) for _ in asked] for _ in blocks]
         with cgutils.for_range(builder, builder.udiv(words, I64(2)), intp=I64) as loop:
+            codes = [_codes(builder, block, loop.index, packed) for block in blocks]
             for part in range(2):
-                at = builder.add(builder.mul(loop.index, I64(128)), I64(64 * part))
-                codes = [load(builder, builder.add(block, at), 0, BYTES) for block in blocks]
                 for number, query in enumerate(asked):
                     place = builder.add(query, builder.mul(loop.index, I64(8)))
                     word = builder.bitcast(broadcast(builder, load(builder, place, 4 * part, I32)), BYTES)
                     for own, places in zip(codes, sums, strict=True):
-                        more = products(context, builder, builder.load(places[number]), word, own)
+                        more = products(context, builder, builder.load(places[number]), word, own[part])
                         builder.store(more, places[number])
-        for own, (block, places) in enumerate(zip(blocks, sums, strict=True)):
-            for query, place in enumerate(places):
-                scale = load(builder, scales, 4 * query, F32)
-                found = _scaled(builder, block, words, builder.load(place), scale)
-                store(builder, found, builder.add(out, builder.mul(out_stride, I64(query))), 64 * own)
+        for side, (block, places) in enumerate(zip(blocks, sums, strict=True)):
+            for number, place in enumerate(places):
+                scale = load(builder, scales, 4 * number, F32)
+                found = _scaled(builder, block, words, builder.load(place), scale, packed)
+                store(builder, found, builder.add(out, builder.mul(out_stride, I64(number))), 64 * side)
         return context.get_dummy_value()
 
     def compare(
@@ -101,16 +111,22 @@ def _byte_products_together(count: int) -> Any:
     return intrinsic(compare)
 
 
-def _scaled(builder: Any, block: Any, words: Any, sums: Any, scale: Any) -> Any:
+def _scaled(builder: Any, block: Any, words: Any, sums: Any, scale: Any, packed: bool) -> Any:
     """Return constant + scale * step * (bias + sum) for each vector of a block."""
-    biases = builder.add(block, builder.mul(words, I64(64)))
+    biases = builder.add(block, builder.mul(words, I64(32 if packed else 64)))
     whole = builder.add(load(builder, biases, 0, ROWS32), sums)
     product = builder.fmul(builder.sitofp(whole, FLOATS), load(builder, biases, 128, FLOATS))
     return fused(builder, product, broadcast(builder, scale), load(builder, biases, 64, FLOATS))
 
 
-byte_products_together = _byte_products_together(1)
-byte_products_of_two_together = _byte_products_together(2)
+byte_products, packed_products = _byte_products(False), _byte_products(True)
+"""Store for the 16 vectors of a block constant + scale * step * (bias + sum of products with the query's bytes).
+
+`words` is the padded width / 4; blocks are made by `lookalike.index.sketches.byte_blocks`.
+"""
+byte_products_together = _byte_products_together(1, False)
+byte_products_of_two_together = _byte_products_together(2, False)
+packed_products_of_two_together = _byte_products_together(2, True)
 
 
 @intrinsic
