@@ -15,6 +15,9 @@ from lookalike.kernels.compiled.whole_distance import STEP, is_whole, whole_squa
 from lookalike.kernels.plan import DIMENSION, ELEMENT, IDS_AT, METRIC, ROW_BYTES, ROWS_AT
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
+ASKED_BYTES = 1024
+"""Of each row that are asked for before any is compared; the processor itself goes on from there."""
+
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 inner: Any = njit(nogil=True, error_model="numpy")
 
@@ -72,7 +75,7 @@ def compare_exactly(
     divided = metric == COSINE and element != FLOAT32
     for i in range(size):
         row = vectors + places[i] * row_bytes
-        for line in range(0, min(row_bytes, 512), 64):
+        for line in range(0, min(row_bytes, ASKED_BYTES), 64):
             parts.prefetch(row + line)
     whole_at = whole.ctypes.data
     is_whole_query = metric == EUCLIDEAN and is_whole(element, query_at, dimension, whole_at)
