@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.peers.base import Ids, Options, Peer, Vectors, normalised, power_of_two
 
 CENTROIDS_A_ROOT = 4
@@ -51,7 +53,7 @@ class RabitqIVF(Peer):
     def search(self, queries: Vectors, k: int) -> Ids:
         given = normalised(queries) if self.cosine else queries
         found: Ids = self.index.search(given, k, self.probes, num_threads=self.threads)[0]
-        return found
+        return found.view(np.int32)  # where there are fewer than k it fills up with the largest uint32
 
     def save(self, folder: Path) -> bool:
         self.index.save(str(folder / "index"))
