@@ -103,7 +103,8 @@ def test_a_processor_is_told_with_its_widest_instructions() -> None:
 
 def test_two_libraries_are_measured_in_one_process(small: Dataset) -> None:
     ours, other = (
-        paired.Runner(name, small, small.queries.astype(np.float32), 10) for name in ("lookalike", "brute-force")
+        paired.Runner(name, small, small.queries.astype(np.float32), 10)
+        for name in ("lookalike", "brute-force")
     )
     assert other.settings == [({}, 1.0)]
     text = paired.table([(ours.measure(), other.measure())], "brute-force")

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.plan import BUCKETS, KEYS_AT, MEMBER_BYTES, MEMBERS_AT, SPANS_AT
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
@@ -80,12 +81,9 @@ def _mark(members: int, width: int, first: int, last: int, marked: Any, size: in
     return True
 
 
-@njit(
+@entry(
     "Tuple((int64[::1], int32[::1], boolean))"
     "(int64[:, ::1], uint64[:, :, ::1], int64, boolean[::1], int64[::1], int64[::1], int64)",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def count_hits(
     tables: Any, probed: Any, most: Any, allowed: Any, counts: Any, met: Any, size: Any
@@ -126,11 +124,8 @@ def count_hits(
     return ids[:used], hits[:used], True
 
 
-@njit(
+@entry(
     "boolean(int64[:, ::1], uint64[:, :, ::1], int64, int64[::1], int64[:, ::1], int64[::1], int64[::1], int64)",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def mark_met(
     tables: Any, probed: Any, most: Any, allowed: Any, marks: Any, counts: Any, met: Any, size: Any

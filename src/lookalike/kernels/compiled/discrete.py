@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.reference_discrete import FIRST_FACTOR, NO_ELEMENT, NO_HASH, SECOND_FACTOR
 
-kernel: Any = njit(nogil=True, error_model="numpy", cache=True)
+kernel: Any = entry()
 inner: Any = njit(nogil=True, error_model="numpy", inline="always")
 
 _NO_ELEMENT, _NO_HASH = np.uint32(NO_ELEMENT), np.uint64(NO_HASH)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.reference import DOT
 
 
-@njit(
+@entry(
     "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], int64[::1],"
     " float32[::1], int64, uint8[:, ::1], float32[:, ::1])",
-    cache=True,
-    nogil=True,
     fastmath={"reassoc", "contract"},
-    error_model="numpy",
 )
 def encode_rows(
     rows: Any,

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from lookalike.kernels.compiled import scan_intrinsics
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.plan import GROUPS, OFFSETS_AT
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 
 
-@njit(
+@entry(
     "void(int64[::1], boolean[::1], uint16[::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def pack(plan: Any, rows: Any, words: Any) -> None:
     """Store `rows` (n,), by position, as the bits of `words` (blocks,); `plan` is that of `search`."""

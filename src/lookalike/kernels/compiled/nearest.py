@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32, square_float32
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.compiled.probe import SHIFT, STEP, query_bytes, query_scratch, rotate
 from lookalike.kernels.compiled.rerank import compare_exactly, rerank_bytes, rerank_scratch
 from lookalike.kernels.compiled.scratch import allocated
@@ -28,11 +28,8 @@ parts: Any = scan_intrinsics  # intrinsics are called without their first argume
 scans: Any = scan_blocks
 
 
-@njit(
+@entry(
     "void(int64[::1], float32[:, ::1], int64[::1], int64[::1], int64, int64[:, ::1], float32[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def nearest(
     plan: Any,

@@ -12,6 +12,7 @@ from numba import njit
 
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.distance import product_float32, square_float32
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.compiled.probe import SHIFT, STEP, TOGETHER, query_bytes, query_scratch, rotate
 from lookalike.kernels.compiled.rerank import compare_exactly, rerank_bytes, rerank_scratch
 from lookalike.kernels.compiled.scratch import allocated
@@ -48,11 +49,8 @@ def _take(words: Any, places: Any) -> None:
             size += 1
 
 
-@njit(
+@entry(
     "void(int64[::1], float32[:, ::1], int64[:, ::1], int64, int64[:, ::1], float32[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def nearest_marked(
     plan: Any, queries: Any, marks: Any, rerank: Any, found_ids: Any, found_distances: Any

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from lookalike.kernels.compiled.distance import product_float32
+from lookalike.kernels.compiled.entry import entry
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -19,11 +20,8 @@ def _square(vector: Any) -> Any:
     return square
 
 
-@njit(
+@entry(
     "boolean(float32[:, ::1], boolean, float64, float64, float32[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def ready(queries: Any, cosine: Any, smallest: Any, largest: Any, out: Any) -> bool:
     """Return whether the squared lengths of all `queries` (q, d) are below `largest`, and so finite.

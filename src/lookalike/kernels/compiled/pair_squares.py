@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from lookalike.kernels.compiled import scan_intrinsics
 from lookalike.kernels.compiled.distance import square, squares
+from lookalike.kernels.compiled.entry import entry
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 AHEAD = 8
@@ -20,11 +20,8 @@ PREFETCHED_BYTES = 512
 """as far as this; the processor itself fetches what follows."""
 
 
-@njit(
+@entry(
     "void(float32[:, ::1], int64[::1], int64, int64, int64, int64[::1], float32[::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def pair_squares(
     queries: Any, query: Any, rows_at: int, row_bytes: int, element: int, rows: Any, squares: Any
@@ -43,11 +40,8 @@ def pair_squares(
         squares[i] = np.float32(square(element, asked, rows_at + rows[i] * row_bytes, dimension))
 
 
-@njit(
+@entry(
     "void(float32[:, ::1], int64, int64, int64, int64, int64[::1], float32[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def row_squares(
     queries: Any, rows_at: int, row_bytes: int, element: int, start: int, rows: Any, found: Any

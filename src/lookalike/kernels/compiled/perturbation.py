@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.kernels.compiled.entry import entry
+
 inner: Any = njit(nogil=True, error_model="numpy")
 
 
@@ -40,7 +42,7 @@ def _merged(
     return end
 
 
-@njit("void(float32[:, ::1], int64, int64[:, ::1])", cache=True, nogil=True, error_model="numpy")
+@entry("void(float32[:, ::1], int64, int64[:, ::1])")
 def cheapest_subsets(costs: Any, pairs: Any, masks: Any) -> None:
     """Fill `masks` (n, count) with the cheapest subsets for each row of `costs` (n, m), -1 where there are no more."""
     groups, count = pairs if pairs > 0 else costs.shape[1], masks.shape[1]

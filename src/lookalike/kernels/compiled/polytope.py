@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.kernels.compiled.entry import entry
+
 inner: Any = njit(nogil=True, error_model="numpy")
 
 ROUNDING = np.float32(1.0001)
@@ -139,11 +141,8 @@ def _combine(
     return end
 
 
-@njit(
+@entry(
     "void(float32[:, :, ::1], int64[::1], int64[::1], uint64[:, :, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def probed_keys(turned: Any, looked: Any, shifts: Any, keys: Any) -> None:
     """See `reference_polytope.probed_keys`.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from lookalike.kernels.compiled import scan_blocks
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.compiled.probe import (
     ORIGIN,
     SHIFT,
@@ -29,13 +29,10 @@ from lookalike.kernels.plan import BLOCKS_AT, GROUPS, OFFSETS_AT, SIGNS, STARTS_
 scans: Any = scan_blocks  # intrinsics are called without their first argument
 
 
-@njit(
+@entry(
     "void(int64[::1], float32[:, ::1], int64[:, ::1], int32[:, ::1], int64[:, ::1], int64[::1],"
     " float32[::1], int64[::1], int32[:, ::1], int32[:, ::1], float32[:, ::1], int32[:, :, ::1],"
     " float32[:, :, ::1], float32[::1], int64[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def trace(
     plan: Any,

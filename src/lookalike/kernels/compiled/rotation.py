@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lookalike.kernels.compiled.entry import entry
+
 inner: Any = njit(nogil=True, error_model="numpy")
 
 
@@ -34,11 +36,8 @@ def _hadamard(vector: Any) -> None:
         v[4], v[5], v[6], v[7] = e + f, e - f, g + h, g - h
 
 
-@njit(
+@entry(
     "void(float32[:, ::1], int8[:, ::1], int8[:, :, ::1], float32[:, :, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def rotate(vectors: Any, first: Any, later: Any, turned: Any) -> None:
     """See `reference_rotation.rotate`; D is 8 or more."""
@@ -58,11 +57,8 @@ def rotate(vectors: Any, first: Any, later: Any, turned: Any) -> None:
                 _hadamard(out)
 
 
-@njit(
+@entry(
     "void(int64[::1], int64[:, ::1], int64[:, ::1], int64, uint64[:, ::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def moved_keys(own: Any, multipliers: Any, moves: Any, size: Any, keys: Any) -> None:
     """See `reference_rotation.moved_keys`."""

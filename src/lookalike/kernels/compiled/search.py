@@ -22,6 +22,7 @@ from lookalike.kernels.compiled.batch import (
     batch_size,
     begin,
 )
+from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.compiled.normalize import ready
 from lookalike.kernels.compiled.probe import (
     ORIGIN,
@@ -86,12 +87,9 @@ def scan(
     return scans.scan_block(block, tables, units, step, shift, base, limit, bits, estimates, places, position)
 
 
-@njit(
+@entry(
     "int64(int64[::1], float32[::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
     " float32, int64[:, ::1], float32[:, ::1], int64[::1], float32)",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def search(
     plan: Any,

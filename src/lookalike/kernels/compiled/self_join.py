@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from lookalike.kernels.compiled.discrete import _bit_count as bit_count
+from lookalike.kernels.compiled.entry import entry
 
 BLOCK = 256
 """Rows whose sketches are compared before any of them is looked at: LLVM makes vectors of that loop."""
 
 
-@njit(
+@entry(
     "UniTuple(int64, 2)(uint64[:, ::1], int32[::1], int64[::1], int32[::1], int64[::1], int64[::1], int32[::1],"
     " boolean, int64, int64, int32[::1], int32[::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
 )
 def near_pairs(
     words: Any,
