@@ -1,5 +1,6 @@
 """Few queries are compared with rows as they are kept, and the answer is that of every other scan."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -88,11 +89,16 @@ def test_squares_that_overflow_are_compared_all_the_same() -> None:
     assert found[0].tolist() == [[5, 1, 2]]
 
 
-def test_no_kernel_is_loaded_for_few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loaded", [False, True])
+def test_no_kernel_is_loaded_for_few_numbers(loaded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(differences, "_kernel", None)
     monkeypatch.setattr(differences, "_compared", 0)
+    if loaded:
+        monkeypatch.setitem(sys.modules, "lookalike.kernels.compiled.entry", differences)
+    else:
+        monkeypatch.delitem(sys.modules, "lookalike.kernels.compiled.entry", raising=False)
     rows = np.ones((10, 4), dtype=np.uint8)
     asked: Any = (np.ones((1, 4), np.float32), rows, "euclidean", None)
     assert not differences.wants_differences(*asked)
-    monkeypatch.setattr(differences, "COMPILED_NUMBERS", 100)
+    monkeypatch.setattr(differences, "LOADED_NUMBERS" if loaded else "COMPILED_NUMBERS", 100)
     assert [differences.wants_differences(*asked) for _ in range(2)] == [False, True]

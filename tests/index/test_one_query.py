@@ -141,3 +141,12 @@ def test_a_closed_index_says_so(tmp_path: Any) -> None:
     opened.close()
     with pytest.raises(LookalikeError, match="closed"):
         opened.search(queries[0], K)
+
+
+def test_few_visible_rows_are_all_compared() -> None:
+    index, queries = made()
+    allowed = np.arange(0, ROWS, 12)
+    ids, distances = index.search(queries, K, allow=allowed, recall=0.8)
+    exact = index.search(queries, K, allow=allowed, recall=1.0)
+    assert np.array_equal(ids, exact[0])
+    np.testing.assert_allclose(distances, exact[1], rtol=1e-6)

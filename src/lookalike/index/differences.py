@@ -7,6 +7,7 @@ by at most d + 4 units of rounding of itself, since no two of its terms cancel o
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from lookalike.kernels.plan import ELEMENTS
 MOST_QUERIES = 8
 """Of more queries, the products are worth the copy."""
 COMPILED_NUMBERS = 400_000_000
-"""Until a process has compared so many numbers, NumPy does so in less time than loading the compiled kernels takes."""
+"""Until a process has compared so many numbers, NumPy does so in less time than loading the compiled kernels takes;"""
+LOADED_NUMBERS = 10_000_000
+"""or so many, once Numba is loaded and another kernel has been."""
 NUMBERS_A_THREAD = 2_000_000
 """Fewer numbers are compared sooner than a thread begins."""
 
@@ -66,7 +69,8 @@ def wants_differences(queries: Float32, vectors: Rows, metric: Metric, rows: Int
     if as_they_lie or not len(vectors) or vectors.strides[1] != vectors.itemsize:
         return False
     _compared += len(queries) * (len(vectors) if rows is None else len(rows)) * vectors.shape[1]
-    return _kernel is not None or _compared >= COMPILED_NUMBERS
+    loaded = "lookalike.kernels.compiled.entry" in sys.modules
+    return _kernel is not None or _compared >= (LOADED_NUMBERS if loaded else COMPILED_NUMBERS)
 
 
 class _SquareReach:

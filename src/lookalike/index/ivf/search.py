@@ -19,7 +19,7 @@ from lookalike.hashing.base import TABLE_NAMESPACE
 from lookalike.index.approximate import Answer, ApproximateSearch, Array, OneSearch, RowMask
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import KEPT_CHOICES, OperatingPoint, Tuning
-from lookalike.index.ivf.tuning import NEIGHBOURS, cost, measured, scan_cost
+from lookalike.index.ivf.tuning import NEIGHBOURS, cost, filtered_scan_cost, measured, scan_cost
 from lookalike.index.reports import RecallMeasurement, TableExplanation
 from lookalike.index.scan import scan
 from lookalike.index.sketches.sketched_rows import SketchedRows
@@ -161,7 +161,8 @@ class InvertedFileSearch(ApproximateSearch):
         Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
         are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
         query than what was found, the filter hides just what is near it, and a setting for more of them is
-        tried. Beyond these the nearest visible rows may be anywhere, and all visible rows are compared.
+        tried. Beyond these the nearest visible rows may be anywhere, and all visible rows are compared; as they are
+        where they are so few that this is quicker.
         """
         share = max(visible.share, 1e-9)
         expected = k + math.ceil(2 * k * (1 - share) / share)
@@ -169,7 +170,12 @@ class InvertedFileSearch(ApproximateSearch):
             return None
         likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
         wider = max(WIDER, 4 * likely)
-        if self._choose(likely, recall) is None:
+        first = self._choose(likely, recall)
+        if first is None:
+            return None
+        rerank = max(usual.rerank, math.ceil(share * first.rerank))
+        shown = int(np.count_nonzero(visible.rows))
+        if cost(self.sketched, first.probes, first.rows, rerank) > filtered_scan_cost(self.sketched, shown):
             return None
         ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
         left = np.arange(len(queries))

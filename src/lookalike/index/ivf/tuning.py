@@ -344,3 +344,9 @@ def scan_cost(sketched: SketchedRows, k: int) -> float:
     """Return about the nanoseconds a query that comparing every row takes, where many are asked at once."""
     rows, dimension = sketched.vectors.shape
     return float(SCANNED * rows * dimension + k * (SETTLED + SETTLED_NUMBER * dimension))
+
+
+def filtered_scan_cost(sketched: SketchedRows, shown: int) -> float:
+    """Return about the nanoseconds a query that comparing the rows takes that a filter shows."""
+    row_bytes: int = sketched.vectors.shape[1] * sketched.vectors.itemsize
+    return shown * (4 + 0.014 * row_bytes)
