@@ -75,6 +75,14 @@ def call(builder: ir.IRBuilder, name: str, result: ir.Type, arguments: Sequence[
     return builder.call(function, arguments)
 
 
+def fetched(builder: ir.IRBuilder, address: Any) -> None:
+    """Ask for the cache line of an address, which need not be there."""
+    pointer = builder.inttoptr(address, ir.PointerType())
+    hints = [I32(0), I32(3), I32(1)]
+    kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0"), (pointer, *hints))
+
+
 def fused(builder: ir.IRBuilder, first: Any, second: Any, third: Any) -> Any:
     """Return first * second + third, rounded once."""
     return call(builder, "llvm.fma.v16f32", FLOATS, (first, second, third))

@@ -25,6 +25,7 @@ from lookalike.kernels.compiled.llvm_vector import (
     append,
     bits_of,
     broadcast,
+    fetched,
     fused,
     has,
     load,
@@ -134,15 +135,18 @@ def scan_pairs(
     first: Any,
     size: Any,
     room: Any,
+    ahead: Any,
 ) -> Any:
     """Do what `scan_two_blocks` does of a bucket's blocks, two by two, until `room` rows or more are appended.
+
+    Where `ahead` is not 0, blocks so many bytes further on are asked for meanwhile.
 
     `rows` are left in the bucket; a last block without a partner is left. Returns how many rows were looked at, and
     how many there are behind `estimates` now, where `size` were.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block, tables, units, scale, shift, base, limit, rows, estimates, places, first, size, room = (
+        block, tables, units, scale, shift, base, limit, rows, estimates, places, first, size, room, ahead = (
             arguments
         )
         factors = tuple(broadcast(builder, value) for value in (scale, shift, base, limit))
@@ -158,6 +162,11 @@ def scan_pairs(
         builder.position_at_end(body)
         few = builder.select(builder.icmp_signed("<", left, I64(2 * LANES)), left, I64(2 * LANES))
         visible = builder.sub(builder.shl(I64(1), few), I64(1))
+        with builder.if_then(builder.icmp_signed("!=", ahead, I64(0))):
+            coming = builder.add(builder.load(at), ahead)
+            step = builder.mul(block_bytes, I64(2))
+            with cgutils.for_range_slice(builder, I64(0), step, I64(64), intp=I64) as (line, _):
+                fetched(builder, builder.add(coming, line))
         offset = builder.mul(builder.load(filled), I64(4))
         added = _append_near(
             context,
@@ -180,7 +189,7 @@ def scan_pairs(
         found = [builder.load(done), builder.load(filled)]
         return context.make_tuple(builder, signature.return_type, found)
 
-    arguments = (INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT, INT, INT)
+    arguments = (INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT, INT, INT, INT)
     return types.UniTuple(INT, 2)(*arguments), generate
 
 

@@ -22,6 +22,7 @@ from lookalike.kernels.compiled.llvm_vector import (
     append,
     bits_of,
     broadcast,
+    fetched,
     load,
     masked,
     ones,
@@ -147,12 +148,7 @@ def prefetch(typing: Any, address: Any) -> Any:
     """Ask for the cache line of an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.PointerType())
-        hints = [I32(0), I32(3), I32(1)]
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
-        builder.call(
-            cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0"), (pointer, *hints)
-        )
+        fetched(builder, arguments[0])
         return context.get_dummy_value()
 
     return types.void(INT), generate

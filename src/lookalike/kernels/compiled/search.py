@@ -56,6 +56,9 @@ from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 AHEAD = 512
 """Bytes of the next bucket that are asked for; the processor itself goes on from there."""
+LARGE, FARTHER_AHEAD = 16 << 20, 3072
+"""Where sketches take more bytes than a processor's caches hold, it does so too late: this far ahead is asked for. In a
+cache that would only take time."""
 
 parts: Any = scan_intrinsics  # intrinsics are called without their first argument
 scans: Any = scan_blocks
@@ -124,6 +127,7 @@ def search(
     buckets, signs, metric, dimension = plan[GROUPS], plan[SIGNS], plan[METRIC], plan[DIMENSION]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     count, k = found_ids.shape
+    ahead = FARTHER_AHEAD if parts.int64_at(starts, buckets) * (signs * 2 + 128) > LARGE else np.int64(0)
     units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
     rows = parts.int64_at(offsets, buckets)
     least, most = ((probes + 1) >> 1, 2 * probes) if reach >= 0 else (probes, probes)
@@ -264,6 +268,7 @@ def search(
                             position,
                             size,
                             room,
+                            ahead,
                         )
                         position += done_rows
                         block += (done_rows + 15) >> 4
