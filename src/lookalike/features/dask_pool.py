@@ -51,11 +51,20 @@ _LOG = logging.getLogger("distributed.client")
 T = TypeVar("T")
 
 
+class _Silent(logging.Filter):
+    """Leaves out everything."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter`."""
+        return False
+
+
 class DaskPool:
     """An `ExtractionPool` of all workers that a Dask scheduler has, also of those that come later.
 
     Everything of Dask happens in one thread with an event loop of its own. A scheduler that is lost is told of by the
-    error, once: the client's own log of it, tracebacks of connections that it tries again, is off meanwhile.
+    error, once: the log of Dask's clients in this process, with tracebacks of connections that are tried again, is off
+    meanwhile.
 
     Raises:
         ClusterUnavailableError: there is no scheduler, when it is entered.
@@ -83,6 +92,7 @@ class DaskPool:
             "time_limit": time_limit,
         }
         self._client: Client = None
+        self._silent = _Silent()
         self._losses = 0
         self._failed: ClusterError | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -96,8 +106,7 @@ class DaskPool:
         return results
 
     def __enter__(self) -> Self:
-        self._logged = _LOG.level
-        _LOG.setLevel(logging.CRITICAL)
+        _LOG.addFilter(self._silent)
         self._thread.start()
         try:
             self._wait(self._connect())
@@ -107,11 +116,13 @@ class DaskPool:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._wait(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        _LOG.setLevel(self._logged)
+        try:
+            self._wait(self._close())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            _LOG.removeFilter(self._silent)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -111,6 +111,7 @@ class InvertedFile:
             far: there is no answer whose last row is farther.
         """
         search = _search or _load()
+        far = max(far, 0.0)  # to the kernel a negative one is none
         every_row, not_counted = _EVERY_ROW, _NOT_COUNTED
         empty, array, int64 = np.empty, np.ndarray, np.dtype(np.int64)
         float32: Any = np.dtype(np.float32)

@@ -121,8 +121,8 @@ class InvertedFileSearch(ApproximateSearch):
         """Put better answers into `found` for the queries `left`, which are not like the rows.
 
         What was measured on rows says little about them. They are searched again, by a setting for more and each time
-        looking farther, until the answer before has as much of the one after it as is asked for; or all rows are
-        compared, where that is quicker.
+        looking farther, until the answer before lacks at most half of what may be missed of the one after it; or all
+        rows are compared, where that is quicker.
         """
         ids, distances = found
         sketched = self.sketched
@@ -144,7 +144,7 @@ class InvertedFileSearch(ApproximateSearch):
             better = self._probed(queries[left], k, setting, max_distance, threads)
             kept = np.mean(distances[left] <= better[1][:, -1:], axis=1)
             ids[left], distances[left] = better
-            left = left[kept < recall]
+            left = left[1 - kept > (1 - recall) / 2]
 
     def _among_visible(
         self,

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from lookalike.arrays import Float32
 
 BLOCK_VECTORS = 16
-PACKED_STEP = np.float32(0.335)
-"""Of values with a normal distribution of deviation one, this step loses the least of 16 levels (Max, 1960)."""
+PACKED_STEPS = 2.0 ** (-np.arange(9, dtype=np.float32) / 4)
+"""Of packed values, steps that are tried, in units of the one that clips nothing. Values that are distributed normally
+lose least where the farthest are clipped, those of a vector that is 0 nearly everywhere where none are."""
+TINY = np.finfo(np.float32).tiny
 WIDTH_STEP = 16
 """Vectors are padded with zeros to a multiple of this."""
 
@@ -31,8 +33,8 @@ def byte_blocks(vectors: Float32, constants: Float32, *, packed: bool = False) -
     largest = 7 if packed else 127
     step = np.abs(vectors).max(axis=1, initial=0) / np.float32(largest)
     if packed:
-        step = np.minimum(step, PACKED_STEP * np.sqrt(np.square(vectors).mean(axis=1)))
-    step = np.maximum(step, np.finfo(np.float32).tiny)
+        step *= _least_lossy(vectors / np.maximum(step, TINY)[:, np.newaxis], largest)
+    step = np.maximum(step, TINY)
     codes = np.zeros((groups * BLOCK_VECTORS, padded), dtype=np.int8)
     codes[:count, :width] = np.clip(np.rint(vectors / step[:, np.newaxis]), -largest - 1, largest)
     steps = np.zeros(groups * BLOCK_VECTORS, dtype=np.float32)
@@ -53,6 +55,16 @@ def byte_blocks(vectors: Float32, constants: Float32, *, packed: bool = False) -
     blocks.view(np.float32)[:, 16 * words + 16 : 16 * words + 32] = filled.reshape(groups, -1)
     blocks.view(np.float32)[:, 16 * words + 32 :] = steps.reshape(groups, -1)
     return blocks
+
+
+def _least_lossy(values: Float32, largest: int) -> Float32:
+    """Return of each row of `values` (n, w), none beyond `largest`, that one of `PACKED_STEPS` which loses least."""
+    losses = []
+    for step in PACKED_STEPS:
+        kept = np.clip(np.rint(values / step), -largest - 1, largest) * step
+        losses.append(np.einsum("ij,ij->i", values - kept, values - kept))
+    least: Float32 = PACKED_STEPS[np.argmin(losses, axis=0)]
+    return least
 
 
 def padded_width(width: int) -> int:
