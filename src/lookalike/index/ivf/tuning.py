@@ -337,7 +337,7 @@ def cost(sketched: SketchedRows, probes: float, rows: float, rerank: float) -> f
     """
     row_bytes: int = sketched.vectors.shape[1] * sketched.vectors.itemsize
     estimated: float = 0.09 * sketched.rotation.block_bytes / 16 * rows
-    return 40 * probes + estimated + (45 + 0.12 * row_bytes) * rerank
+    return 40 * probes + estimated + (80 + 0.12 * row_bytes) * rerank
 
 
 def scan_cost(sketched: SketchedRows, k: int) -> float:
