@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.arrays import Float32, Int64
+from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE, Float32, Int64
 from lookalike.errors import OptionError
 from lookalike.hashing.k_means import squared_distances
 from lookalike.index.approximate import OneSearch
@@ -22,6 +22,8 @@ from lookalike.index.sketches.sketched_rows import SketchedRows, UInt8, UInt16, 
 
 _EVERY_ROW: UInt16 = np.empty(0, dtype=np.uint16)
 _NOT_COUNTED: Int64 = np.empty(0, dtype=np.int64)
+_AS_READY = (-1.0, 0.0, np.inf)
+"""To the kernel: queries are ready, and no answer is doubted."""
 
 
 class InvertedFile:
@@ -90,13 +92,19 @@ class InvertedFile:
         margin = -1.0 if margin is None else margin
         asked = (probes, reach, rerank, margin, visible, beyond, most_hidden, max_distance)
         if threads <= 1:
-            search(self.plan, queries.reshape(-1), *asked, ids, distances, hidden, -1.0)
+            search(self.plan, queries.reshape(-1), *asked, ids, distances, hidden, *_AS_READY)
             return ids, distances
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
             search(
-                self.plan, queries[part].reshape(-1), *asked, ids[part], distances[part], hidden[part], -1.0
+                self.plan,
+                queries[part].reshape(-1),
+                *asked,
+                ids[part],
+                distances[part],
+                hidden[part],
+                *_AS_READY,
             )
 
         in_threads(run, count, threads)
@@ -141,6 +149,8 @@ class InvertedFile:
                 distances,
                 not_counted,
                 far,
+                SMALLEST_SQUARE,
+                LARGEST_SQUARE,
             ):
                 return None
             return ids, distances

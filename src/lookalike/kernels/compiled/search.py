@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE
 from lookalike.kernels.compiled import scan_blocks, scan_intrinsics
 from lookalike.kernels.compiled.batch import (
     MOST_ASKED,
@@ -92,7 +91,7 @@ def scan(
 
 @entry(
     "int64(int64[::1], float32[::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
-    " float32, int64[:, ::1], float32[:, ::1], int64[::1], float32)",
+    " float32, int64[:, ::1], float32[:, ::1], int64[::1], float32, float64, float64)",
 )
 def search(
     plan: Any,
@@ -109,6 +108,8 @@ def search(
     found_distances: Any,
     hidden: Any,
     far: Any,
+    smallest: Any,
+    largest: Any,
 ) -> Any:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
@@ -119,8 +120,8 @@ def search(
     number of buckets that are probed without one: where the filter goes with place, the nearest that it leaves fill
     few buckets, and are no nearer for it. `hidden` (q,), where it has elements, is filled too.
 
-    Where `far` is not negative, there is one query, as it was given: it is made ready here, and the answer is not
-    `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther than `far`.
+    Where `far` is not negative, there is one query, as it was given: it is made ready here (see `normalize.ready`), and
+    the answer is not `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther than `far`.
     """
     plan, visible, hidden = borrowed(plan), borrowed(visible), borrowed(hidden)
     queries, found_ids, found_distances = borrowed(queries), borrowed(found_ids), borrowed(found_distances)
@@ -159,7 +160,7 @@ def search(
     if far >= 0:
         unit_query = given[: 4 * dimension].view(np.float32)
         as_rows = (queries.reshape(1, dimension), unit_query.reshape(1, dimension))
-        if not ready(as_rows[0], metric == COSINE, SMALLEST_SQUARE, LARGEST_SQUARE, as_rows[1]):
+        if not ready(as_rows[0], metric == COSINE, smallest, largest, as_rows[1]):
             held[0] = 0
             return DOUBTFUL
         if metric == COSINE:
