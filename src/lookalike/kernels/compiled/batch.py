@@ -144,9 +144,9 @@ def ask_for(query: int, size: int, batch: Any, number: int) -> None:
     """Ask memory for the first `size` bytes of the query that comes next, and what `begin` stored of it."""
     for line in range(0, size, 64):
         parts.prefetch(query + line)
-    tables, chosen, buckets = batch[0], batch[2], batch[3]
+    tables, _, chosen, buckets, counts, _, _ = batch
     for line in range(0, tables.shape[1] // 5 * 4, 64):
         parts.prefetch(tables.ctypes.data + number * tables.shape[1] + line)
-    for line in range(0, min(4 * batch[4][number], 512), 64):
+    for line in range(0, min(4 * counts[number], 512), 64):
         parts.prefetch(chosen.ctypes.data + 4 * number * chosen.shape[1] + line)
         parts.prefetch(buckets.ctypes.data + 4 * number * chosen.shape[1] + line)

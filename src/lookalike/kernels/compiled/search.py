@@ -176,6 +176,7 @@ def search(
     estimates_at, places_at = estimates.ctypes.data, places.ctypes.data
     others_at, other_places_at = others.ctypes.data, other_places.ctypes.data
     batch = batch_scratch(plan, rest, abreast, at_most)
+    all_tables, all_told, all_chosen, all_buckets, counts, order, _ = batch
     queries_at, query_size = queries.ctypes.data, 4 * dimension
     for turn in range(count):
         q, own = turn, np.int64(0)
@@ -194,23 +195,23 @@ def search(
                     exactly,
                     batch,
                 )
-            own = batch[5][turn % abreast]
+            own = order[turn % abreast]
             q += own - turn % abreast
             following = (turn + 1) % abreast
             if following and turn + 1 < count:
-                coming_query = queries_at + (turn + 1 - following + batch[5][following]) * query_size
-                ask_for(coming_query, min(query_size, MOST_ASKED), batch, batch[5][following])
+                coming_query = queries_at + (turn + 1 - following + order[following]) * query_size
+                ask_for(coming_query, min(query_size, MOST_ASKED), batch, order[following])
         else:
             rotate(plan, queries_at + q * query_size, 1, moved, rotated, tables, told)
             compare_centroids(plan, queries_at + q * query_size, 1, tables, nearness, lowest, told)
-        own_told = batch[1][own] if abreast else told[0]
+        own_told = all_told[own] if abreast else told[0]
         origin, unit, table_step, table_shift = (
             own_told[ORIGIN],
             own_told[UNIT],
             own_told[STEP],
             own_told[SHIFT],
         )
-        tables_at = batch[0][own].ctypes.data if abreast else tables[0].ctypes.data
+        tables_at = all_tables[own].ctypes.data if abreast else tables[0].ctypes.data
         farther = reach * unit
         far_unit = unit if metric == DOT else np.float32(-1)
         fewest, want = at_least, at_most
@@ -223,9 +224,11 @@ def search(
         other_limit = INFINITY
         begun = abreast > 0
         while True:
-            own_chosen, own_buckets = (batch[2][own], batch[3][own]) if begun else (chosen, chosen_buckets)
+            own_chosen, own_buckets = (
+                (all_chosen[own], all_buckets[own]) if begun else (chosen, chosen_buckets)
+            )
             if begun:
-                last = batch[4][own]
+                last = counts[own]
             else:
                 last = choose(
                     nearness[0],
