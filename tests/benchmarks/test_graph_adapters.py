@@ -17,12 +17,16 @@ from benchmarks.recall import recall
 
 K = 10
 ADAPTERS = ("symphonyqg", "kannolo", "svs")
-CASES = [
-    (name, metric)
-    for name in ADAPTERS
-    for metric in ("euclidean", "cosine", "dot")
-    if metric in peer_class(name).metrics
-]
+OTHERS = ("rabitq-ivf", "faiss-rabitq")
+
+
+def cases(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return names, each with the metrics that it has."""
+    metrics = ("euclidean", "cosine", "dot")
+    return [(name, metric) for name in names for metric in metrics if metric in peer_class(name).metrics]
+
+
+CASES = cases(ADAPTERS)
 
 
 class Exact:
@@ -140,7 +144,7 @@ def test_an_adapter_asks_for_its_metric(name: str, metric: str, monkeypatch: pyt
     assert min(found_recall(name, metric)) > 0.99
 
 
-@pytest.mark.parametrize(("name", "metric"), CASES)
+@pytest.mark.parametrize(("name", "metric"), CASES + cases(OTHERS))
 def test_the_library_itself_answers_an_adapter(name: str, metric: str) -> None:
     found = peer_class(name)
     pytest.importorskip(found.module, reason=f"{found.packages} is not installed; see the extra `peers`")
