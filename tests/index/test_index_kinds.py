@@ -131,8 +131,8 @@ def test_tune_measures_anew_and_keeps_the_files(tmp_path: Any) -> None:
     index.tune(recall=0.99)
     high = index.stats()
     assert (low.recall, high.recall) == (0.8, 0.99)
-    assert low.probes is not None
-    assert high.probes is None or high.probes > low.probes
+    assert low.measured_recall is not None
+    assert high.measured_recall is None or high.measured_recall > low.measured_recall
     index.save(tmp_path / "i")
     assert {file.name for file in (tmp_path / "i").glob("vectors*")} == before
     assert Index.open(tmp_path / "i", verify=True).stats().recall == 0.99

@@ -108,7 +108,7 @@ def test_queries_that_are_not_like_the_rows_are_looked_for_farther(metric: Any) 
     truth, far = index.search(others, 10, recall=1)
     buckets = index.view().snapshot.base.buckets
     assert isinstance(buckets, InvertedFileSearch)
-    assert np.mean(far[:, -1] > buckets.tuning.farthest(10)) > 0.9
+    assert np.mean(far[:, -1] > buckets.tuning.farthest(10)) > 0.8
     for recall in (0.8, 0.9, 0.95):
         found, _ = index.search(others, 10, recall=recall)
         one, _ = index.search(others[0], 10, recall=recall)
