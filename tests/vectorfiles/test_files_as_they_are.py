@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.peak_memory import PEAK
 
 from lookalike.errors import LookalikeError, OptionError, VectorFileError
 from lookalike.vectorfiles import open_vectors
@@ -257,14 +258,14 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path, name: str) -> None:
             assert "\n" not in str(error)
 
 
-_PEAK = """
-import resource, sys
+_READ = f"""{PEAK}
+import sys
 from lookalike.vectorfiles import open_vectors
 with open_vectors(sys.argv[1]) as file:
     file.row(0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     rows = sum(len(block) for _, block in file.blocks())
-    print(rows, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+    print(rows, (peak() - before) >> 10)
 """
 
 
@@ -291,7 +292,7 @@ def test_memory_is_bounded(tmp_path: Path, suffix: str) -> None:
         parquet.write_table(pa.table({"embedding": column}), path, row_group_size=len(rows))
     del rows
     done = subprocess.run(
-        [sys.executable, "-c", _PEAK, path], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", _READ, path], capture_output=True, text=True, check=True, timeout=60
     )
     count, more = map(int, done.stdout.split())
     assert count == 65_536

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.peak_memory import PEAK
 
 from lookalike import Collection
 from lookalike.errors import (
@@ -389,11 +390,10 @@ def test_a_large_index_is_never_held_whole(tmp_path: Path) -> None:
     index.add(np.zeros((150_000, 256), np.float32))  # 154 MB
     faiss.write_index(index, str(tmp_path / "index"))
     program = (
-        "import resource, sys\nfrom pathlib import Path\nfrom lookalike.vectorfiles.saved import SavedIndex\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"{PEAK}\nimport sys\nfrom pathlib import Path\nfrom lookalike.vectorfiles.saved import SavedIndex\n"
         "with SavedIndex(Path(sys.argv[1]), 'faiss') as index:\n"
         "    before = peak()\n    for first, block in index.blocks(): pass\n"
-        "    print((peak() - before) // (1 if sys.platform == 'linux' else 1024))"
+        "    print(peak() - before)"
     )
     printed = subprocess.check_output([sys.executable, "-c", program, str(tmp_path / "index")], text=True)
     assert int(printed) < 48 * 1024  # KiB: a few blocks of 8 MiB

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.peak_memory import PEAK
 
 from lookalike.errors import OptionError, VectorError, VectorFileError
 from lookalike.vectorfiles import open_vectors, parse_reference
@@ -199,11 +200,9 @@ def test_references() -> None:
         assert parse_reference(text) is None
 
 
-MEASURE = """
-import resource, sys
+MEASURE = f"""{PEAK}
+import sys
 from lookalike.vectorfiles import open_vectors
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open_vectors(sys.argv[1], orientation=sys.argv[2] or None) as file:
     before = peak()
     rows = sum(len(block) for _, block in file.blocks())
@@ -211,7 +210,7 @@ with open_vectors(sys.argv[1], orientation=sys.argv[2] or None) as file:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the peak of memory so")
 @pytest.mark.parametrize("form", ["c", "fortran", "columns"])
 def test_a_file_of_400_mb_is_never_whole_in_memory(tmp_path: Path, form: str) -> None:
     rows, dimension = 819_200, 128

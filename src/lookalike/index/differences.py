@@ -20,10 +20,9 @@ from lookalike.kernels.plan import ELEMENTS
 
 MOST_QUERIES = 8
 """Of more queries, the products are worth the copy."""
-COMPILED_NUMBERS = 400_000_000
-"""Until a process has compared so many numbers, NumPy does so in less time than loading the compiled kernels takes;"""
-LOADED_NUMBERS = 10_000_000
-"""or so many, once Numba is loaded and another kernel has been."""
+COMPILED_NUMBERS, LOADED_NUMBERS = 400_000_000, 10_000_000
+"""Until a process has compared so many numbers, NumPy does so in less time than loading Numba and the kernel takes; the
+second where Numba is there already, for another kernel."""
 NUMBERS_A_THREAD = 2_000_000
 """Fewer numbers are compared sooner than a thread begins."""
 
