@@ -126,6 +126,32 @@ def test_a_cluster_that_dies_ends_the_run(
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("finished", ClusterUnavailableError), ("error", ClusterError), ("closed", ClusterUnavailableError)],
+)
+def test_a_result_that_is_lost_on_its_way_is_a_lost_cluster(
+    status: str, told: type[Exception], started: dask.DaskCluster, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        """A future of Dask whose result does not come: by the connection, or as the task raised an OSError."""
+
+        def __init__(self) -> None:
+            if status == "closed":
+                raise RuntimeError("the client takes no tasks any more")
+            self.status = status
+
+        def __await__(self) -> Iterator[None]:
+            raise ConnectionResetError(104, "Connection reset by peer")
+            yield
+
+    monkeypatch.setattr("distributed.Client.submit", lambda *_, **__: Broken())
+    message = "a task fails .*Connection reset" if status == "error" else "connection .* was lost"
+    with pytest.raises(ClusterError, match=f"{message}.*; run the command again to go on") as error:
+        list(extract_stream([(0, "0", png())], spec("mean"), jobs=1, cluster=started.url))
+    assert type(error.value) is told
+
+
 def test_workers_with_another_version_or_plug_in_are_refused(
     started: dask.DaskCluster, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:

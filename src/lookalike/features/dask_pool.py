@@ -252,18 +252,22 @@ class DaskPool:
             [data for _, data in pictures],
         )
         assert self._client is not None
-        with dask.config.set({_WARN_AT: "1 TiB"}):  # Dask means data that is sent with every task
-            future = self._client.submit(self._run, task.getvalue(), pure=False)
-        del task
+        future: Any = None
         try:
+            with dask.config.set({_WARN_AT: "1 TiB"}):  # Dask means data that is sent with every task
+                future = self._client.submit(self._run, task.getvalue(), pure=False)
+            del task
             answer = await future
         except KilledWorker:
             raise
-        except concurrent.futures.CancelledError:  # not asyncio's, which is of this task
-            self._lose(f"the connection to the Dask scheduler {self._address} was lost")
-            assert self._failed is not None
-            raise self._failed from None
         except Exception as error:
+            # A client that is closed takes nothing. Dask cancels what was under way, by an error that is not asyncio's;
+            # what was done is not to be had.
+            cancelled = future is None or isinstance(error, concurrent.futures.CancelledError)
+            if cancelled or (isinstance(error, OSError) and future.status != "error"):
+                self._lose(f"the connection to the Dask scheduler {self._address} was lost")
+                assert self._failed is not None
+                raise self._failed from None
             raise ClusterError(
                 f"a task fails on the cluster {self._address} ({type(error).__name__}: {_line(error)}); {_AGAIN}"
             ) from None
