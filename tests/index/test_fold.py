@@ -10,7 +10,7 @@ from recall_data import points  # type: ignore[import-not-found]
 
 from lookalike import Index
 from lookalike.hashing import k_means
-from lookalike.index import compaction
+from lookalike.index import compaction, fold_steps
 from lookalike.index.io.mapping import is_mapped
 from lookalike.index.ivf import build, fold, tuning
 from lookalike.index.ivf.search import InvertedFileSearch
@@ -189,7 +189,7 @@ def test_what_is_known_of_the_rows_learned_from_is_saved(tmp_path: Path) -> None
 )  # the folder goes when nothing uses it, as it should
 def test_a_mapped_index_is_folded_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "SPILL_BYTES", 1)
-    monkeypatch.setattr(fold, "READ_BYTES", 1 << 16)
+    monkeypatch.setattr(fold_steps, "READ_BYTES", 1 << 16)
     rows = rows_of()
     Index.build(rows[:OLD], scan_below=1000, n_jobs=1, path=tmp_path / "i")
     index = Index.open(tmp_path / "i")

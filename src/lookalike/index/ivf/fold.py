@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
 from lookalike.hashing.k_means import Assigner
+from lookalike.index.fold_steps import groups, placed_anew
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sinks
 from lookalike.index.io.sources import SnapshotRows, blocks
@@ -24,7 +24,6 @@ from lookalike.index.ivf.search import InvertedFileSearch
 from lookalike.index.ivf.tuning import measured
 from lookalike.index.options import Options
 from lookalike.index.row_forms import comparable
-from lookalike.index.sketches.encode import READ_BYTES, block_count, encode, repack, runs, slots
 from lookalike.index.sketches.sketched_rows import SketchedRows
 from lookalike.index.snapshot import Base, Snapshot
 
@@ -71,7 +70,7 @@ def folded_in(state: Snapshot, settings: Options, place: Sinks, threads: int) ->
     sample = sample[sample < len(sketched)]
     own = sketched.rows_as_hashed(sample)
     release(sketched.vectors)
-    squares = _squares(own, sketched.centroids[_groups(sketched)[sample]])
+    squares = _squares(own, sketched.centroids[groups(sketched)[sample]])
     spread = tuning.spread or float(squares.mean(dtype=np.float64))
     added = _assigned(state, settings, sketched, random, threads)
     if settings.metric == "dot" and added.longest > longest_usual(own):
@@ -82,7 +81,7 @@ def folded_in(state: Snapshot, settings: Options, place: Sinks, threads: int) ->
     farther = added.spread / spread if spread else 1.0 + added.spread
     if len(added.rows) and (farther > SPREAD or crowded > CROWDED):
         return None
-    placed = _placed(state, settings, sketched, added, place, threads)
+    placed = placed_anew(state, sketched, added.rows, added.labels, place, threads)
     inverted_file = InvertedFile(placed)
     changed = tuning.changed + len(added.rows) + base_rows - np.count_nonzero(state.alive[:base_rows])
     alike = not len(added.rows) or (LIKE[0] <= farther <= LIKE[1] and crowded <= FILLED)
@@ -107,46 +106,6 @@ def _assigned(
         total += float(_squares(wide, sketched.centroids[own]).sum(dtype=np.float64))
         longest = max(longest, float(lengths(wide).max()))
     return _Added(rows, labels, total / max(1, len(rows)), longest)
-
-
-def _placed(
-    state: Snapshot, settings: Options, sketched: SketchedRows, added: _Added, place: Sinks, threads: int
-) -> SketchedRows:
-    """Return the rows that stay and those that are added, bucket by bucket, with their sketches."""
-    centroids, rotation, old = sketched.centroids, sketched.rotation, len(sketched)
-    kept = np.flatnonzero(state.alive[:old])
-    labels = np.concatenate((_groups(sketched)[kept], added.labels.astype(np.int32)))
-    order = np.argsort(labels, kind="stable")
-    rows, labels = np.concatenate((kept, added.rows))[order], labels[order]
-    offsets = np.append(0, np.cumsum(np.bincount(labels, minlength=len(centroids))))
-    old_slots = slots(sketched.offsets)
-    vectors = place.array("vectors", sketched.vectors.dtype, (len(rows), sketched.dimension))
-    sketches = place.array("blocks", np.uint8, (block_count(offsets), rotation.block_bytes))
-    done = 0
-    for first, last, start, stop in runs(offsets, READ_BYTES // (4 * sketched.dimension)):
-        here, block = rows[start:stop], state.gather(rows[start:stop])
-        vectors.put_run(start, block)
-        own = np.clip(offsets[first : last + 1], start, stop) - start
-        to, new = slots(own), here >= old
-        counts = np.bincount(labels[start:stop][new] - first, minlength=last - first)
-        new_offsets = np.append(0, np.cumsum(counts))
-        part = np.zeros((block_count(own), rotation.block_bytes), dtype=np.uint8)
-        repack(sketched.blocks, old_slots[here[~new]], part, to[~new])
-        fresh = encode(settings.metric, rotation, centroids[first:last], new_offsets, block[new], threads)
-        repack(fresh, slots(new_offsets), part, to[new])
-        sketches.put_run(done, part)
-        done += len(part)
-        release(sketched.vectors)
-        release(sketched.blocks)
-    ids = state.row_ids()[rows]
-    return SketchedRows(
-        settings.metric, vectors.finish(), ids, rotation, centroids, offsets, sketches.finish()
-    )
-
-
-def _groups(sketched: SketchedRows) -> npt.NDArray[np.int32]:
-    """Return the bucket of each row, (n,)."""
-    return np.repeat(np.arange(len(sketched.centroids), dtype=np.int32), np.diff(sketched.offsets))
 
 
 def _squares(rows: Float32, centroids: Float32) -> Float32:
