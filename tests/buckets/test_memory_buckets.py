@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.buckets.bucket_store_model import answers, filled, header
 from tests.buckets.bucket_store_suite import BucketStoreSuite
 
 from lookalike.buckets import BucketStore, MemoryBuckets, gather, open_bucket_store
-from lookalike.errors import BucketStoreError, OptionError
+from lookalike.buckets.table import Table
+from lookalike.errors import BucketStoreError, OptionError, VectorError
 from lookalike.kernels.reference_buckets import unpacked
 
 
@@ -153,3 +156,37 @@ def test_a_store_of_another_package_is_found_by_its_scheme(monkeypatch: pytest.M
 
     monkeypatch.setattr("lookalike.buckets.opening.entry_points", points)
     assert open_bucket_store("elsewhere://host", "n", timeout=2) == ("elsewhere://host", "n", 2)  # type: ignore[comparison-overlap]
+
+
+keys_of = st.lists(st.integers(0, 12), max_size=40)
+
+
+@given(keys=keys_of, more=keys_of, removed=st.sets(st.integers(0, 39)))
+def test_a_renumbered_table_is_that_of_its_ids_at_once(
+    keys: list[int], more: list[int], removed: set[int]
+) -> None:
+    there = np.array([number not in removed for number in range(len(keys))], dtype=bool)
+    kept = np.append(np.array(keys, dtype=np.uint64)[there], np.array(more, dtype=np.uint64))
+    numbers = np.where(there, np.cumsum(there) - 1, -1)
+    ids = np.arange(there.sum(), len(kept))
+    table = Table.of(np.arange(len(keys)), np.array(keys, dtype=np.uint64))
+    merged = table.renumbered(numbers, ids, np.array(more, dtype=np.uint64))
+    wanted = Table.of(np.arange(len(kept)), kept)
+    for own, made in zip(merged.arrays(), wanted.arrays(), strict=True):
+        assert own.dtype == made.dtype and np.array_equal(own, made)
+    assert merged.is_sound()
+
+
+def test_a_renumbered_store_is_another_and_damaged_ones_are_refused() -> None:
+    store = store_of_two_tables()
+    before = answers(store, PROBES)
+    numbers = np.append(np.arange(49), -1)
+    merged = store.renumbered(numbers, np.array([[3, 4]], dtype=np.uint64))
+    assert np.array_equal(merged.ids(), np.arange(50))
+    assert answers(store, PROBES) == before
+    with pytest.raises(VectorError, match="3 tables"):
+        store.renumbered(numbers, np.zeros((1, 3), dtype=np.uint64))
+    with pytest.raises(BucketStoreError, match="not there"):
+        store.renumbered(numbers[:20], np.zeros((0, 2), dtype=np.uint64))
+    with pytest.raises(BucketStoreError, match="no buckets"):
+        MemoryBuckets().renumbered(numbers, np.zeros((0, 2), dtype=np.uint64))

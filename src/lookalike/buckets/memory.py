@@ -45,8 +45,8 @@ class _Buckets:
 class _Namespace:
     """What all handles on one namespace share."""
 
-    def __init__(self) -> None:
-        self.buckets: _Buckets | None = None
+    def __init__(self, buckets: _Buckets | None = None) -> None:
+        self.buckets = buckets
         self.writing = threading.Lock()
 
 
@@ -120,6 +120,26 @@ class MemoryBuckets(BucketStore):
         dense = buckets.dense if is_compiled_quicker(keys) else None
         return None if dense is None else dense.marks(keys, limit=limit, allow=allow)
 
+    def renumbered(self, numbers: Int64, keys: UInt64) -> MemoryBuckets:
+        """Return a store of the same buckets whose id i is numbers[i] now, with more ids in those of `keys`.
+
+        Args:
+            numbers: ascending from 0, and -1 of ids that go.
+            keys: (m, tables), of ids that are counted on.
+
+        Raises:
+            BucketStoreError: the buckets have ids that have no number.
+            VectorError: keys of another number of tables.
+        """
+        buckets = self._open().buckets
+        if buckets is None:
+            raise BucketStoreError("there are no buckets; fill them")
+        check_tables(keys, buckets.header)
+        first = int(numbers.max(initial=-1)) + 1
+        ids = np.arange(first, first + len(keys))
+        tables = tuple(table.renumbered(numbers, ids, keys[:, i]) for i, table in enumerate(buckets.tables))
+        return MemoryBuckets(_Namespace(_Buckets(buckets.header, tables)))
+
     def ids(self) -> Int64:
         """See `BucketStore`."""
         buckets = self._open().buckets
@@ -173,9 +193,7 @@ class MemoryBuckets(BucketStore):
         for i, table in enumerate(tables):
             if not table.is_sound() or len(table.members) != len(tables[0].members):
                 raise BucketStoreError(f"the buckets of table {i} are damaged; build them again")
-        store = cls()
-        store._namespace.buckets = _Buckets(header, tables)
-        return store
+        return cls(_Namespace(_Buckets(header, tables)))
 
     def _open(self) -> _Namespace:
         if self._closed:
