@@ -19,7 +19,7 @@ from lookalike.index.base import VectorReader
 from lookalike.index.index import Index
 from lookalike.index.lsh.probing import Probing
 from lookalike.index.lsh.search import LshSearch
-from lookalike.index.lsh.stored import StoredBuckets, longest
+from lookalike.index.lsh.stored import StoredBuckets
 from lookalike.index.options import Options
 from lookalike.index.row_forms import prepared
 from lookalike.index.shared_index import SharedIndex, settled, without_buckets
@@ -27,8 +27,6 @@ from lookalike.index.store_view import StoreState
 
 VERIFIED = 64
 """Rows that are looked for in the buckets at once."""
-LONGER = 1 + 1e-6
-"""Parameters are fitted anew where a row is longer than what they were fitted to, under "dot"."""
 
 
 class StoreIndex(SharedIndex):
@@ -180,7 +178,7 @@ class StoreIndex(SharedIndex):
     def takes(self, vectors: Rows) -> bool:
         """Whether rows of such lengths may be added to the buckets as they were fitted."""
         probing = self._probing
-        return probing is not None and longest(vectors, self.metric) <= LONGER * probing.lift.radius
+        return probing is not None and probing.lift.takes(vectors)
 
     def fits(self) -> bool:
         """See `SharedIndex`; rows that were added are not longer, too."""

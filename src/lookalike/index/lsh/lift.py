@@ -9,6 +9,9 @@ import numpy as np
 from lookalike.arrays import Float32, Metric, Rows
 from lookalike.index.row_forms import comparable
 
+LONGER = 1 + 1e-6
+"""Of rows that are longer than the radius by no more than this factor, rounding is the cause."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lift:
@@ -21,6 +24,13 @@ class Lift:
     metric: Metric
     radius: float
     """Length of the longest row, under "dot"."""
+
+    def takes(self, rows: Rows) -> bool:
+        """Return whether no row of `rows` (n, d) is longer than those that this was made for."""
+        if self.metric != "dot" or not len(rows):
+            return True
+        wide = rows.astype(np.float64)
+        return float(np.einsum("ij,ij->i", wide, wide).max() ** 0.5) <= LONGER * self.radius
 
     def dimension(self, dimension: int) -> int:
         """Return the dimension that vectors of a dimension then have."""

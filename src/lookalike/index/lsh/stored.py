@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lookalike.arrays import Int64, Metric, Rows, UInt64
+from lookalike.arrays import Int64, Rows, UInt64
 from lookalike.buckets import BucketStore, Header
 from lookalike.errors import BucketStoreError, LookalikeError
 from lookalike.hashing import family_from_json
@@ -78,11 +78,3 @@ class StoredBuckets:
         for start in range(0, len(live), step := block_rows(self.options.dimension)):
             block = live[start : start + step]
             yield ids[block], self.keys(rows.gather(block))
-
-
-def longest(vectors: Rows, metric: Metric) -> float:
-    """Return the length of the longest of `vectors` under "dot", where families must know of it; 0 otherwise."""
-    if metric != "dot" or not len(vectors):
-        return 0.0
-    wide = vectors.astype("float64")
-    return float((wide * wide).sum(axis=1).max() ** 0.5)
