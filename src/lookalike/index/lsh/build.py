@@ -56,7 +56,7 @@ def build_lsh(
         mean, whole = rotation.mean[np.newaxis], np.array([0, source.count])
         rows = sketched(settings, mean, whole, vectors, ids, rotation, place, threads)
     probing = Probing(family, store, lift, source.count)
-    buckets = LshSearch(probing, rows).tuned(settings.seed, threads)
+    buckets = LshSearch(probing, rows, source.count).tuned(settings.seed, threads)
     release(rows.vectors)
     return Base(rows.vectors, ids, np.argsort(ids), buckets)
 

@@ -8,6 +8,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
+from lookalike.arguments import as_count
 from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats, Candidates, Header, Marks, MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
@@ -33,6 +34,10 @@ class LshSearch(ApproximateSearch):
     """Over buckets in memory."""
     sketched: SketchedRows | ExactRows
     """In one group about the mean."""
+    fitted: int
+    """The rows that the functions were fitted to."""
+    changed: int = 0
+    """Rows that came or went since the recall was measured."""
 
     @property
     def family(self) -> Family:
@@ -81,7 +86,8 @@ class LshSearch(ApproximateSearch):
     def tuned(self, seed: int, threads: int) -> Self:
         """See `ApproximateSearch`. Queries are rows of the index; each leaves itself out."""
         drawn = drawn_queries(self.sketched.vectors, SAMPLED_QUERIES, np.random.default_rng(seed))
-        return replace(self, probing=replace(self.probing, measured=measured(self, drawn, threads)))
+        probing = replace(self.probing, measured=measured(self, drawn, threads))
+        return replace(self, probing=probing, changed=0)
 
     def measurement(self, k: int, recall: float) -> RecallMeasurement | None:
         """See `ApproximateSearch`."""
@@ -106,7 +112,12 @@ class LshSearch(ApproximateSearch):
         arrays: dict[str, Array] = {f"family.{name}": array for name, array in self.family.arrays().items()}
         if isinstance(self.probing.store, MemoryBuckets):  # others keep what they have
             arrays |= {f"buckets.{name}": array for name, array in self.probing.store.arrays().items()}
-        properties = {"family": self.family.name, "parameters": self.family.parameters()}
+        properties = {
+            "family": self.family.name,
+            "parameters": self.family.parameters(),
+            "fitted": self.fitted,
+            "changed": self.changed,
+        }
         return properties | self.probing.properties(), arrays
 
     @classmethod
@@ -133,7 +144,11 @@ class LshSearch(ApproximateSearch):
         for table in range(family.tables) if verify else ():
             if not np.array_equal(np.sort(kept[f"members_{table}"]), np.arange(rows)):
                 raise OptionError(f"the buckets of table {table} do not hold each row once")
-        return cls(probing.with_properties(properties, dimension), sketched)
+        fitted = as_count(
+            properties.get("fitted", rows), "fitted", least=0
+        )  # which earlier versions did not tell
+        changed = as_count(properties.get("changed", 0), "changed", least=0)
+        return cls(probing.with_properties(properties, dimension), sketched, fitted, changed)
 
 
 def header_of(family: Family) -> Header:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,34 +66,66 @@ def measured(buckets: Trial[FoundT], drawn: Int64, threads: int) -> tuple[Recall
     Queries are the rows `drawn`; each leaves itself out. What is as near as the k-th nearest is as good, so that
     rows that are alike do not make it seem that one was missed.
     """
-    sketched = buckets.sketched
-    rows, metric = len(sketched), sketched.metric
-    queries, own = comparable(sketched.vectors[drawn], metric), sketched.ids[drawn]
+    rows = len(buckets.sketched)
     most = min(max(NEIGHBOURS), rows - 1)
-    truth = _without(own, *scan(queries, sketched.vectors, sketched.ids, most + 1, metric))
+    sample = _Sample.of(buckets.sketched, drawn, most)
     measurements = []
     ks, probes, met = sorted({min(k, most) for k in NEIGHBOURS if most > 0}), 1, 0.0
     affordable = min(MOST_PROBES, max(rows, FEWEST_PROBED) // buckets.family.tables)
     while ks and met <= MET_SHARE * rows and probes <= max(1, affordable):
-        found = buckets.candidates(queries, probes, max(ks) + 1, None)
+        found = buckets.candidates(sample.queries, probes, max(ks) + 1, None)
         met = float(found.met.mean())
         for k in tuple(ks):
-            nearest = _without(own, *buckets.answered(queries, found, k + 1, threads))
-            shares = _found(nearest, truth[:, :k], metric)
-            measurements.append(
-                RecallMeasurement(
-                    k,
-                    probes,
-                    max(RERANKED, RERANKED_SHARE * k),
-                    recall=float(shares.mean()),
-                    error=float(shares.std()) / math.sqrt(len(shares)),
-                    candidates=float(found.counts.mean()),
-                )
-            )
-            if shares.mean() >= ENOUGH:
+            measurements.append(sample.measured(buckets, found, k, probes, threads))
+            if measurements[-1].recall >= ENOUGH:
                 ks.remove(k)
         probes = max(probes + 1, math.ceil(probes * GROWTH))
     return tuple(sorted(measurements, key=lambda measurement: (measurement.k, measurement.probes)))
+
+
+def measured_again(
+    buckets: Trial[FoundT], drawn: Int64, settings: Sequence[RecallMeasurement], threads: int
+) -> tuple[RecallMeasurement, ...]:
+    """Return what the k and probes of `settings` give where the rows `drawn` are asked for, as `measured` does."""
+    sample = _Sample.of(buckets.sketched, drawn, max(one.k for one in settings))
+    again = []
+    for one in settings:
+        found = buckets.candidates(sample.queries, one.probes, one.k + 1, None)
+        again.append(sample.measured(buckets, found, one.k, one.probes, threads))
+    return tuple(again)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """Rows that are asked for."""
+
+    queries: Float32
+    own: Int64
+    """Their ids."""
+    truth: Float32
+    """Distances of the nearest others, (q, most)."""
+    metric: Metric
+
+    @classmethod
+    def of(cls, rows: SketchedRows | ExactRows, drawn: Int64, most: int) -> Self:
+        queries, own = comparable(rows.vectors[drawn], rows.metric), rows.ids[drawn]
+        found = scan(queries, rows.vectors, rows.ids, most + 1, rows.metric)
+        return cls(queries, own, _without(own, *found), rows.metric)
+
+    def measured(
+        self, buckets: Trial[FoundT], found: FoundT, k: int, probes: int, threads: int
+    ) -> RecallMeasurement:
+        """Return the recall at `k` of the candidates `found` by `probes`."""
+        nearest = _without(self.own, *buckets.answered(self.queries, found, k + 1, threads))
+        shares = _found(nearest, self.truth[:, :k], self.metric)
+        return RecallMeasurement(
+            k,
+            probes,
+            max(RERANKED, RERANKED_SHARE * k),
+            recall=float(shares.mean()),
+            error=float(shares.std()) / math.sqrt(len(shares)),
+            candidates=float(found.counts.mean()),
+        )
 
 
 def _found(nearest: Float32, truth: Float32, metric: Metric) -> Float64:
