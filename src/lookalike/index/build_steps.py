@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from lookalike.arrays import DISCRETE, Float32, Int64, Metric, Rows
@@ -11,17 +13,29 @@ from lookalike.index.options import Options
 from lookalike.index.row_forms import comparable
 from lookalike.index.sketches.encode import encode_into
 from lookalike.index.sketches.rotation import Rotation
-from lookalike.index.sketches.sketched_rows import SketchedRows
+from lookalike.index.sketches.sketched_rows import Bool, SketchedRows
 
 SAMPLE_ROWS_A_BUCKET = 40
 SAMPLE_BYTES = 192 << 20
 """A sample is no larger than this; of long vectors there are fewer a bucket."""
 
 
-def sample_of(source: RowSource, settings: Options, rows: int, random: np.random.Generator) -> Rows:
-    """Return `rows` rows drawn from `source`, or fewer where they are long, as they are compared."""
+def sample_of(
+    source: RowSource,
+    settings: Options,
+    rows: int,
+    random: np.random.Generator,
+    left_out: Bool | None = None,
+) -> Rows:
+    """Return about `rows` rows drawn from `source`, or fewer where they are long, as they are compared.
+
+    None of those that `left_out` (n,) marks is among them.
+    """
     most = max(256, SAMPLE_BYTES // (4 * settings.dimension))
-    return comparable(source.sample(min(rows, most), random), settings.metric)
+    if left_out is None:
+        return comparable(source.sample(min(rows, most), random)[1], settings.metric)
+    numbers, drawn = source.sample(min(math.ceil(rows / (1 - left_out.mean())), most), random)
+    return comparable(drawn[~left_out[numbers]], settings.metric)
 
 
 def copy_rows(source: RowSource, vectors: Sink, metric: Metric) -> float:

@@ -45,8 +45,8 @@ class RowSource(Protocol):
         """Return a block of rows as they are kept."""
         ...
 
-    def sample(self, count: int, random: np.random.Generator) -> Rows:
-        """Return `count` rows, or all where there are fewer, in ascending order."""
+    def sample(self, count: int, random: np.random.Generator) -> tuple[Int64, Rows]:
+        """Return the numbers, ascending, and the rows of `count` rows, or of all where there are fewer."""
         ...
 
 
@@ -91,16 +91,18 @@ class ArrayRows:
         release(self.array)
         return rows
 
-    def sample(self, count: int, random: np.random.Generator) -> Rows:
+    def sample(self, count: int, random: np.random.Generator) -> tuple[Int64, Rows]:
         """See `RowSource`."""
         if count >= self.count:
-            return self.read(0, self.count)
+            return np.arange(self.count), self.read(0, self.count)
         if self.in_memory:
             drawn = np.sort(random.choice(self.count, count, replace=False))
-            return self._kept(self.array[drawn], 0)
+            return drawn, self._kept(self.array[drawn], 0)
         run = min(RUN_ROWS, count)
         starts = np.sort(random.choice(-(-self.count // run), -(-count // run), replace=False)) * run
-        return np.concatenate([self.read(start, min(start + run, self.count)) for start in starts.tolist()])
+        drawn = (starts[:, np.newaxis] + np.arange(run)).reshape(-1)
+        rows = [self.read(start, min(start + run, self.count)) for start in starts.tolist()]
+        return drawn[drawn < self.count], np.concatenate(rows)
 
     def _block(self, start: int, stop: int) -> Any:
         try:
@@ -149,12 +151,12 @@ class SnapshotRows:
         release(self.state.base.vectors)
         return rows
 
-    def sample(self, count: int, random: np.random.Generator) -> Rows:
+    def sample(self, count: int, random: np.random.Generator) -> tuple[Int64, Rows]:
         """See `RowSource`."""
         drawn = np.sort(random.choice(self.count, min(count, self.count), replace=False))
         rows = self.state.gather(self.rows[drawn])
         release(self.state.base.vectors)
-        return rows
+        return drawn, rows
 
 
 def blocks(source: RowSource, block_bytes: int | None = None) -> Iterator[tuple[int, Rows]]:

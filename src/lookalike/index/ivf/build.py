@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lookalike.arrays import Float32, Int64
 from lookalike.hashing.k_means import Assigner, many_means
 from lookalike.index.build_steps import SAMPLE_ROWS_A_BUCKET, sample_of, sketched
+from lookalike.index.drawn_queries import stand_for_queries
 from lookalike.index.io.mapping import release
 from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.io.sources import RowSource, blocks
@@ -43,7 +44,7 @@ def build_inverted_file(
     """Return the base of all rows of `source`, whose ids are `ids` (n,), in learned buckets."""
     random = np.random.default_rng([settings.seed, source.count])
     wanted = bucket_count(source.count)
-    sample = sample_of(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random)
+    sample = sample_of(source, settings, SAMPLE_ROWS_A_BUCKET * wanted, random, stand_for_queries(ids))
     longest = longest_usual(sample) if settings.metric == "dot" else math.inf
     usual = lengths(sample) <= longest
     centroids = many_means(sample if usual.all() else sample[usual], wanted, random, threads)

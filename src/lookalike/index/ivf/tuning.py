@@ -8,22 +8,24 @@ that no cheaper one surpasses are kept, so that any recall is a look-up when it 
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
-from lookalike.index.drawn_queries import drawn_queries
+from lookalike.index.drawn_queries import drawn_queries, stand_for_queries
 from lookalike.index.io.mapping import release
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
 from lookalike.index.sketches.sketched_rows import Bool, SketchedRows
 
-SAMPLED_QUERIES = 512
+SAMPLED_QUERIES = 1024
 LEAST_QUERIES = 128
 PRODUCTS = 6e10
 """Fewer rows are drawn where the exact scan would take more products than this."""
@@ -35,7 +37,7 @@ TRACED_WHOLE = 10
 ENOUGH = 0.999
 """Buckets beyond those that hold this share of the neighbours are not probed."""
 GROWTH = 2 ** (1 / 4)
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 16 << 20
 LARGEST_REACH = 1e30
 DEEPEST = 16
 """At most this many times k rows, and 1,024 more, are compared."""
@@ -51,7 +53,9 @@ ERRORS = 0.5
 FAR, BEYOND = 0.99, 1.25
 """Queries whose neighbours' squared distances are more than so many times those of this share of the rows are not like
 the rows."""
-PENDING = 4
+NOWHERE = np.int64(1 << 32)
+"""The place of a row that is not seen."""
+PENDING = 3
 """So many times the neighbours that are wanted are kept until they are sorted."""
 
 Float64 = npt.NDArray[np.float64]
@@ -69,10 +73,12 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
         return Tuning(0, ())
     affordable = int(PRODUCTS / (rows * dimension))
     most = min(SAMPLED_QUERIES, max(LEAST_QUERIES, affordable))
-    own = drawn_queries(sketched.vectors, most, np.random.default_rng([seed, rows]))
+    among = np.flatnonzero(stand_for_queries(sketched.ids))
+    random = np.random.default_rng([seed, rows])
+    own = drawn_queries(sketched.vectors, most, random, among if len(among) else None)
     count = len(own)
     queries = sketched.rows_as_hashed(own)
-    traced = _traced(width)
+    traced, weights = _traced(width)
     more = min(MOST_COPIES, rows - 1 - width)
     positions, squares = _neighbours(sketched, queries, own, width + more)
     copies = _copies(sketched, queries, squares, more)
@@ -114,7 +120,7 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     )
     found: list[OperatingPoint] = []
     for number in range(len(seen.ks)):
-        found += _frontier(sketched, number, traced, levels, reaches, seen)
+        found += _frontier(sketched, number, weights[traced < seen.ks[number]], levels, reaches, seen)
     kth = np.take_along_axis(squares, copies[:, np.newaxis] + (ks - 1), axis=1)
     far = tuple(zip(ks.tolist(), _far(sketched, queries, kth), strict=False))
     return Tuning(count, tuple(found), float((copies > 0).mean()), far)
@@ -165,13 +171,16 @@ def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[In
     return probes, reaches
 
 
-def _traced(width: int) -> Int64:
-    """Return which of `width` neighbours are traced, as ascending ranks from 0."""
-    ranks = set(range(min(width, TRACED_WHOLE)))
+def _traced(width: int) -> tuple[Int64, Float64]:
+    """Return which of `width` neighbours are traced, as ascending ranks from 0, and how many each stands for.
+
+    That is a stretch between two of `NEIGHBOURS`, of whose ranks it is the middle one.
+    """
+    edges = set(range(min(width, TRACED_WHOLE)))
     for first, last in pairwise(NEIGHBOURS):
-        ranks.update(np.linspace(first, last, RANKS_A_STEP, endpoint=False, dtype=np.int64).tolist())
-        ranks.add(last - 1)
-    return np.array(sorted({min(rank, width - 1) for rank in ranks}), dtype=np.int64)
+        edges.update(np.linspace(first, last, RANKS_A_STEP + 1, dtype=np.int64).tolist())
+    ends = np.array(sorted({min(edge, width) for edge in edges}), dtype=np.int64)
+    return (ends[:-1] + ends[1:] - 1) // 2, np.diff(ends).astype(np.float64)
 
 
 def _copies(sketched: SketchedRows, queries: Float32, nearness: Float32, most: int) -> Int64:
@@ -213,7 +222,8 @@ def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) ->
         queries = queries - sketched.rotation.mean
     step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
     limit: Float32 = np.full(len(queries), np.inf, dtype=np.float32)
-    query, position, score = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    found = _Found(np.empty(0, np.uint16), np.empty(0, np.int64), np.empty(0, np.float32))
+    parts, pending = [found], 0
     for start in range(0, rows, step):
         block = sketched.rows_as_hashed(np.arange(start, min(rows, start + step)))
         block -= sketched.rotation.mean
@@ -225,49 +235,71 @@ def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) ->
             scores *= -2
             scores += np.einsum("ij,ij->i", block, block)
         inside = np.flatnonzero((own >= start) & (own < start + len(block)))
-        scores[inside, own[inside] - start] = np.inf
+        scores[inside, own[inside] - start] = np.nan  # which is not less than anything, and comes last
         if start == 0 and len(block) > k:
             limit = np.partition(scores, k - 1, axis=1)[:, k - 1]
-        near = np.flatnonzero((scores <= limit[:, np.newaxis]) & (scores < np.inf))
-        more, column = np.divmod(near, len(block))
-        query, position = np.append(query, more), np.append(position, column + start)
-        score = np.append(score, scores[more, column])
-        if start + step < rows and len(query) <= PENDING * k * len(queries):
-            continue
-        order = np.lexsort((score, query))
-        query = query[order]
-        place = np.arange(len(query)) - np.searchsorted(query, query)
-        order, query = order[place < k], query[place < k]
-        position, score = position[order], score[order]
-        limit[query[place[place < k] == k - 1]] = score[place[place < k] == k - 1]
-    return position.reshape(len(queries), k), score.reshape(len(queries), k)
+        near = np.flatnonzero(scores <= limit[:, np.newaxis])
+        query, column = np.divmod(near, len(block))
+        parts.append(_Found(query.astype(np.uint16), column + start, scores.reshape(-1)[near]))
+        pending += len(near)
+        if start + step >= rows or pending > PENDING * k * len(queries):
+            found = _nearest(parts, len(queries), k)
+            parts, pending = [found], len(found.query)
+            limit = np.maximum.reduceat(found.score, np.searchsorted(found.query, np.arange(len(queries))))
+            limit[np.bincount(found.query, minlength=len(queries)) < k] = np.inf
+    return found.position.reshape(len(queries), k), found.score.reshape(len(queries), k)
+
+
+class _Found(NamedTuple):
+    """Some rows, for each (n,) whose they are, which and how near."""
+
+    query: npt.NDArray[np.uint16]
+    position: Int64
+    score: Float32
+
+
+def _nearest(parts: Sequence[_Found], queries: int, k: int) -> _Found:
+    """Return the `k` nearest rows of each query, nearest first."""
+    query, position, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(query, kind="stable")  # in linear time, of such short numbers
+    ends = np.cumsum(np.bincount(query, minlength=queries))
+    kept = []
+    for own in np.split(order, ends[:-1]):
+        near = own
+        if len(own) > k:
+            near = own[np.sort(np.argpartition(score[own], k - 1)[:k])]
+        kept.append(near[np.argsort(score[near], kind="stable")])
+    chosen = np.concatenate(kept)
+    return _Found(query[chosen], position[chosen], score[chosen])
 
 
 def _frontier(
-    sketched: SketchedRows, number: int, traced: Int64, levels: Int64, reaches: Float32, seen: _Trace
+    sketched: SketchedRows, number: int, weights: Float64, levels: Int64, reaches: Float32, seen: _Trace
 ) -> list[OperatingPoint]:
     """Return the settings for the k of that number that no cheaper one surpasses in recall, cheapest first.
 
-    None costs as much as to compare every row. `traced` (w,) are the ranks of the rows that are wanted.
+    None costs as much as to compare every row. `weights` (w,) tell for how many of the k nearest rows each of the
+    first that are wanted stands.
     """
     k, count = int(seen.ks[number]), len(sketched)
     scanned = scan_cost(sketched, k)
     depths = [k]
     while depths[-1] < min(DEEPEST * k + 1024, count):
         depths.append(max(depths[-1] + 1, math.ceil(depths[-1] * GROWTH)))
-    known = int(np.searchsorted(traced, k))
-    weights = np.diff(traced[:known], append=k).astype(np.float64)
+    known, order = len(weights), np.argsort(seen.targets, axis=1)
     tried: list[tuple[float, OperatingPoint]] = []
     for level, probes in enumerate(levels.tolist()):
         rows = float(seen.rows[level].mean())
         probed = (seen.ranks[:, :known] >= 0) & (seen.ranks[:, :known] < seen.probed[level, :, np.newaxis])
         beyond = _beyond(seen, level, number, own_unit=sketched.metric == "dot")
-        margins = _margins(depths, seen.ahead[level], beyond)
+        tenable = [
+            depth
+            for depth in depths[: 1 + bisect.bisect_right(depths, rows)]
+            if cost(sketched, probes, rows, depth) < scanned
+        ]
+        margins = _margins(tenable, seen.ahead[level], beyond, order)
         ahead, beyond = seen.ahead[level, :, :known], beyond[:, :known]
-        for depth, margin in zip(depths, margins, strict=True):
-            taken = cost(sketched, probes, rows, depth)
-            if taken >= scanned:
-                break
+        for depth, margin in zip(tenable, margins, strict=True):
             deep = (ahead < 2 * depth) & (beyond <= margin)
             compared = probed & (deep | (ahead < max(k, (depth + 1) // 2)))
             recall, error = _mean(compared, weights)
@@ -275,9 +307,7 @@ def _frontier(
             setting = OperatingPoint(
                 k, probes, float(reaches[level]), depth, margin, recall, error, floor, rows
             )
-            tried.append((taken, setting))
-            if depth > rows:
-                break
+            tried.append((cost(sketched, probes, rows, depth), setting))
     kept: list[OperatingPoint] = []
     for _, setting in sorted(tried, key=lambda pair: (pair[0], pair[1].probes)):
         if not kept or setting.floor > kept[-1].floor:
@@ -287,7 +317,9 @@ def _frontier(
 
 def _mean(found: Bool, weights: Float64) -> tuple[float, float]:
     """Return the mean over the queries of the share of each one's rows (q, w) that are found, and its error."""
-    shares = found @ (weights / weights.sum())
+    shares = (
+        found @ weights / weights.sum()
+    )  # whole numbers, whose sums are exact, so that no recall exceeds 1
     return float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
 
 
@@ -305,28 +337,30 @@ def _beyond(seen: _Trace, level: int, number: int, *, own_unit: bool) -> Float64
     return beyond
 
 
-def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64) -> list[float]:
+def _margins(depths: Sequence[int], ahead: Int32, beyond: Float64, order: Int64) -> list[float]:
     """Return for each depth how much farther than the k-th estimate the queries have that number of rows: the median.
 
     What is known of a query are its wanted rows: how many rows are estimated nearer than each, (q, w), and how much
-    farther each is.
+    farther each is. `order` (q, w) sorts them, those that are not seen last.
     """
-    seen = np.isfinite(beyond)
-    known = np.flatnonzero(seen.any(axis=1))
+    farther = np.take_along_axis(beyond, order, axis=1)
+    seen = np.isfinite(farther)
+    known = np.flatnonzero(seen[:, 0])
     if not len(known):
         return [0.0] * len(depths)
-    places = np.where(seen, ahead + 1.0, np.inf)[known]
-    order = np.argsort(places, axis=1)
-    places = np.take_along_axis(places, order, axis=1)
-    farther = np.take_along_axis(beyond[known], order, axis=1)
-    own, last = np.arange(len(known)), seen[known].sum(axis=1) - 1
-    margins = []
-    for depth in depths:  # what np.interp does for one query, for all of them
-        nearer = np.count_nonzero(places <= depth, axis=1)
-        left, right = np.clip(nearer - 1, 0, last), np.minimum(nearer, last)
-        (x, x_next), (y, y_next) = ((values[own, left], values[own, right]) for values in (places, farther))
-        share = np.clip((depth - x) / np.where(x_next > x, x_next - x, np.inf), 0, 1)
-        margins.append(float(np.median(y + share * (y_next - y))))
+    farther, seen = farther[known], seen[known]
+    places = np.where(seen, np.take_along_axis(ahead[known], order[known], axis=1) + 1, NOWHERE)
+    own, last, width = np.arange(len(known)), np.count_nonzero(seen, axis=1) - 1, seen.shape[1]
+    apart = own * (NOWHERE + 1)  # so that one search serves all queries
+    wanted = np.array(depths, dtype=np.int64)[:, np.newaxis]
+    nearer = (
+        np.searchsorted((places + apart[:, np.newaxis]).reshape(-1), wanted + apart, side="right")
+        - own * width
+    )
+    left, right = np.clip(nearer - 1, 0, last), np.minimum(nearer, last)  # as np.interp does for one query
+    (x, x_next), (y, y_next) = ((values[own, left], values[own, right]) for values in (places, farther))
+    share = np.clip((wanted - x) / np.where(x_next > x, x_next - x, np.inf), 0, 1)
+    margins: list[float] = np.median(y + share * (y_next - y), axis=1).tolist()
     return margins
 
 
