@@ -4,7 +4,8 @@
 
 Each line is a set, a k and a recall asked for: the recall found on held-out queries (by distances, so that equally
 near rows are right), how far it is off, microseconds a query in a batch, and how the search went. The network features
-are those of product photographs, whole, mirrored and cropped; `elsewhere` asks for other photographs among them
+are those of product photographs, whole (`network-1`), or whole, mirrored and cropped (`network-3`); the queries of
+`network-1-cropped` are cropped, and its rows are not; `elsewhere` asks for other photographs among them
 (`photos/` and `kinds/`), and `elsewhere-rows` for products among these. With --filters, 1, 10 and 50 % of the rows may
 be found: by chance, or those nearest to one row. With --hnswlib, what a graph of M 16 finds stands beside it.
 """
@@ -30,7 +31,7 @@ from lookalike import Index
 
 RECALLS = (0.8, 0.9, 0.95, 0.99)
 KS = (1, 10, 50, 100, 300, 1000)
-QUERIES = 1000
+QUERIES = 2000
 SHARES = (0.01, 0.1, 0.5)
 ROUNDS = 3
 
@@ -61,14 +62,18 @@ def features(data: Path, folders: list[str], views: int) -> npt.NDArray[np.float
     return np.asarray(kept["features"])
 
 
-def network(views: int) -> Callable[[Path], Dataset]:
-    """Return the maker of the set of so many views of the product photographs, one in ten of which are queries."""
+def network(name: str, views: list[int], asked_views: list[int]) -> Callable[[Path], Dataset]:
+    """Return the maker of a set of views of product photographs: 0 the whole, 1 its mirror image, 2 its middle.
+
+    One photograph in ten is not among the rows, and its views are queries.
+    """
 
     def make(data: Path) -> Dataset:
         each = features(data, ["products/images"], 3)
         asked = np.arange(len(each)) % QUERY_EVERY == 0
-        base = each[~asked][:, :views].reshape(-1, each.shape[2])
-        return Dataset(f"network-{views}", base, each[asked].reshape(-1, each.shape[2]), "cosine")
+        base, queries = each[~asked][:, views], each[asked][:, asked_views]
+        width = each.shape[2]
+        return Dataset(name, base.reshape(-1, width), queries.reshape(-1, width), "cosine")
 
     return make
 
@@ -90,8 +95,9 @@ SETS: dict[str, Callable[[Path], Dataset]] = {
     "sift-100k": sift(100_000),
     "sift-300k": sift(300_000),
     "fashion-mnist": fashion_mnist,
-    "network-1": network(1),
-    "network-3": network(3),
+    "network-1": network("network-1", [0], [0]),
+    "network-1-cropped": network("network-1-cropped", [0], [2]),
+    "network-3": network("network-3", [0, 1, 2], [0, 1, 2]),
     "elsewhere": elsewhere,
     "elsewhere-rows": elsewhere_rows,
 }

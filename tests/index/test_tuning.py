@@ -11,6 +11,7 @@ from inverted_files import clustered, inverted_file_of  # type: ignore[import-no
 
 from lookalike import Index
 from lookalike.errors import OptionError
+from lookalike.hashing.k_means import many_means
 from lookalike.index.drawn_queries import drawn_queries, stand_for_queries
 from lookalike.index.ivf import build
 from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
@@ -213,7 +214,7 @@ def test_long_rows_leave_the_others_their_buckets(metric: Any, monkeypatch: pyte
 def test_what_stands_for_queries_is_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = clustered(np.random.default_rng(21), 6_000, 16, 100)
     learned: list[Any] = []
-    whole = build.many_means
+    whole = many_means
 
     def kept(sample: Any, *others: Any) -> Any:
         learned.append(sample)

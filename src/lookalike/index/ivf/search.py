@@ -30,7 +30,7 @@ DEVIATIONS = 3
 many standard deviations of it more."""
 MOST_HIDDEN = 512
 """Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
-FARTHER, DEEPER = 4, 2
+FARTHER, DEEPER = 4, 2.5
 """So many times the buckets and rows are looked at next for a query that is not like the rows."""
 MANY_COPIES = 0.2
 """Where more than this share of the rows have near-copies, it is said. Without any, chance makes it 0.05 to 0.1."""
@@ -132,7 +132,7 @@ class InvertedFileSearch(ApproximateSearch):
                 setting,
                 probes=min(FARTHER * setting.probes, len(sketched.centroids)),
                 reach=FARTHER * setting.reach,
-                rerank=min(DEEPER * setting.rerank, len(sketched)),
+                rerank=min(round(DEEPER * setting.rerank), len(sketched)),
                 margin=DEEPER * setting.margin,
                 rows=min(FARTHER * setting.rows, len(sketched)),
             )
@@ -179,8 +179,12 @@ class InvertedFileSearch(ApproximateSearch):
             return None
         ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
         left = np.arange(len(queries))
-        for among, most_hidden in ((likely, max(likely - k, k // 4)), (wider, wider // 2)):
-            chosen = self._choose(among, recall)
+        farther = 1 - (1 - recall) / 2  # since of a query's nearest rows those that come last are missed most
+        for among, aim, most_hidden in (
+            (likely, recall, max(likely - k, k // 4)),
+            (wider, farther, wider // 2),
+        ):
+            chosen = self._choose(among, aim)
             if chosen is None or not len(left):
                 break
             hidden = np.empty(len(left), np.int64)
