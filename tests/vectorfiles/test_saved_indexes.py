@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.peak_memory import PEAK
+from tests.vectorfiles.damage import flipped
 
 from lookalike import Collection
 from lookalike.errors import (
@@ -267,6 +269,43 @@ def test_files_that_were_cut_short_are_refused(tmp_path: Path, library: str) -> 
             read(cut, library, **options)
         assert str(cut) in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+FLIPPED: dict[str, tuple[Callable[[Path], Path], str, dict[str, Any]]] = {
+    **{library: (save, library, options) for library, (save, options) in SAVED.items()},
+    "annoy of bits": (
+        lambda path: save_annoy(path, "hamming", BITS.astype(np.float32)),
+        "annoy",
+        {"dimension": D, "metric": "hamming"},
+    ),
+    "lists of faiss": (lambda path: save_faiss(path, "IDMap,IVF8,Flat", ids=EVERY_THIRD), "faiss", {}),
+    "graph of faiss": (lambda path: save_faiss(path, "HNSW8,Flat"), "faiss", {}),
+    "usearch of bits": (lambda path: save_usearch(path, "hamming", "b1", CODES), "usearch", {}),
+}
+
+
+def read_whatever_it_is(path: Path, library: str, options: dict[str, Any]) -> None:
+    """Read a damaged index; what is read has the shape that it is said to have."""
+    assert library_of(path) in {None, *SAVED}
+    with SavedIndex(path, library, **options) as index:
+        assert sum(1 for _ in index.names()) == index.rows
+        for first in range(0, index.rows, 64):
+            rows = index.raw(first, min(first + 64, index.rows))
+            assert rows.shape == (min(64, index.rows - first), index.width)
+        for _, block in index.blocks(64):
+            assert block.shape[1] == index.width
+        if index.rows:
+            assert index.row(index.rows - 1).shape == (index.width,)
+
+
+@pytest.mark.parametrize("kind", FLIPPED)
+def test_files_with_other_bytes_are_refused_or_read(tmp_path: Path, kind: str) -> None:
+    save, library, options = FLIPPED[kind]
+    path = save(tmp_path / "index")
+    for content in flipped(path.read_bytes(), 6):
+        path.write_bytes(content)
+        with contextlib.suppress(LookalikeError):
+            read_whatever_it_is(path, library, options)
 
 
 @pytest.mark.parametrize("library", ["faiss", "usearch", "voyager"])
