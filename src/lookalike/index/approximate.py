@@ -37,6 +37,20 @@ class RowMask:
     """Of all rows."""
 
 
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Where a search puts the recall that it estimates of each answer, and what it needs for that."""
+
+    recalls: Float32
+    """(q,), NaN at first, which stays where nothing is known of it."""
+    find: Callable[[Int64], Int64]
+    """Returns the row of the base of each id, -1 where there is none."""
+
+    def of(self, queries: slice) -> Estimates:
+        """Return those of some of the queries."""
+        return Estimates(self.recalls[queries], self.find)
+
+
 class ApproximateSearch(ABC):
     """A way to answer from a base without comparing every row."""
 
@@ -55,6 +69,7 @@ class ApproximateSearch(ABC):
         visible: RowMask | None,
         max_distance: float,
         threads: int,
+        estimates: Estimates | None = None,
     ) -> Answer | None:
         """Return the nearest rows of each query, or None where comparing every row is better.
 
@@ -62,6 +77,7 @@ class ApproximateSearch(ABC):
             queries: (q, d), of length one under cosine.
             visible: the rows that may be found; None for all.
             max_distance: farther rows need not be found; `SearchPlan` leaves them out.
+            estimates: where given, filled by those who know what was missed.
         """
 
     def one_search(self, k: int, recall: float) -> OneSearch | None:

@@ -85,6 +85,23 @@ class IndexView(Protocol):
         """
         ...
 
+    def estimated_recall(
+        self,
+        queries: Given,
+        k: int,
+        *,
+        allow: npt.NDArray[Any] | Sequence[int] | None = None,
+        max_distance: float | None = None,
+        recall: float | None = None,
+        n_jobs: int = 1,
+    ) -> Float32:
+        """Return the recall that is estimated of each answer of such a search, (q,); NaN where it is not known.
+
+        Arguments and errors are those of `Index.search`; for the estimate see `Index.estimated_recall`. No store or
+        engine is asked.
+        """
+        ...
+
     def distances(self, query: Given, ids: Ids) -> Float32:
         """Return the exact distance of one query (d,) to the row of each id, (n,); NaN where there is no such row.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,8 +22,19 @@ MEASURED_AT = 10
 NO_BUCKETS: tuple[None, Mapping[str, Any], BucketStats] = None, {}, BucketStats(0, 0, 0, 0, 0.0)
 
 
-def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: int) -> Explanation:  # noqa: A002
-    """Explain row number `row`, whose id is `id`, to one prepared query (1, d)."""
+def explain(
+    state: Snapshot,
+    settings: Options,
+    query: Float32,
+    id: int,  # noqa: A002
+    row: int,
+    estimated_recall: float,
+) -> Explanation:
+    """Explain row number `row`, whose id is `id`, to one prepared query (1, d).
+
+    Args:
+        estimated_recall: of a search for the `MEASURED_AT` nearest; NaN where it is not known.
+    """
     base = state.base
     vector = comparable(state.gather(np.array([row])), settings.metric)
     distance = pair_distances(query, vector, np.array([0]), np.array([0]), settings.metric)[0]
@@ -42,6 +54,7 @@ def explain(state: Snapshot, settings: Options, query: Float32, id: int, row: in
         estimate_error=None if estimated is None else estimated[1],
         rank=_rank(state, settings.metric, query, float(distance), id),
         tables=tables,
+        estimated_recall=None if math.isnan(estimated_recall) else estimated_recall,
     )
 
 

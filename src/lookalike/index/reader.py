@@ -102,6 +102,31 @@ class ViewReader(ABC):
             queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
         )
 
+    def estimated_recall(
+        self,
+        queries: Given,
+        k: int,
+        *,
+        allow: npt.NDArray[Any] | Sequence[int] | None = None,
+        max_distance: float | None = None,
+        recall: float | None = None,
+        n_jobs: int = 1,
+    ) -> Float32:
+        """Return the recall that is estimated of each answer of such a search, (q,) float32 from 0 to 1.
+
+        The recall that is asked of `search` is a mean over queries like the rows. An answer may fall short of it where
+        a query is unlike them: the estimate tells. It follows from where the hits lie among the buckets that were
+        probed: the more of them come from the last of these, the more lie in the others. It is 1 where every row is
+        compared, and NaN for buckets of hash families and of stores, of which it is not known. Of ordinary queries it
+        spreads about what was measured, the more the fewer hits there are; rows added since the last build, which are
+        all compared, do not count.
+
+        Arguments and errors are those of `search`, which is done again; the estimate takes several times as long.
+        """
+        return self.view().estimated_recall(
+            queries, k, allow=allow, max_distance=max_distance, recall=recall, n_jobs=n_jobs
+        )
+
     def distances(self, query: Given, ids: Ids) -> Float32:
         """Return the exact distance of `query` (d,) to the row of each id, (n,) float32; NaN where there is none.
 

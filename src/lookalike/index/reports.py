@@ -55,6 +55,8 @@ class Explanation:
     """Empty where the index has no buckets for the row."""
     tokens: tuple[tuple[str, float], ...] = ()
     """Of an index in a search engine: the tokens that the row shares with the query, with their weights."""
+    estimated_recall: float | None = None
+    """Of a search for the ten rows nearest to the query, see `Index.estimated_recall`; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Bool, Float32, Int64, as_array, as_ids
-from lookalike.index.approximate import Answer, OneSearch, RowMask
+from lookalike.index.approximate import Answer, Estimates, OneSearch, RowMask
 from lookalike.index.io.mapping import is_mapped, release
 from lookalike.index.options import Options
 from lookalike.index.plan import SearchPlan, within_limit
@@ -38,6 +38,7 @@ def answer(
     allow: npt.NDArray[Any] | Sequence[int] | None,
     threads: int,
     plans: dict[tuple[int, float], SearchPlan],
+    estimates: Estimates | None = None,
 ) -> Answer:
     """Return the ids and distances (q, k) that `Index.search` returns.
 
@@ -46,6 +47,7 @@ def answer(
         limit: rows farther than this are left out.
         plans: of searches of this snapshot without a filter, which are kept here: to make one takes as long as a
             tenth of a quick search.
+        estimates: where given, filled; see `Estimates`.
     """
     shown = None if allow is None else _shown(snapshot, allow)
     count = None if shown is None else int(np.count_nonzero(shown))
@@ -58,8 +60,10 @@ def answer(
     found: Answer | None = None
     if base.buckets is not None and plan.chosen is not None:
         visible = snapshot.visible if shown is None else base.buckets.visible(shown[:split])
-        found = _from_buckets(plan, plan.chosen, base, queries, visible, limit, threads)
+        found = _from_buckets(plan, plan.chosen, base, queries, visible, limit, threads, estimates)
     if found is None:
+        if estimates is not None:
+            estimates.recalls[:] = 1
         if shown is None and snapshot.removed_rows:
             shown = snapshot.alive
         asked = (queries, base.vectors, base.ids, k, options.metric)
@@ -102,18 +106,20 @@ def _from_buckets(
     visible: RowMask | None,
     limit: float,
     threads: int,
+    estimates: Estimates | None,
 ) -> Answer | None:
     """Probe the base's buckets, a few queries at a time where the rows lie in a large file."""
     assert base.buckets is not None
     vectors, search = base.vectors, base.buckets.search
     asked = (plan.k, plan.recall, visible, limit, threads)
     if not _is_let_go(base):
-        return search(queries, *asked)
+        return search(queries, *asked, estimates)
     row_bytes = vectors.itemsize * vectors.shape[1] + PAGES_BYTES
     step = max(1, RELEASED_BYTES // (row_bytes * max(2 * chosen.rerank, plan.k)))
     parts = []
     for start in range(0, len(queries), step):
-        part = search(queries[start : start + step], *asked)
+        some = slice(start, start + step)
+        part = search(queries[some], *asked, None if estimates is None else estimates.of(some))
         release(vectors)
         if part is None:
             return None

@@ -142,6 +142,22 @@ class StoreView:
             found = merge(found, self._tail(block, k, shown))
         return within_limit(found, limit)
 
+    def estimated_recall(
+        self,
+        queries: Given,
+        k: int,
+        *,
+        allow: npt.NDArray[Any] | Sequence[int] | None = None,
+        max_distance: float | None = None,
+        recall: float | None = None,
+        n_jobs: int = 1,
+    ) -> Float32:
+        """See `IndexView`: it is known only where there is nothing to probe, and so every row is compared."""
+        state = self.state
+        compiled = state.probing is not None
+        block, *_ = as_search(queries, k, max_distance, recall, n_jobs, state.options, compiled=compiled)
+        return np.full(len(block), np.nan if compiled else 1, dtype=np.float32)
+
     def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""
         vector, wanted = as_query(query, self.state.options), as_ids(ids, repeated=True)
@@ -180,6 +196,7 @@ class StoreView:
             rank=self._rank(vector, distance, number),
             tables=tables,
             tokens=tokens,
+            estimated_recall=1.0 if state.probing is None else None,
         )
 
     def stats(self) -> IndexStats:

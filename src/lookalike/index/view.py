@@ -12,9 +12,9 @@ import numpy.typing as npt
 from lookalike.arguments import as_count
 from lookalike.arrays import Bool, Float32, Given, Int64, Metric, Rows, as_ids
 from lookalike.errors import InputError, UnknownIdError
-from lookalike.index.approximate import OneSearch
+from lookalike.index.approximate import Estimates, OneSearch
 from lookalike.index.base import Ids
-from lookalike.index.explain import explain, stats
+from lookalike.index.explain import MEASURED_AT, explain, stats
 from lookalike.index.options import Options
 from lookalike.index.plan import SearchPlan
 from lookalike.index.queries import as_query, as_search, check_padding, padded
@@ -106,6 +106,28 @@ class SnapshotView:
         found = answer(state, settings, block, max(1, state.count), wanted, limit, allow, threads, self.plans)
         return padded(found, k)
 
+    def estimated_recall(
+        self,
+        queries: Given,
+        k: int,
+        *,
+        allow: npt.NDArray[Any] | Sequence[int] | None = None,
+        max_distance: float | None = None,
+        recall: float | None = None,
+        n_jobs: int = 1,
+    ) -> Float32:
+        """See `IndexView`."""
+        state, settings = self.snapshot, self.options
+        compiled = state.base.buckets is not None
+        block, k, wanted, limit, threads = as_search(
+            queries, k, max_distance, recall, n_jobs, settings, compiled=compiled
+        )
+        recalls: Float32 = np.full(len(block), np.nan, dtype=np.float32)
+        estimates = Estimates(recalls, state.base.find)
+        k = min(k, max(1, state.count))
+        answer(state, settings, block, k, wanted, limit, allow, threads, self.plans, estimates)
+        return recalls
+
     def distances(self, query: Given, ids: Ids) -> Float32:
         """See `IndexView`."""
         vector = as_query(query, self.options)
@@ -123,7 +145,8 @@ class SnapshotView:
         vector = as_query(query, self.options)
         number = as_count(id, "id", least=0)
         row = self.rows(np.array([number]))[0]
-        return explain(self.snapshot, self.options, vector, number, int(row))
+        recall = float(self.estimated_recall(query, MEASURED_AT)[0])
+        return explain(self.snapshot, self.options, vector, number, int(row), recall)
 
     def stats(self) -> IndexStats:
         """See `IndexView`."""

@@ -7,7 +7,6 @@ compared exactly.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -159,15 +158,25 @@ class InvertedFile:
 
     def probed(self, query: Float32, probes: int, reach: float) -> Int64:
         """Return the buckets that one query (1, d) probes, likeliest first; see `search`."""
+        (farther,), ((unit,),) = self.farther(query)
+        within = int(np.count_nonzero(farther <= reach * unit))
+        return np.argsort(farther, kind="stable")[: min(max(within, (probes + 1) // 2), 2 * probes)]
+
+    def farther(self, queries: Float32) -> tuple[Float32, Float32]:
+        """Return by how much each bucket is farther than a query's nearest one, (q, m), and in which unit `reach` is.
+
+        The first are differences of squared distances, or under "dot" of inner products; the second is (q, 1).
+        """
         centroids = self.sketched.centroids
         if self.sketched.metric == "dot":
-            cost = -(query @ centroids.T)[0]
-            unit = float(np.linalg.norm(query))
+            nearness: Float32 = -(queries @ centroids.T)
+            nearest = nearness.min(axis=1, keepdims=True)
+            unit: Float32 = np.linalg.norm(queries, axis=1, keepdims=True)
         else:
-            cost = squared_distances(query, centroids)[0]
-            unit = math.sqrt(max(float(cost.min()), 0.0))
-        within = int(np.count_nonzero(cost <= cost.min() + reach * unit))
-        return np.argsort(cost, kind="stable")[: min(max(within, (probes + 1) // 2), 2 * probes)]
+            nearness = squared_distances(queries, centroids)
+            nearest = nearness.min(axis=1, keepdims=True)
+            unit = np.sqrt(np.maximum(nearest, 0))
+        return nearness - nearest, unit
 
 
 _search: Any = None

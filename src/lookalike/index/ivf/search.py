@@ -16,7 +16,15 @@ from lookalike.buckets import BucketStats
 from lookalike.buckets.gather import histogram
 from lookalike.hashing import token
 from lookalike.hashing.base import TABLE_NAMESPACE
-from lookalike.index.approximate import Answer, ApproximateSearch, Array, OneSearch, RowMask
+from lookalike.index.approximate import (
+    Answer,
+    ApproximateSearch,
+    Array,
+    Estimates,
+    OneSearch,
+    RowMask,
+)
+from lookalike.index.ivf.estimated_recall import estimated_recalls, slope_shift
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import KEPT_CHOICES, OperatingPoint, Tuning
 from lookalike.index.ivf.tuning import NEIGHBOURS, cost, filtered_scan_cost, measured, scan_cost
@@ -40,6 +48,10 @@ MOSTLY = 0.9
 """Where more than this share is visible, as after rows were removed, no more buckets are probed for it."""
 
 
+Looked = list[tuple[Int64, OperatingPoint | None]]
+"""Which queries were searched by which setting, one after another; None where all rows were compared."""
+
+
 class InvertedFileSearch(ApproximateSearch):
     """An inverted file of the base, and what is known of its recall."""
 
@@ -52,6 +64,7 @@ class InvertedFileSearch(ApproximateSearch):
         self.sketched = inverted_file.sketched
         self.inverted_file = inverted_file
         self.tuning = tuning
+        self._shifts: dict[tuple[int, float], float] = {}
         self._usual: dict[tuple[int, float], tuple[OperatingPoint | None, float]] = {}
 
     def search(
@@ -62,19 +75,27 @@ class InvertedFileSearch(ApproximateSearch):
         visible: RowMask | None,
         max_distance: float,
         threads: int,
+        estimates: Estimates | None = None,
     ) -> Answer | None:
         """See `ApproximateSearch`."""
         usual, far = self._setting(k, recall)
         if usual is None:
             return None
+        looked: Looked = []
         if visible is not None:
-            return self._among_visible(queries, k, recall, usual, visible, max_distance, threads)
-        found = self._probed(queries, k, usual, max_distance, threads)
-        if len(queries) == 1 and not far < found[1][0, -1] < np.inf:  # sooner than by arrays
-            return found
-        left = np.flatnonzero((found[1][:, -1] > far) & (found[1][:, -1] < np.inf))
-        if len(left):
-            self._look_farther(queries, left, k, recall, usual, found, max_distance, threads)
+            answered = self._among_visible(queries, k, recall, usual, visible, max_distance, threads, looked)
+            if answered is None:
+                return None
+            found = answered
+        else:
+            found = self._probed(queries, k, usual, max_distance, threads)
+            if len(queries) != 1 or far < found[1][0, -1] < np.inf:  # one is told sooner than by arrays
+                left = np.flatnonzero((found[1][:, -1] > far) & (found[1][:, -1] < np.inf))
+                if len(left):
+                    self._look_farther(queries, left, k, recall, usual, found, max_distance, threads, looked)
+        if estimates is not None:
+            looked.insert(0, (np.arange(len(queries)), usual))
+            self._estimate(queries, found[0], recall, looked, visible, estimates)
         return found
 
     def one_search(self, k: int, recall: float) -> OneSearch | None:
@@ -117,12 +138,13 @@ class InvertedFileSearch(ApproximateSearch):
         found: Answer,
         max_distance: float,
         threads: int,
+        looked: Looked,
     ) -> None:
         """Put better answers into `found` for the queries `left`, which are not like the rows.
 
         What was measured on rows says little about them. They are searched again, by a setting for more and each time
         looking farther, until the answer before lacks at most half of what may be missed of the one after it; or all
-        rows are compared, where that is quicker.
+        rows are compared, where that is quicker. All that is tried is put into `looked`.
         """
         ids, distances = found
         sketched = self.sketched
@@ -140,10 +162,12 @@ class InvertedFileSearch(ApproximateSearch):
             if taken >= scan_cost(sketched, k):
                 exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric)
                 ids[left], distances[left] = exact
+                looked.append((left, None))
                 return
             better = self._probed(queries[left], k, setting, max_distance, threads)
             kept = np.mean(distances[left] <= better[1][:, -1:], axis=1)
             ids[left], distances[left] = better
+            looked.append((left, setting))
             left = left[1 - kept > (1 - recall) / 2]
 
     def _among_visible(
@@ -155,8 +179,9 @@ class InvertedFileSearch(ApproximateSearch):
         visible: RowMask,
         max_distance: float,
         threads: int,
+        looked: Looked,
     ) -> Answer | None:
-        """Search under a filter, given the setting for a search without one.
+        """Search under a filter, given the setting for a search without one; what is tried is put into `looked`.
 
         Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
         are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
@@ -196,18 +221,54 @@ class InvertedFileSearch(ApproximateSearch):
                 reach=chosen.reach,
                 margin=max(usual.margin, chosen.margin),
                 visible=visible.mask,
-                beyond=usual.probes if share <= MOSTLY else 0,
+                beyond=_beyond(usual, visible),
                 most_hidden=most_hidden,
                 hidden=hidden,
                 max_distance=max_distance,
                 threads=threads,
             )
+            looked.append((left, chosen))
             left = left[hidden > most_hidden]
         if len(left):
             sketched, rows = self.sketched, np.flatnonzero(visible.rows)
             exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric, rows)
             ids[left], distances[left] = exact
+            looked.append((left, None))
         return ids, distances
+
+    def _estimate(
+        self,
+        queries: Float32,
+        ids: Int64,
+        recall: float,
+        looked: Looked,
+        visible: RowMask | None,
+        estimates: Estimates,
+    ) -> None:
+        """Fill `estimates` of the answers `ids` (q, k), each of which the last of `looked` that has it has given."""
+        positions = estimates.find(ids.ravel()).reshape(ids.shape)
+        last = np.empty(len(queries), dtype=np.int64)
+        for number, (asked, _) in enumerate(looked):
+            last[asked] = number
+        shown, beyond = (None, 0) if visible is None else (visible.rows, _beyond(looked[0][1], visible))
+        for number, (_, setting) in enumerate(looked):
+            rows = np.flatnonzero(last == number)
+            estimates.recalls[rows] = 1
+            if len(rows) and setting is not None:
+                shift = self._shift(setting.k, recall, estimates)
+                estimates.recalls[rows] = estimated_recalls(
+                    self.inverted_file, queries[rows], positions[rows], setting, shift, shown, beyond
+                )
+
+    def _shift(self, k: int, recall: float, estimates: Estimates) -> float:
+        """Return what `slope_shift` gives for the usual setting for `k` at `recall`."""
+        kept = self._shifts.get((k, recall))
+        if kept is None:
+            usual = self._choose(k, recall)
+            kept = 0.0 if usual is None else slope_shift(self.inverted_file, usual, estimates.find)
+            if len(self._shifts) < KEPT_CHOICES:
+                self._shifts[k, recall] = kept
+        return kept
 
     def tuned(self, seed: int, threads: int) -> Self:
         """See `ApproximateSearch`."""
@@ -282,6 +343,11 @@ class InvertedFileSearch(ApproximateSearch):
             taken = cost(self.sketched, chosen.probes, chosen.rows, chosen.rerank)
             return chosen if taken < scan_cost(self.sketched, k) else None
         return chosen
+
+
+def _beyond(usual: OperatingPoint | None, visible: RowMask) -> int:
+    """Return what `InvertedFile.search` is told of a filter, given the setting for a search without one."""
+    return 0 if usual is None or visible.share > MOSTLY else usual.probes
 
 
 def _told(setting: OperatingPoint) -> RecallMeasurement:

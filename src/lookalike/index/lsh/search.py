@@ -13,7 +13,7 @@ from lookalike.arrays import Float32, Int64
 from lookalike.buckets import BucketStats, Candidates, Header, Marks, MemoryBuckets
 from lookalike.errors import IndexFormatError, OptionError
 from lookalike.hashing import Family, family_from_parts
-from lookalike.index.approximate import Answer, ApproximateSearch, Array, RowMask
+from lookalike.index.approximate import Answer, ApproximateSearch, Array, Estimates, RowMask
 from lookalike.index.drawn_queries import drawn_queries
 from lookalike.index.exact_rows import ExactRows
 from lookalike.index.lsh.lift import Lift
@@ -52,8 +52,9 @@ class LshSearch(ApproximateSearch):
         visible: RowMask | None,
         max_distance: float,
         threads: int,
+        estimates: Estimates | None = None,
     ) -> Answer | None:
-        """See `ApproximateSearch`."""
+        """See `ApproximateSearch`; nothing is estimated."""
         share = 1.0 if visible is None else visible.share
         allow = None if visible is None else np.flatnonzero(visible.rows)
         return self.probing.search(self, queries, k, recall, share, allow, threads)
