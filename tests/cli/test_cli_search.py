@@ -61,7 +61,7 @@ def test_json_is_as_promised(folder: Path) -> None:
         "--json",
     )
     document = json.loads(result.stdout)
-    assert list(document) == ["query", "notes", "facets", "hits"]
+    assert list(document) == ["query", "notes", "estimated_recall", "facets", "hits"]
     assert document["query"] == {
         "path": "queries/a.png",
         "text": "red",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from small_pictures import draw, picture  # type: ignore[import-not-found]
 from tests.collection.afar import Create
 
 from lookalike import Collection, Hit, Hits
+from lookalike.collection.late_recall import LateNotes, LateRecall, LateRecalls
 from lookalike.errors import LookalikeError
 
 EVIL = '<script>alert("1")</script>&amp;\'"><img src=x onerror=alert(2)>'
@@ -82,6 +86,7 @@ def test_json_has_what_the_command_line_promises() -> None:
     assert document == {
         "query": {"path": "/nowhere/query.png", "features": {"look": 1.0}},
         "notes": [],
+        "estimated_recall": None,
         "facets": {},
         "hits": [
             {
@@ -194,3 +199,25 @@ def test_a_search_describes_its_query(create: Create, tmp_path: Path) -> None:
         "blend": False,
         "text_weight": None,
     }
+
+
+def test_the_estimated_recall_is_told_when_asked_and_a_low_one_in_words() -> None:
+    asked: list[int] = []
+
+    def estimate() -> Any:
+        asked.append(1)
+        return np.array([0.31, 0.9, np.nan], dtype=np.float32)
+
+    batch = LateRecalls(estimate)
+    hits = [
+        replace(HITS, notes=LateNotes(("one",), recall), recall=recall)
+        for recall in (LateRecall(batch, row) for row in range(3))
+    ]
+    assert asked == []
+    assert [one.estimated_recall for one in hits] == [pytest.approx(0.31), pytest.approx(0.9), None]
+    assert [len(one.notes) for one in hits] == [2, 1, 1]
+    assert "31%" in hits[0].notes[1]
+    assert hits[1].notes == ("one",)
+    assert hits[0].notes[:1] == ("one",)
+    assert asked == [1]
+    assert copy.deepcopy(hits[0].recall).value() == pytest.approx(0.31)

@@ -9,6 +9,7 @@ from typing import Any
 from lookalike.catalogue import Location, Source
 from lookalike.catalogue.facets import Facet
 from lookalike.collection.hits import Hit, Hits
+from lookalike.collection.late_recall import LateRecall
 from lookalike.collection.query import PictureQuery, Query, SourceQuery, VectorQuery
 from lookalike.collection.request import SearchRequest
 
@@ -33,6 +34,7 @@ def hits_of(
         {**_described(query), **request.described(first["features"])},
         notes=tuple(notes),
         facets=counts_of(first["facets"]),
+        recall=LateRecall.known(pages[-1].get("estimated_recall")),
     )
 
 

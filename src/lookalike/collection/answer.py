@@ -9,6 +9,7 @@ from typing import overload
 from lookalike.catalogue import Catalogue, HitRows
 from lookalike.collection.gone import Gone
 from lookalike.collection.hits import Hit, Hits
+from lookalike.collection.late_recall import NOT_KNOWN, LateNotes, LateRecall, LateRecalls
 from lookalike.collection.presence import Look
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records
@@ -54,6 +55,7 @@ def answers(
     facets, more = records.facets()
     notes = (*notes, *more)
     described = request.described(weights)
+    recalls = None if rankings.estimate is None else LateRecalls(rankings.estimate)
     told: dict[int, dict[str, object]] = {}  # most queries of a batch are described alike
     found = []
     for row, (count, number, pixels) in enumerate(
@@ -61,16 +63,18 @@ def answers(
     ):
         hits = FetchedHits(rankings, row, count, sources, scores, look)
         query = queries.described[row]
-        all_notes = (*notes, *queries.notes[row]) if queries.notes else notes
+        recall = NOT_KNOWN if recalls is None else LateRecall(recalls, row)
+        all_notes = LateNotes((*notes, *queries.notes[row]) if queries.notes else notes, recall)
         if number < 0:
             if id(query) not in told:
                 told[id(query)] = {**query, **described}
-            found.append(Hits(hits, told[id(query)], pixels, None, all_notes, facets))
+            found.append(Hits(hits, told[id(query)], pixels, None, all_notes, facets, recall))
             continue
         own = math.nan if rankings.own is None else float(rankings.own[row])
         itself = _hit_of(sources, number, own, {}, scores, look)
         located = {} if itself.path is None else {"path": itself.path}
-        found.append(Hits(hits, {**located, **query, **described}, itself.pixels, itself, all_notes, facets))
+        described_so = {**located, **query, **described}
+        found.append(Hits(hits, described_so, itself.pixels, itself, all_notes, facets, recall))
     return found
 
 

@@ -128,6 +128,8 @@ class Explanation:
                     f"  estimated distance {feature.estimated_distance:.4f} (+- {feature.estimate_error or 0:.4f})"
                 )
             lines.append(f"  {_PATHS[feature.path]}")
+            if feature.path != "scan" and feature.estimated_recall is not None:
+                lines.append(f"  {feature.estimated_recall:.0%} of the ten nearest are found, as estimated")
             tables = [table for table in feature.tables if table.shared]
             if feature.tables:
                 lines.append(f"  shares a bucket in {len(tables)} of {len(feature.tables)} tables")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
+from lookalike.collection.late_recall import NOT_KNOWN, LateRecall
 from lookalike.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -81,14 +82,16 @@ class Hits(Sequence[Hit]):
         notes: what should be known of the answer, a sentence each, such as that some sources lack a feature.
         facets: for each metadata field that was asked for, its ten most frequent values with their counts, among all
             sources that meet filters and words, whatever they look like.
+        recall: what `estimated_recall` is taken from.
     """
 
     hits: Sequence[Hit]
     query: Mapping[str, Any] = field(default_factory=dict)
     query_pixels: int = 0
     itself: Hit | None = None
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     facets: Mapping[str, Sequence[tuple[Any, int]]] = field(default_factory=dict)
+    recall: LateRecall = field(default=NOT_KNOWN, repr=False, compare=False)
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -105,11 +108,22 @@ class Hits(Sequence[Hit]):
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
 
+    @property
+    def estimated_recall(self) -> float | None:
+        """Which share of the sources that look most alike is among the hits, from 0 to 1.
+
+        As estimated, when it is asked for first, by `Index.estimated_recall`; of several features, the least of theirs.
+        It is 1 where all were compared, and None where it is not known: without a query to compare with, or where
+        buckets are of hash families or in a store.
+        """
+        return self.recall.value()
+
     def to_json(self) -> dict[str, Any]:
-        """Return query, notes, facets and hits as the command line prints them under `--json`."""
+        """Return query, notes, estimated recall, facets and hits as the command line prints them under `--json`."""
         return {
             "query": dict(self.query),
             "notes": list(self.notes),
+            "estimated_recall": self.estimated_recall,
             "facets": {
                 name: [{"value": value, "count": count} for value, count in counts]
                 for name, counts in self.facets.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lookalike.arrays import Float32, Int64
+from lookalike.collection.late_recall import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Rankings:
     features: Mapping[str, Float32]
     own: Float32 | None = None
     """(q,): the weighted distance of the query's own source where it was found and left out, else NaN."""
+    estimate: Estimate | None = None
+    """Of their recall; None where nothing is compared by looks."""
 
     @classmethod
     def of(cls, rankings: Sequence[Rankings], k: int) -> Rankings:
@@ -70,6 +73,7 @@ class Rankings:
             self.distances.take(flat),
             {name: part.take(flat) for name, part in self.features.items()},
             distance,
+            self.estimate,
         )
 
     def leaving_out(self, numbers: Int64, k: int) -> Rankings:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from lookalike.arrays import Float64, Int64
+from lookalike.arrays import Float32, Float64, Int64, Rows
 from lookalike.catalogue import Catalogue
+from lookalike.collection.late_recall import Estimate
 from lookalike.collection.rankings import Rankings
 from lookalike.collection.records import Records
 from lookalike.collection.request import SearchRequest
@@ -94,13 +96,19 @@ def _nearest(
     With several features this is the threshold algorithm of Fagin, Lotem and Naor (PODS 2001): the lists of all
     features are read deeper and deeper until no unseen source can be closer than the k-th seen. Deviations: lists are
     read in batches that grow fourfold, not row by row; and a source may lack features, see `Weighing`.
+
+    The recall that is estimated is the least of those of the features' lists, as far as these were read.
     """
     if len(searched.indexes) == 1:
         ((name, index),) = searched.indexes.items()
         ids, distances = index.search(queries.vectors[name], k, allow=allow, max_distance=max_distance)
-        return Rankings(ids, distances, {name: distances})
+        estimate = partial(
+            index.estimated_recall, queries.vectors[name], k, allow=allow, max_distance=max_distance
+        )
+        return Rankings(ids, distances, {name: distances}, estimate=estimate)
     weighings = [searched.weighing(queries, row) for row in range(len(queries))]
     found: dict[int, Rankings] = {}
+    depths = np.zeros(len(queries), dtype=np.int64)
     left = np.arange(len(queries))
     most = max(len(index) for index in searched.indexes.values()) if allow is None else max(1, len(allow))
     depth = min(max(4 * k, 64), most)
@@ -117,10 +125,25 @@ def _nearest(
             full = ranking.distances.shape[1] >= k
             if depth >= most or (full and ranking.distances[0, k - 1] <= weighings[query].threshold(ends)):
                 found[query] = ranking.first(k, max_distance)
+                depths[query] = depth
             else:
                 unfinished.append(query)
         left, depth = np.array(unfinished, dtype=np.int64), min(4 * depth, most)
-    return Rankings.of([found[query] for query in range(len(queries))], k)
+    ranked = Rankings.of([found[query] for query in range(len(queries))], k)
+    return replace(ranked, estimate=partial(_least_recall, searched.indexes, queries.vectors, depths, allow))
+
+
+def _least_recall(
+    indexes: Mapping[str, IndexView], vectors: Mapping[str, Rows], depths: Int64, allow: Int64 | None
+) -> Float32:
+    """Return the least estimated recall (q,) of each query's lists, which were read to `depths` (q,)."""
+    least: Float32 = np.ones(len(depths), dtype=np.float32)
+    for depth in np.unique(depths).tolist():
+        rows = np.flatnonzero(depths == depth)
+        for name, index in indexes.items():
+            recalls = index.estimated_recall(vectors[name][rows], depth, allow=allow)
+            least[rows] = np.minimum(least[rows], recalls)
+    return least
 
 
 def _by_distance(weighing: Weighing, numbers: Int64) -> Rankings:
@@ -139,6 +162,8 @@ class Blend:
     by_words: Int64
     share: float
     """How much words weigh."""
+    estimate: Estimate | None
+    """Of the recall of the rankings by looks, those of all queries."""
 
     def scores(self) -> dict[int, float]:
         """Return the fused score of each source: 1 / (60 + rank) in each ranking that has it, times its share."""
@@ -163,7 +188,7 @@ def blends(
     weighings = [searched.weighing(queries, row) for row in range(len(queries))]
     by_words = _by_words(weighings, k, records, depth, max_distance)
     by_looks = _nearest(searched, queries, depth, allow, max_distance)
-    return [Blend(near[near >= 0], by_words, share) for near in by_looks.numbers]
+    return [Blend(near[near >= 0], by_words, share, by_looks.estimate) for near in by_looks.numbers]
 
 
 def blend_of(
@@ -191,14 +216,15 @@ def _blended(
     Those that are farther than `max_distance` count in the ranking by words, and are left out then.
     """
     fused: list[Rankings] = []
-    for row, blend in enumerate(blends(searched, queries, k, records, share, allow, max_distance)):
+    blended = blends(searched, queries, k, records, share, allow, max_distance)
+    for row, blend in enumerate(blended):
         scores = blend.scores()
         weighing = searched.weighing(queries, row)
         candidates = _by_distance(weighing, np.fromiter(scores, dtype=np.int64, count=len(scores)))
         score: Float64 = np.array([scores[number] for number in candidates.numbers[0].tolist()])
         best = np.lexsort((candidates.numbers[0], candidates.distances[0], -score))
         fused.append(candidates.take(best[np.newaxis]).first(k, max_distance))
-    return Rankings.of(fused, k)
+    return replace(Rankings.of(fused, k), estimate=blended[0].estimate if blended else None)
 
 
 def _by_words(

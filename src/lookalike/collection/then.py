@@ -9,6 +9,7 @@ from typing import Any
 from lookalike.arguments import as_count, shown
 from lookalike.collection.filters import Filters
 from lookalike.collection.hits import Hits
+from lookalike.collection.late_recall import LateRecall
 from lookalike.collection.query import Asked, VectorQuery
 from lookalike.collection.request import Compared, SearchRequest
 from lookalike.errors import OptionError
@@ -111,7 +112,9 @@ def _joined(before: Hits, found: Hits) -> Hits:
     ]
     notes = tuple(dict.fromkeys((*before.notes, *found.notes)))
     itself = before.itself if found.itself is None else found.itself
-    return replace(before, hits=tuple(joined), itself=itself, notes=notes)
+    recalls = [one for one in (before.estimated_recall, found.estimated_recall) if one is not None]
+    recall = LateRecall.known(min(recalls) if len(recalls) == 2 else None)
+    return replace(before, hits=tuple(joined), itself=itself, notes=notes, recall=recall)
 
 
 def _checked(then: Any) -> list[Then]:

@@ -174,6 +174,10 @@ class Page(BaseModel):
     hits: list[HitMessage]
     next: str | None = Field(description="The cursor of the next page; null after the last.")
     notes: list[str] = Field(description="What should be known of the answer, a sentence each.")
+    estimated_recall: float | None = Field(
+        description="Which share of the sources that look most alike is among the hits, as the index estimates it for "
+        "this query; null where it is not known."
+    )
     features: dict[str, float] = Field(description="What was compared, and how much each weighed.")
     facets: dict[str, list[ValueCount]]
 

@@ -62,6 +62,7 @@ def page_message(hits: Hits, *, first: int = 1, following: str | None = None) ->
         hits=[hit_message(hit, rank) for rank, hit in enumerate(hits, first)],
         next=following,
         notes=list(hits.notes),
+        estimated_recall=hits.estimated_recall,
         features=dict(hits.query["features"]),
         facets=counts_message(hits.facets),
     )
