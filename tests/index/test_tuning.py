@@ -80,6 +80,23 @@ def test_settings_lie_between_those_that_were_measured() -> None:
     assert costs[-1] == deep
 
 
+def test_between_settings_only_probes_or_only_rerank_change() -> None:
+    wide = OperatingPoint(10, 8, 0.3, 20, 0.1, 0.81, 0.01, 0.8, 800.0)
+    deep = replace(wide, probes=4, reach=0.1, rerank=40, margin=0.3, recall=0.85, floor=0.84, rows=400.0)
+    both = replace(deep, probes=8, reach=0.3, recall=0.91, floor=0.9, rows=800.0)
+    unlike = replace(both, probes=16, reach=0.5, rerank=60, margin=0.4, recall=0.96, floor=0.95, rows=1600.0)
+    tuning = Tuning(512, (wide, deep, both, unlike))
+    half = tuning.choose(10, 0.87)
+    assert half is not None
+    assert (half.probes, half.rerank, half.margin) == (6, 40, deep.margin)
+    shallow = Tuning(512, (replace(deep, floor=0.79), wide, both)).choose(10, 0.85)
+    assert shallow is not None
+    assert (shallow.probes, shallow.rerank) == (8, 30)
+    last = tuning.choose(10, 0.925)  # there is none like it
+    assert last is not None
+    assert (last.probes, last.rerank) == (12, 50)
+
+
 def test_near_copies_do_not_make_recall_look_high() -> None:
     random = np.random.default_rng(5)
     pictures = clustered(random, 2_500, 48, 60)

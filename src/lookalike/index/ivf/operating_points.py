@@ -91,12 +91,18 @@ class Tuning:
         return _between(smaller, larger, k, share, (k - smaller.k) / (larger.k - smaller.k))
 
     def _at(self, k: int, recall: float) -> OperatingPoint | None:
-        """Return the cheapest setting measured for `k` that promises more, brought nearer to the one before it."""
+        """Return the cheapest setting measured for `k` that promises more, brought nearer to one that promises less.
+
+        That one has as many probes, or as many rows are compared: between two that differ in both, recall is above
+        the line from one to the other.
+        """
         known = [one for one in self.settings if one.k == k]
         above = next((place for place, one in enumerate(known) if one.floor >= recall), None)
         if not above:
             return None if above is None else known[0]
-        before, after = known[above - 1], known[above]
+        after, less = known[above], known[above - 1 :: -1]
+        alike = (one for one in less if one.probes == after.probes or one.rerank == after.rerank)
+        before = next(alike, less[0])
         share = (recall - before.floor) / (after.floor - before.floor)
         return _between(before, after, k, share, share)
 
