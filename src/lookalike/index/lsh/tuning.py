@@ -14,6 +14,7 @@ from lookalike.arrays import Float32, Float64, Int64, Metric
 from lookalike.buckets import Found
 from lookalike.hashing import Family
 from lookalike.index.exact_rows import ExactRows
+from lookalike.index.io.mapping import release
 from lookalike.index.reports import RecallMeasurement
 from lookalike.index.row_forms import comparable
 from lookalike.index.scan import scan
@@ -22,7 +23,8 @@ from lookalike.index.sketches.sketched_rows import SketchedRows
 RERANKED = 256
 """Candidates are compared exactly up to this many, or `RERANKED_SHARE` of k; of more, the best by their sketches."""
 RERANKED_SHARE = 16
-SAMPLED_QUERIES = 256
+SAMPLED_QUERIES, QUERIES_AT_ONCE = 256, 64
+"""Candidates of a part of them are in memory at a time."""
 NEIGHBOURS = (1, 10, 100)
 ENOUGH = 0.997
 """More probes are not tried after this recall; a higher one is left to the scan."""
@@ -73,12 +75,9 @@ def measured(buckets: Trial[FoundT], drawn: Int64, threads: int) -> tuple[Recall
     ks, probes, met = sorted({min(k, most) for k in NEIGHBOURS if most > 0}), 1, 0.0
     affordable = min(MOST_PROBES, max(rows, FEWEST_PROBED) // buckets.family.tables)
     while ks and met <= MET_SHARE * rows and probes <= max(1, affordable):
-        found = buckets.candidates(sample.queries, probes, max(ks) + 1, None)
-        met = float(found.met.mean())
-        for k in tuple(ks):
-            measurements.append(sample.measured(buckets, found, k, probes, threads))
-            if measurements[-1].recall >= ENOUGH:
-                ks.remove(k)
+        found, met = sample.measured(buckets, ks, probes, threads)
+        measurements += found
+        ks = [one.k for one in found if one.recall < ENOUGH]
         probes = max(probes + 1, math.ceil(probes * GROWTH))
     return tuple(sorted(measurements, key=lambda measurement: (measurement.k, measurement.probes)))
 
@@ -88,10 +87,9 @@ def measured_again(
 ) -> tuple[RecallMeasurement, ...]:
     """Return what the k and probes of `settings` give where the rows `drawn` are asked for, as `measured` does."""
     sample = _Sample.of(buckets.sketched, drawn, max(one.k for one in settings))
-    again = []
+    again: list[RecallMeasurement] = []
     for one in settings:
-        found = buckets.candidates(sample.queries, one.probes, one.k + 1, None)
-        again.append(sample.measured(buckets, found, one.k, one.probes, threads))
+        again += sample.measured(buckets, [one.k], one.probes, threads)[0]
     return tuple(again)
 
 
@@ -110,22 +108,31 @@ class _Sample:
     def of(cls, rows: SketchedRows | ExactRows, drawn: Int64, most: int) -> Self:
         queries, own = comparable(rows.vectors[drawn], rows.metric), rows.ids[drawn]
         found = scan(queries, rows.vectors, rows.ids, most + 1, rows.metric)
+        release(rows.vectors)
         return cls(queries, own, _without(own, *found), rows.metric)
 
     def measured(
-        self, buckets: Trial[FoundT], found: FoundT, k: int, probes: int, threads: int
-    ) -> RecallMeasurement:
-        """Return the recall at `k` of the candidates `found` by `probes`."""
-        nearest = _without(self.own, *buckets.answered(self.queries, found, k + 1, threads))
-        shares = _found(nearest, self.truth[:, :k], self.metric)
-        return RecallMeasurement(
-            k,
-            probes,
-            max(RERANKED, RERANKED_SHARE * k),
-            recall=float(shares.mean()),
-            error=float(shares.std()) / math.sqrt(len(shares)),
-            candidates=float(found.counts.mean()),
-        )
+        self, buckets: Trial[FoundT], ks: Sequence[int], probes: int, threads: int
+    ) -> tuple[list[RecallMeasurement], float]:
+        """Return the recall at each of `ks` by so many probes, and the mean number of rows that are met."""
+        shares: list[list[Float64]] = [[] for _ in ks]
+        counts, met = [], []
+        for start in range(0, len(self.own), QUERIES_AT_ONCE):
+            part = slice(start, start + QUERIES_AT_ONCE)
+            found = buckets.candidates(self.queries[part], probes, max(ks) + 1, None)
+            counts.append(found.counts)
+            met.append(found.met)
+            for own, k in zip(shares, ks, strict=True):
+                answer = buckets.answered(self.queries[part], found, k + 1, threads)
+                nearest = _without(self.own[part], *answer)
+                own.append(_found(nearest, self.truth[part, :k], self.metric))
+        candidates = float(np.concatenate(counts).mean())
+        measurements = []
+        for own, k in zip(shares, ks, strict=True):
+            each = np.concatenate(own)
+            rerank, error = max(RERANKED, RERANKED_SHARE * k), float(each.std()) / math.sqrt(len(each))
+            measurements.append(RecallMeasurement(k, probes, rerank, float(each.mean()), error, candidates))
+        return measurements, float(np.concatenate(met).mean())
 
 
 def _found(nearest: Float32, truth: Float32, metric: Metric) -> Float64:
