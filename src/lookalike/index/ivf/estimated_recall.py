@@ -8,9 +8,10 @@ buckets' rows as exposure):
     expected hits of a bucket = rows * exp(level - slope * y).
 
 The hits of the probed buckets tell the slope, and the slope which share of all hits the probed buckets have. Few hits
-tell little, so that the logarithm of the slope has a normal prior, about the slope at which this share is the recall
-that was measured; the slope of largest posterior density is taken. Where rates do not fall just so, slopes are off by
-some factor. It is told by rows of the index, as it makes their mean estimate what was measured (`slope_shift`).
+tell little, and those of one bucket nothing, so that the logarithm of the slope has a normal prior, about the slopes of
+rows of the index; the slope of largest posterior density is taken. A row's slope is the one at which the share is the
+recall that was measured. Where rates do not fall just so, slopes of largest density are off by some factor: the one
+that makes the mean estimate of these rows what was measured.
 """
 
 from __future__ import annotations
@@ -44,12 +45,22 @@ Float64 = npt.NDArray[np.float64]
 _STEP = float(np.log(SLOPES[1] / SLOPES[0]))
 
 
+@dataclass(frozen=True, slots=True)
+class UsualSlope:
+    """What rows tell of the slopes of queries like them."""
+
+    place: float
+    """Where the slope is among `SLOPES`, on average, if these were in the unit of y itself."""
+    shift: float
+    """By how many places the slopes of largest density are off."""
+
+
 def estimated_recalls(
     inverted_file: InvertedFile,
     queries: Float32,
     positions: Int64,
     setting: OperatingPoint,
-    shift: float = 0.0,
+    usual: UsualSlope,
     shown: Bool | None = None,
     beyond: int = 0,
 ) -> Float32:
@@ -59,7 +70,7 @@ def estimated_recalls(
         queries: (q, d), under cosine of length one.
         positions: (q, k), those of the hits among the rows, -1 where there is none.
         setting: by which the answers were found.
-        shift: what `slope_shift` gave.
+        usual: what `usual_slope` gave.
         shown: (n,), the rows that could be found; None for all.
         beyond: that of `InvertedFile.search`.
     """
@@ -74,17 +85,16 @@ def estimated_recalls(
         part = slice(start, start + step)
         farther, unit = inverted_file.farther(queries[part])
         edge = _edge(farther, unit, setting, sizes, beyond if shown is not None else 0)
-        estimated[part] = Fits.of(farther, edge, buckets[part], sizes, setting.recall).recalls(shift)
+        estimated[part] = Fits.of(farther, edge, buckets[part], sizes, setting.recall).recalls(usual)
     return estimated
 
 
-def slope_shift(
+def usual_slope(
     inverted_file: InvertedFile, setting: OperatingPoint, find: Callable[[Int64], Int64]
-) -> float:
-    """Return by how many places of `SLOPES` slopes are off where answers are found by `setting`.
+) -> UsualSlope:
+    """Return what the slope of rows is where answers are found by `setting`.
 
-    Rows are asked for, without themselves and their near-copies, as when recall was measured: at this shift the mean
-    that is estimated is the recall that was measured.
+    Rows are asked for, without themselves and their near-copies, as when recall was measured.
 
     Args:
         find: returns the position of each id, -1 where there is none.
@@ -115,12 +125,13 @@ def slope_shift(
     farther, unit = inverted_file.farther(queries)
     buckets = np.searchsorted(sketched.offsets, hits, side="right") - 1
     fits = Fits.of(farther, _edge(farther, unit, setting, sizes, 0), buckets, sizes, setting.recall)
+    place = float(np.mean(fits.usual - fits.unit))
     low, high = -LARGEST_SHIFT, LARGEST_SHIFT
-    for _ in range(HALVINGS):  # the farther slopes are shifted back, the less is estimated
+    for _ in range(HALVINGS):  # the farther slopes are brought back, the less is estimated
         middle = (low + high) / 2
-        enough = fits.recalls(middle).mean() >= min(setting.recall, LARGEST_PROMISE)
+        enough = fits.recalls(UsualSlope(place, middle)).mean() >= min(setting.recall, LARGEST_PROMISE)
         low, high = (middle, high) if enough else (low, middle)
-    return low
+    return UsualSlope(place, low)
 
 
 def _edge(farther: Float32, unit: Float32, setting: OperatingPoint, sizes: Int64, beyond: int) -> Float32:
@@ -150,6 +161,8 @@ class Fits:
     """(q, s): logarithms of likelihoods."""
     usual: Float64
     """(q,): at which place of the slopes the share is what was measured."""
+    unit: Float64
+    """(q,): the logarithm of the unit of the slopes, in places."""
     by_rerank: Float64
     """(q,): which share is kept though nearly all buckets are probed."""
 
@@ -179,12 +192,13 @@ class Fits:
         fits = -SLOPES * own_sum[:, np.newaxis] - hits[:, np.newaxis] * np.log(seen)
         promise = min(promise, LARGEST_PROMISE)
         by_rerank = np.minimum(1, promise / shares[:, 0])
-        return cls(shares, fits, _place_of(shares, promise), by_rerank)
+        places = np.log(unit[:, 0].astype(np.float64)) / _STEP
+        return cls(shares, fits, _place_of(shares, promise), places, by_rerank)
 
-    def recalls(self, shift: float) -> Float64:
-        """Return the recall that is estimated of each answer, (q,), where slopes are off by `shift` places."""
-        beyond = np.arange(len(SLOPES)) - (self.usual + shift)[:, np.newaxis]
-        best = _largest(self.fits - (beyond * _STEP / PRIOR_DEVIATION) ** 2 / 2) - shift
+    def recalls(self, usual: UsualSlope) -> Float64:
+        """Return the recall that is estimated of each answer, (q,)."""
+        beyond = np.arange(len(SLOPES)) - (usual.place + self.unit + usual.shift)[:, np.newaxis]
+        best = _largest(self.fits - (beyond * _STEP / PRIOR_DEVIATION) ** 2 / 2) - usual.shift
         recalls: Float64 = np.minimum(_at(self.shares, np.clip(best, 0, len(SLOPES) - 1)), 1) * self.by_rerank
         return recalls
 

@@ -24,7 +24,7 @@ from lookalike.index.approximate import (
     OneSearch,
     RowMask,
 )
-from lookalike.index.ivf.estimated_recall import estimated_recalls, slope_shift
+from lookalike.index.ivf.estimated_recall import UsualSlope, estimated_recalls, usual_slope
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import KEPT_CHOICES, OperatingPoint, Tuning
 from lookalike.index.ivf.tuning import NEIGHBOURS, cost, filtered_scan_cost, measured, scan_cost
@@ -64,7 +64,7 @@ class InvertedFileSearch(ApproximateSearch):
         self.sketched = inverted_file.sketched
         self.inverted_file = inverted_file
         self.tuning = tuning
-        self._shifts: dict[tuple[int, float], float] = {}
+        self._slopes: dict[tuple[int, float], UsualSlope] = {}
         self._usual: dict[tuple[int, float], tuple[OperatingPoint | None, float]] = {}
 
     def search(
@@ -255,19 +255,20 @@ class InvertedFileSearch(ApproximateSearch):
             rows = np.flatnonzero(last == number)
             estimates.recalls[rows] = 1
             if len(rows) and setting is not None:
-                shift = self._shift(setting.k, recall, estimates)
+                usual = self._usual_slope(setting.k, recall, estimates)
                 estimates.recalls[rows] = estimated_recalls(
-                    self.inverted_file, queries[rows], positions[rows], setting, shift, shown, beyond
+                    self.inverted_file, queries[rows], positions[rows], setting, usual, shown, beyond
                 )
 
-    def _shift(self, k: int, recall: float, estimates: Estimates) -> float:
-        """Return what `slope_shift` gives for the usual setting for `k` at `recall`."""
-        kept = self._shifts.get((k, recall))
+    def _usual_slope(self, k: int, recall: float, estimates: Estimates) -> UsualSlope:
+        """Return what `usual_slope` gives for the usual setting for `k` at `recall`."""
+        kept = self._slopes.get((k, recall))
         if kept is None:
-            usual = self._choose(k, recall)
-            kept = 0.0 if usual is None else slope_shift(self.inverted_file, usual, estimates.find)
-            if len(self._shifts) < KEPT_CHOICES:
-                self._shifts[k, recall] = kept
+            setting = self._choose(k, recall)
+            assert setting is not None, "answers were found by it, or by more"
+            kept = usual_slope(self.inverted_file, setting, estimates.find)
+            if len(self._slopes) < KEPT_CHOICES:
+                self._slopes[k, recall] = kept
         return kept
 
     def tuned(self, seed: int, threads: int) -> Self:
