@@ -38,9 +38,9 @@ def altered(body: Any, way: Way, wrong: Any) -> Any:
     return changed
 
 
-def forged(body: Any) -> bytes:
+def forged(body: Any, version: int = disk.VERSION) -> bytes:
     """Return the manifest of `body`, whose checksum is right."""
-    manifest = {"magic": disk.MAGIC, "version": disk.VERSION, "body": body}
+    manifest = {"magic": disk.MAGIC, "version": version, "body": body}
     manifest["checksum"] = disk.checksum_of(body)
     return disk.text_of(manifest).encode()
 

@@ -72,8 +72,9 @@ def test_a_block_is_estimated(seed: Any, signs: Any, spread: Any) -> None:
     assert own_step == pytest.approx(step, rel=1e-5)
     assert -lengths == pytest.approx(shift, rel=1e-5)
     assert np.abs(own.astype(int) - entries.reshape(-1)).max() <= 1  # a sum half way may round either way
-    block = random.integers(0, 256, 2 * signs + 128).astype(np.uint8)
-    block.view(np.float32)[signs // 2 :] = random.standard_normal(32)
+    block = random.integers(0, 256, 2 * signs + 64).astype(np.uint8)
+    factors = random.standard_normal((2, 16)).astype(np.float32)
+    block.view(np.uint32)[signs // 2 :] = reference_inverted_file.factor_words(*factors)
     slow = reference_inverted_file.block_estimates(block, own.reshape(-1, 16), own_step, -lengths, 3.0)
     limit, visible = np.float32(np.median(slow)), int(random.integers(0, 2**16))
     estimates, places = np.zeros(16, dtype=np.float32), np.zeros(16, dtype=np.int32)
@@ -298,16 +299,33 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
             rotation.mean,
             METRICS[metric],
             blocks,
-            blocks.view(np.float32),
+            blocks.view(np.uint32),
         )
         made.append(blocks)
     signs = rotation.signs
     assert np.array_equal(made[0][:, : 2 * signs], made[1][:, : 2 * signs])
-    slow, fast = (blocks.view(np.float32)[:, signs // 2 :] for blocks in made)
-    np.testing.assert_allclose(fast, slow, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(slow).max())))
+    words = [blocks.view(np.uint32)[:, signs // 2 :] for blocks in made]
+    for slow, fast in (words, [own << 16 for own in words]):
+        slow, fast = slow.view(np.float32), fast.view(np.float32)
+        np.testing.assert_allclose(fast, slow, rtol=1 / 128, atol=1e-4 * max(1.0, float(np.abs(slow).max())))
     assert np.array_equal(
         encode(metric, rotation, sketched.centroids, offsets, sketched.vectors, threads=2), sketched.blocks
     )
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(-3e37, 3e37), st.floats(-1e19, 1e19)), min_size=1, max_size=32))
+@example([(0.0, -0.0), (-0.0, 1.0), (3.0e38, 3.0e38), (-3.0e38, -1e-45), (1e-45, 0.0)])
+def test_a_word_holds_a_constant_and_a_slope(pairs: Any) -> None:
+    constants, slopes = np.array(pairs, dtype=np.float32).T.copy()
+    words = reference_inverted_file.factor_words(constants, slopes)
+    least = np.finfo(np.float32).tiny
+    for given_values, kept in ((constants, words), (slopes, words << 16)):
+        np.testing.assert_allclose(kept.view(np.float32), given_values, rtol=1 / 256, atol=1.01 * least)
+    assert np.isfinite(words.view(np.float32)).all()
+    assert np.abs(words.view(np.float32)).min() >= least
+    compiled = [compiled_encode._word(*pair) for pair in zip(constants, slopes, strict=True)]
+    assert np.array_equal(words, np.array(compiled, dtype=np.uint32))
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,9 +1,11 @@
 """The kernels of sketched rows and of an inverted file in NumPy: the definition that the compiled ones are held to.
 
-A block holds 16 rows: for each 128 signs 256 bytes of half bytes, then 16 constants and 16 slopes in float32. Half
-byte v of group g has sign 4g + i in bit i. Of a unit's 32 groups, those of chunk c are 8c to 8c + 7: the low halves
-of its 64 bytes are the groups 8c to 8c + 3, 16 bytes each, the high halves the four after them. The byte of row s of
-16 is 2s for s < 8, else 2s - 15, so that the sums of even bytes and of odd bytes are rows in order.
+A block holds 16 rows: for each 128 signs 256 bytes of half bytes, then a word of 32 bits a row with its factors, which
+need be no finer than the signs. The lower half is the slope in bfloat16; the constant is the whole word as float32: what
+the lower half adds to it is made up for by the upper one. Half byte v of group g has sign 4g + i in bit i. Of a
+unit's 32 groups, those of chunk c are 8c to 8c + 7: the low halves of its 64 bytes are the groups 8c to 8c + 3, 16
+bytes each, the high halves the four after them. The byte of row s of 16 is 2s for s < 8, else 2s - 15, so that the
+sums of even bytes and of odd bytes are rows in order.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ import numpy.typing as npt
 from lookalike.kernels.reference import COSINE, DOT, Float32, Int64
 
 UInt8 = npt.NDArray[np.uint8]
+UInt32 = npt.NDArray[np.uint32]
 
 TABLE_LIMIT = 31
 """Eight entries of tables are added in a byte."""
+SMALLEST_UPPER, LARGEST_UPPER = 0x0080, 0x7F7F
+"""The upper halves of the least and the largest ordinary float32, without their signs."""
 
 
 def encode_rows(
@@ -31,7 +36,7 @@ def encode_rows(
     mean: Float32,
     metric: int,
     blocks: UInt8,
-    factors: Float32,
+    factors: UInt32,
 ) -> None:
     """Write the signs and factors of `rows` (n, d) into `blocks`; for the factors see `index.sketches.sketched_rows`.
 
@@ -43,8 +48,8 @@ def encode_rows(
         slots: (n,), block * 16 + row within it.
         mean: (d,).
         metric: a number of `reference`.
-        blocks: (b, 2 * signs + 128), zeros where signs are to be.
-        factors: the same memory as float32.
+        blocks: (b, 2 * signs + 64), zeros where signs are to be.
+        factors: the same memory as uint32.
     """
     signs = rotated.shape[1]
     outside = (rows.astype(np.float64) - centroids[group_of]) @ mean
@@ -63,8 +68,20 @@ def encode_rows(
             chunk, part = divmod(group, 8)
             blocks[block, 64 * chunk + 16 * (part % 4) + byte] |= nibble << (part & 4)
         constant = -outside[i] if metric == DOT else squares[i] + 2 * gains[i] * folds[i]
-        factors[block, signs // 2 + row] = constant
-        factors[block, signs // 2 + 16 + row] = -gains[i] if metric == DOT else -2 * gains[i]
+        slope = -gains[i] if metric == DOT else -2 * gains[i]
+        factors[block, signs // 2 + row] = factor_words(np.float32([constant]), np.float32([slope]))[0]
+
+
+def factor_words(constants: Float32, slopes: Float32) -> UInt32:
+    """Return the words that hold constants and slopes, of one shape; each is off by less than one part in 256.
+
+    No word is infinite, or a number so small that processors take long over it.
+    """
+    lower = (slopes.view(np.uint32).astype(np.int64) + 0x8000) >> 16
+    bits = constants.view(np.uint32).astype(np.int64)
+    upper = np.clip(((bits & 0x7FFFFFFF) - lower + 0x8000) >> 16, SMALLEST_UPPER, LARGEST_UPPER)
+    words: UInt32 = ((bits & 0x80000000) | upper << 16 | lower).astype(np.uint32)
+    return words
 
 
 def packed(rows: npt.NDArray[np.bool_], offsets: Int64) -> npt.NDArray[np.uint16]:
@@ -90,9 +107,10 @@ def tables(rotated: Float32) -> tuple[UInt8, float, float]:
 
 
 def block_estimates(block: UInt8, entries: UInt8, step: float, shift: float, base: float) -> Float32:
-    """Return the estimates of the 16 rows of a block (2 * signs + 128,)."""
+    """Return the estimates of the 16 rows of a block (2 * signs + 64,)."""
     groups = len(entries)
-    factors = block.view(np.float32)[2 * groups :].astype(np.float64)
+    words = block.view(np.uint32)[2 * groups :]
+    constants, slopes = (part.view(np.float32).astype(np.float64) for part in (words, words << 16))
     estimates = np.empty(16, dtype=np.float32)
     for row in range(16):
         byte = 2 * row if row < 8 else 2 * row - 15
@@ -101,7 +119,7 @@ def block_estimates(block: UInt8, entries: UInt8, step: float, shift: float, bas
             chunk, part = divmod(group, 8)
             both = int(block[64 * chunk + 16 * (part % 4) + byte])
             total += int(entries[group, both >> (part & 4) & 15])
-        estimates[row] = base + factors[row] + factors[16 + row] * (step * total + shift)
+        estimates[row] = base + constants[row] + slopes[row] * (step * total + shift)
     return estimates
 
 

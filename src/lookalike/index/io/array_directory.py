@@ -34,9 +34,9 @@ from lookalike.errors import IndexFormatError
 from lookalike.locks import CLAIM
 
 MAGIC = "lookalike index"
-VERSION = 4
+OLDEST, VERSION = 4, 5
 """Older ones: 1 kept rows as float32 in the order given, with separate buckets; 2 measured no reach and margin; 3 kept
-a count of writes in the place of the stamp."""
+a count of writes in the place of the stamp; 4, which is still read, kept the factors of sketches in float32."""
 MANIFEST = "manifest.json"
 MANIFEST_BESIDE = f"{MANIFEST}.new"
 """What is to be the next manifest."""
@@ -91,13 +91,13 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Entry]]:
         raise IndexFormatError(
             f"{file}: is of format version {version}, and this Lookalike reads up to {VERSION}; upgrade it"
         )
-    if isinstance(version, int) and version < VERSION:
+    if isinstance(version, int) and version < OLDEST:
         raise IndexFormatError(
-            f"{file}: is of format version {version}, and this Lookalike reads only {VERSION}; rebuild the index"
+            f"{file}: is of format version {version}, and this Lookalike reads {OLDEST} to {VERSION}; rebuild the index"
         )
     body = manifest.get("body")
     if (
-        version != VERSION
+        version not in range(OLDEST, VERSION + 1)
         or manifest.keys() != {"magic", "version", "checksum", "body"}
         or not isinstance(body, dict)
         or checksum_of(body) != manifest.get("checksum")

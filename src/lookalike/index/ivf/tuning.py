@@ -370,7 +370,7 @@ def cost(sketched: SketchedRows, probes: float, rows: float, rerank: float) -> f
     Measured on one core of a server: only the proportions matter, and they are of memory's speed.
     """
     row_bytes: int = sketched.vectors.shape[1] * sketched.vectors.itemsize
-    estimated: float = 0.09 * sketched.rotation.block_bytes / 16 * rows
+    estimated: float = (0.72 + 0.01125 * sketched.rotation.signs) * rows
     return 40 * probes + estimated + (80 + 0.12 * row_bytes) * rerank
 
 

@@ -15,10 +15,13 @@ from lookalike.index.io.sinks import Sink, Sinks
 from lookalike.index.row_forms import as_hashed
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.kernels.reference import METRICS
+from lookalike.kernels.reference_inverted_file import factor_words
 
 BLOCK_ROWS = 16
 ENCODED_ROWS = 8192
 """Rows that one thread encodes at once."""
+FACTOR_BYTES = 4 * BLOCK_ROWS
+"""The end of each block."""
 READ_BYTES = 32 << 20
 """Rows are read back for their sketches in runs of about this size."""
 
@@ -50,7 +53,7 @@ def encode(
     centroids = np.ascontiguousarray(centroids)
     rotated_centroids = rotation.rotated(centroids)
     blocks = np.zeros((block_count(offsets), rotation.block_bytes), dtype=np.uint8)
-    factors = blocks.view(np.float32)
+    factors = blocks.view(np.uint32)
 
     def run(start: int) -> None:
         part = slice(start, start + ENCODED_ROWS)
@@ -121,14 +124,23 @@ def block_count(offsets: Int64) -> int:
 
 def repack(blocks: UInt8, slots: Int64, into: UInt8, to: Int64) -> None:
     """Copy the sketches at `slots` (n,) of `blocks` to the slots `to` (n,) of `into`, which were zero."""
-    codes = blocks.shape[1] - 2 * 4 * BLOCK_ROWS
+    codes = blocks.shape[1] - FACTOR_BYTES
     factor = codes // 4
-    for number in (0, BLOCK_ROWS):
-        read = blocks.view(np.float32)[slots // BLOCK_ROWS, factor + number + slots % BLOCK_ROWS]
-        into.view(np.float32)[to // BLOCK_ROWS, factor + number + to % BLOCK_ROWS] = read
+    read = blocks.view(np.uint32)[slots // BLOCK_ROWS, factor + slots % BLOCK_ROWS]
+    into.view(np.uint32)[to // BLOCK_ROWS, factor + to % BLOCK_ROWS] = read
     lines, all_lines = codes // BLOCK_ROWS, blocks.shape[1] // BLOCK_ROWS
     read_of, written = (array.reshape(len(array), all_lines, BLOCK_ROWS) for array in (blocks, into))
     written[to // BLOCK_ROWS, :lines, _place(to)] = read_of[slots // BLOCK_ROWS, :lines, _place(slots)]
+
+
+def narrowed(blocks: UInt8) -> UInt8:
+    """Return the blocks that format 4 of an index kept with constants and slopes in float32, as they are kept now."""
+    codes = blocks.shape[1] - 2 * FACTOR_BYTES
+    found: UInt8 = np.empty((len(blocks), codes + FACTOR_BYTES), dtype=np.uint8)
+    found[:, :codes] = blocks[:, :codes]
+    factors = np.ascontiguousarray(blocks[:, codes:]).view(np.float32)
+    found.view(np.uint32)[:, codes // 4 :] = factor_words(factors[:, :BLOCK_ROWS], factors[:, BLOCK_ROWS:])
+    return found
 
 
 def _place(slots: Int64) -> Int64:

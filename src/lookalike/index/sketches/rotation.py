@@ -96,7 +96,7 @@ class Rotation:
     @property
     def block_bytes(self) -> int:
         """Bytes of the sketches and factors of 16 rows."""
-        return 2 * self.signs + 128
+        return 2 * self.signs + 64
 
     def rotated(self, vectors: Float32) -> Float32:
         """Return `vectors` (n, d) about the mean, rotated, (n, signs)."""

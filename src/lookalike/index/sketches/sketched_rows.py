@@ -10,7 +10,8 @@ For a query q, a row v about the centroid c, the rotation P about the mean, z = 
     |q - v|^2 = |q - c|^2 + constant + slope <b, P q>,   slope = -2 gain,   constant = |v - c|^2 - slope <b, P c>,
     -<q, v>   = -<q, c>   + constant + slope <b, P q>,   slope = -gain,     constant = -<mean, v - c>.
 
-<b, P q> is a sum of table entries, one for each four signs, rounded to 5 bits.
+<b, P q> is a sum of table entries, one for each four signs, rounded to 5 bits; constant and slope are kept in 8 bits
+each and their signs and exponents.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from lookalike.arrays import Float32, Int64, Metric
 from lookalike.errors import OptionError
 from lookalike.index.row_forms import as_hashed
 from lookalike.index.sketches.byte_blocks import aligned
-from lookalike.index.sketches.encode import BLOCK_ROWS, block_count, encode
+from lookalike.index.sketches.encode import BLOCK_ROWS, FACTOR_BYTES, block_count, encode, narrowed
 from lookalike.index.sketches.rotation import Rotation
 from lookalike.kernels import plan as slots
 from lookalike.kernels.reference import METRICS
@@ -132,16 +133,11 @@ class SketchedRows:
     ) -> Self:
         """Return the rows that `arrays` was taken of. Raises KeyError, OptionError where it does not fit."""
         rotation = {name: np.array(arrays[f"projection.{name}"]) for name in ("mean", "matrix")}
-        centroids = np.array(arrays["centroids"])
-        return cls(
-            metric,
-            vectors,
-            ids,
-            Rotation.restored(rotation),
-            centroids,
-            arrays["offsets"],
-            arrays["blocks"],
-        )
+        centroids, found = np.array(arrays["centroids"]), Rotation.restored(rotation)
+        blocks = arrays["blocks"]
+        if blocks.ndim == 2 and blocks.shape[1] == found.block_bytes + FACTOR_BYTES:
+            blocks = narrowed(blocks)
+        return cls(metric, vectors, ids, found, centroids, arrays["offsets"], blocks)
 
     def arrays(self) -> dict[str, Array]:
         """Return all arrays by name, less the rows and their ids, which are the base's own."""

@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from lookalike.kernels.compiled.entry import entry
 from lookalike.kernels.reference import DOT
+from lookalike.kernels.reference_inverted_file import LARGEST_UPPER, SMALLEST_UPPER
+
+
+@njit(nogil=True, error_model="numpy")
+def _word(constant: Any, slope: Any) -> Any:
+    """See `reference_inverted_file.factor_words`."""
+    lower = (np.int64(np.float32(slope).view(np.uint32)) + 0x8000) >> 16
+    bits = np.int64(np.float32(constant).view(np.uint32))
+    upper = ((bits & 0x7FFFFFFF) - lower + 0x8000) >> 16
+    upper = min(max(upper, SMALLEST_UPPER), LARGEST_UPPER)
+    return np.uint32((bits & 0x80000000) | upper << 16 | lower)
 
 
 @entry(
     "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], int64[::1],"
-    " float32[::1], int64, uint8[:, ::1], float32[:, ::1])",
+    " float32[::1], int64, uint8[:, ::1], uint32[:, ::1])",
     fastmath={"reassoc", "contract"},
 )
 def encode_rows(
@@ -56,10 +68,9 @@ def encode_rows(
                 nibble |= (1 if rotated[i, j] > rotated_centroids[bucket, j] else 0) << bit
             chunk, part = group >> 3, group & 7
             blocks[block, 64 * chunk + 16 * (part & 3) + place] |= np.uint8(nibble << (part & 4))
-        gain = inside / length if length > 0 else np.float32(0)
+        gain = np.float32(inside / length if length > 0 else 0)
         if metric == DOT:
-            factors[block, first_factor + slot] = -outside
-            factors[block, first_factor + 16 + slot] = -gain
+            constant, slope = -outside, -gain
         else:
-            factors[block, first_factor + slot] = square + np.float32(2) * gain * fold
-            factors[block, first_factor + 16 + slot] = np.float32(-2) * gain
+            constant, slope = square + np.float32(2) * gain * fold, np.float32(-2) * gain
+        factors[block, first_factor + slot] = _word(constant, slope)

@@ -47,7 +47,7 @@ def nearest(
     """
     dimension, signs, metric, centroids = plan[DIMENSION], plan[SIGNS], plan[METRIC], plan[CENTROIDS_AT]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
-    units, block_bytes = signs >> 7, signs * 2 + 128
+    units, block_bytes = signs >> 7, signs * 2 + 64
     k = found_ids.shape[1]
     kept = max(rerank, k)
     most = np.int64(0)

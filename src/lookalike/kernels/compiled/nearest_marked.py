@@ -60,7 +60,7 @@ def nearest_marked(
     The rows are in one group. See `SketchedRows.nearest_marked`; for `rerank`, see `nearest`.
     """
     signs, metric, centroid, blocks = plan[SIGNS], plan[METRIC], plan[CENTROIDS_AT], plan[BLOCKS_AT]
-    units, block_bytes = signs >> 7, signs * 2 + 128
+    units, block_bytes = signs >> 7, signs * 2 + 64
     kept = max(rerank, found_ids.shape[1])
     room = 2 * kept + 64
     moved, rotated, tables, told, rest = query_scratch(

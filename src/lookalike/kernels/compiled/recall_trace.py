@@ -67,7 +67,7 @@ def trace(
     """
     buckets, signs = plan[GROUPS], plan[SIGNS]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
-    signs_units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
+    signs_units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 64
     width, nearest = wanted.shape[1], ks[-1]
     largest = np.int64(0)
     for bucket in range(buckets):

@@ -35,7 +35,7 @@ from lookalike.kernels.compiled.llvm_vector import (
     splat,
 )
 
-CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES, FACTOR_BYTES = 64, 256, 512, 128
+CHUNK_BYTES, UNIT_BYTES, UNIT_TABLES, FACTOR_BYTES = 64, 256, 512, 64
 """A unit is 128 signs of 16 rows: four chunks of 64 bytes, with 128 bytes of tables each. A block ends with its rows'
 factors."""
 
@@ -68,8 +68,10 @@ def _append_near(
     for number, sums in enumerate(_sums(context, builder, starts, tables, units)):
         own = builder.add(starts[number], builder.mul(units, I64(UNIT_BYTES)))
         product = fused(builder, sums, scales, shifts)
-        constant = builder.fadd(load(builder, own, 0, FLOATS), bases)
-        found = fused(builder, load(builder, own, 4 * LANES, FLOATS), product, constant)
+        words = load(builder, own, 0, ROWS32)
+        constant = builder.fadd(builder.bitcast(words, FLOATS), bases)
+        slope = builder.bitcast(builder.shl(words, splat(I32, 16)), FLOATS)
+        found = fused(builder, slope, product, constant)
         below = bits_of(builder, builder.fcmp_ordered("<", found, limits))
         shown = builder.lshr(visible, I64(LANES * number)) if number else visible
         bits = builder.and_(below, builder.and_(shown, I64(0xFFFF)))

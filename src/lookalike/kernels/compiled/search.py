@@ -128,8 +128,8 @@ def search(
     buckets, signs, metric, dimension = plan[GROUPS], plan[SIGNS], plan[METRIC], plan[DIMENSION]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     count, k = found_ids.shape
-    ahead = FARTHER_AHEAD if parts.int64_at(starts, buckets) * (signs * 2 + 128) > LARGE else np.int64(0)
-    units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 128
+    ahead = FARTHER_AHEAD if parts.int64_at(starts, buckets) * (signs * 2 + 64) > LARGE else np.int64(0)
+    units, groups, block_bytes = signs >> 7, (buckets + 15) >> 4, signs * 2 + 64
     rows = parts.int64_at(offsets, buckets)
     least, most = ((probes + 1) >> 1, 2 * probes) if reach >= 0 else (probes, probes)
     shallow, deep = ((rerank + 1) >> 1, 2 * rerank) if margin >= 0 else (rerank, rerank)
