@@ -305,8 +305,9 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
     signs = rotation.signs
     assert np.array_equal(made[0][:, : 2 * signs], made[1][:, : 2 * signs])
     words = [blocks.view(np.uint32)[:, signs // 2 :] for blocks in made]
-    for slow, fast in (words, [own << 16 for own in words]):
-        slow, fast = slow.view(np.float32), fast.view(np.float32)
+    both: Any
+    for both in (words, [own << 16 for own in words]):
+        slow, fast = (own.view(np.float32) for own in both)
         np.testing.assert_allclose(fast, slow, rtol=1 / 128, atol=1e-4 * max(1.0, float(np.abs(slow).max())))
     assert np.array_equal(
         encode(metric, rotation, sketched.centroids, offsets, sketched.vectors, threads=2), sketched.blocks
@@ -317,9 +318,11 @@ def test_rows_are_encoded(seed: Any, dimension: Any, element: Any, metric: Any) 
 @given(st.lists(st.tuples(st.floats(-3e37, 3e37), st.floats(-1e19, 1e19)), min_size=1, max_size=32))
 @example([(0.0, -0.0), (-0.0, 1.0), (3.0e38, 3.0e38), (-3.0e38, -1e-45), (1e-45, 0.0)])
 def test_a_word_holds_a_constant_and_a_slope(pairs: Any) -> None:
+    constants: Any
+    slopes: Any
     constants, slopes = np.array(pairs, dtype=np.float32).T.copy()
     words = reference_inverted_file.factor_words(constants, slopes)
-    least = np.finfo(np.float32).tiny
+    least = float(np.finfo(np.float32).tiny)
     for given_values, kept in ((constants, words), (slopes, words << 16)):
         np.testing.assert_allclose(kept.view(np.float32), given_values, rtol=1 / 256, atol=1.01 * least)
     assert np.isfinite(words.view(np.float32)).all()

@@ -36,7 +36,20 @@ CENTROID_BLOCKS_AT = 14
 """Rotated centroids, as byte blocks; an inverted file has them."""
 
 SKETCHED_SLOTS = 14
-"""Slots that sketched rows fill; the others are an inverted file's."""
+"""Slots that sketched rows fill; the next one is an inverted file's, and those after it one search's of it."""
+
+PROBES = 15
+RERANK = 16
+BEYOND = 17
+MOST_HIDDEN = 18
+VISIBLE_AT = 19
+"""(blocks,) uint16, the rows that may be found; 0 where all may be."""
+HIDDEN_AT = 20
+"""(q,) int64, to be filled; 0 where nothing is counted."""
+SEARCH_SLOTS = 6
+
+REACH, MARGIN, MOST_DISTANT, FAR, LEAST_SQUARE, MOST_SQUARE = range(6)
+"""The slots of a search's bounds, float64: see `lookalike.kernels.compiled.search`."""
 LARGEST_DEPTH = 1 << 20
 """The search of an inverted file compares about so many rows with a query exactly, and not more."""
 ELEMENTS = ("uint8", "int8", "float16", "float32")

@@ -1,8 +1,8 @@
 """The kernels of sketched rows and of an inverted file in NumPy: the definition that the compiled ones are held to.
 
 A block holds 16 rows: for each 128 signs 256 bytes of half bytes, then a word of 32 bits a row with its factors, which
-need be no finer than the signs. The lower half is the slope in bfloat16; the constant is the whole word as float32: what
-the lower half adds to it is made up for by the upper one. Half byte v of group g has sign 4g + i in bit i. Of a
+need be no finer than the signs. The lower half is the slope in bfloat16; the constant is the whole word as float32:
+what the lower half adds to it is made up for by the upper one. Half byte v of group g has sign 4g + i in bit i. Of a
 unit's 32 groups, those of chunk c are 8c to 8c + 7: the low halves of its 64 bytes are the groups 8c to 8c + 3, 16
 bytes each, the high halves the four after them. The byte of row s of 16 is 2s for s < 8, else 2s - 15, so that the
 sums of even bytes and of odd bytes are rows in order.
@@ -69,7 +69,7 @@ def encode_rows(
             blocks[block, 64 * chunk + 16 * (part % 4) + byte] |= nibble << (part & 4)
         constant = -outside[i] if metric == DOT else squares[i] + 2 * gains[i] * folds[i]
         slope = -gains[i] if metric == DOT else -2 * gains[i]
-        factors[block, signs // 2 + row] = factor_words(np.float32([constant]), np.float32([slope]))[0]
+        factors[block, signs // 2 + row] = factor_words(*np.array([[constant], [slope]], dtype=np.float32))[0]
 
 
 def factor_words(constants: Float32, slopes: Float32) -> UInt32:

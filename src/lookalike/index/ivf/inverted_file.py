@@ -18,11 +18,10 @@ from lookalike.hashing.k_means import squared_distances
 from lookalike.index.approximate import OneSearch
 from lookalike.index.sketches.byte_blocks import byte_blocks
 from lookalike.index.sketches.sketched_rows import SketchedRows, UInt8, UInt16, in_threads
+from lookalike.kernels.plan import MOST_SQUARE
 
-_EVERY_ROW: UInt16 = np.empty(0, dtype=np.uint16)
-_NOT_COUNTED: Int64 = np.empty(0, dtype=np.int64)
-_AS_READY = (-1.0, 0.0, np.inf)
-"""To the kernel: queries are ready, and no answer is doubted."""
+_NONE = -1.0
+"""To the kernel: no reach, no margin; queries are ready, and no answer is doubted."""
 
 
 class InvertedFile:
@@ -80,34 +79,24 @@ class InvertedFile:
         count = len(queries)
         self.sketched.check_dimension(queries)
         ids, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
-        if visible is None:
-            visible = _EVERY_ROW
-        elif visible.shape != (len(self.sketched.blocks),):
+        if visible is not None and visible.shape != (len(self.sketched.blocks),):
             raise OptionError("the mask is of another inverted file")
+        visible_at = 0 if visible is None else visible.ctypes.data
+        bounds = _bounds(reach, margin, max_distance)
         search = _search or _load()
-        if hidden is None:
-            hidden = _NOT_COUNTED
-        reach = -1.0 if reach is None else reach  # to the kernel a negative bound is none
-        margin = -1.0 if margin is None else margin
-        asked = (probes, reach, rerank, margin, visible, beyond, most_hidden, max_distance)
-        if threads <= 1:
-            search(self.plan, queries.reshape(-1), *asked, ids, distances, hidden, *_AS_READY)
-            return ids, distances
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
-            search(
-                self.plan,
-                queries[part].reshape(-1),
-                *asked,
-                ids[part],
-                distances[part],
-                hidden[part],
-                *_AS_READY,
-            )
+            hidden_at = 0 if hidden is None else hidden[part].ctypes.data
+            plan = self._asked(probes, rerank, beyond, most_hidden, visible_at, hidden_at)
+            search(plan, bounds, queries[part].reshape(-1), ids[part], distances[part])
 
         in_threads(run, count, threads)
         return ids, distances
+
+    def _asked(self, *slots: int) -> Int64:
+        """Return the plan with the slots of one search."""
+        return np.append(self.plan, slots)
 
     def one_search(
         self, k: int, probes: int, rerank: int, reach: float, margin: float, far: float
@@ -118,14 +107,18 @@ class InvertedFile:
             far: there is no answer whose last row is farther.
         """
         search = _search or _load()
-        far = max(far, 0.0)  # to the kernel a negative one is none
-        every_row, not_counted = _EVERY_ROW, _NOT_COUNTED
+        plan, bounds = self._asked(probes, rerank, 0, 0, 0, 0), _bounds(reach, margin, np.inf, max(far, 0.0))
+        if (
+            self.sketched.metric == "euclidean"
+        ):  # no vector is longer whose length about the mean is less than this
+            mean = self.sketched.rotation.mean.astype(np.float64)
+            bounds[MOST_SQUARE] = LARGEST_SQUARE / 2 - mean @ mean
         empty, array, int64 = np.empty, np.ndarray, np.dtype(np.int64)
         float32: Any = np.dtype(np.float32)
         dimension = self.sketched.vectors.shape[1]
         one, row, answer = (dimension,), (1, dimension), (1, k)
 
-        def search_one(query: Any) -> tuple[Int64, Float32] | None:
+        def search_one(query: Any, _alive: InvertedFile = self) -> tuple[Int64, Float32] | None:
             if query.__class__ is not array or query.dtype is not float32 or not query.flags.carray:
                 return None
             if query.shape != one:
@@ -133,26 +126,7 @@ class InvertedFile:
                     return None
                 query = query[0]
             ids, distances = empty(answer, int64), empty(answer, float32)
-            if search(
-                self.plan,  # whose arrays are kept alive by `self`
-                query,
-                probes,
-                reach,
-                rerank,
-                margin,
-                every_row,
-                0,
-                0,
-                np.inf,
-                ids,
-                distances,
-                not_counted,
-                far,
-                SMALLEST_SQUARE,
-                LARGEST_SQUARE,
-            ):
-                return None
-            return ids, distances
+            return None if search(plan, bounds, query, ids, distances) else (ids, distances)
 
         return search_one
 
@@ -177,6 +151,14 @@ class InvertedFile:
             nearest = nearness.min(axis=1, keepdims=True)
             unit = np.sqrt(np.maximum(nearest, 0))
         return nearness - nearest, unit
+
+
+def _bounds(
+    reach: float | None, margin: float | None, max_distance: float, far: float = _NONE
+) -> npt.NDArray[np.float64]:
+    """Return the bounds of a search, as `lookalike.kernels.plan` numbers them."""
+    reach, margin = (_NONE if bound is None else bound for bound in (reach, margin))
+    return np.array([reach, margin, max_distance, far, SMALLEST_SQUARE, LARGEST_SQUARE])
 
 
 _search: Any = None

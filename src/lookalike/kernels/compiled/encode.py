@@ -17,7 +17,7 @@ def _word(constant: Any, slope: Any) -> Any:
     """See `reference_inverted_file.factor_words`."""
     lower = (np.int64(np.float32(slope).view(np.uint32)) + 0x8000) >> 16
     bits = np.int64(np.float32(constant).view(np.uint32))
-    upper = ((bits & 0x7FFFFFFF) - lower + 0x8000) >> 16
+    upper: Any = ((bits & 0x7FFFFFFF) - lower + 0x8000) >> 16
     upper = min(max(upper, SMALLEST_UPPER), LARGEST_UPPER)
     return np.uint32((bits & 0x80000000) | upper << 16 | lower)
 

@@ -138,19 +138,21 @@ def scan_pairs(
     size: Any,
     room: Any,
     ahead: Any,
+    end: Any,
+    following: Any,
 ) -> Any:
     """Do what `scan_two_blocks` does of a bucket's blocks, two by two, until `room` rows or more are appended.
 
-    Where `ahead` is not 0, blocks so many bytes further on are asked for meanwhile.
+    Where `ahead` is not 0, blocks so many bytes further on are asked for meanwhile: after `end`, where those of the
+    bucket end, come those at `following`.
 
     `rows` are left in the bucket; a last block without a partner is left. Returns how many rows were looked at, and
     how many there are behind `estimates` now, where `size` were.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block, tables, units, scale, shift, base, limit, rows, estimates, places, first, size, room, ahead = (
-            arguments
-        )
+        block, tables, units, scale, shift, base, limit, rows, *rest = arguments
+        estimates, places, first, size, room, ahead, last, following = rest
         factors = tuple(broadcast(builder, value) for value in (scale, shift, base, limit))
         block_bytes = builder.add(builder.mul(units, I64(UNIT_BYTES)), I64(FACTOR_BYTES))
         at, done, filled = (cgutils.alloca_once_value(builder, value) for value in (block, I64(0), size))
@@ -166,6 +168,10 @@ def scan_pairs(
         visible = builder.sub(builder.shl(I64(1), few), I64(1))
         with builder.if_then(builder.icmp_signed("!=", ahead, I64(0))):
             coming = builder.add(builder.load(at), ahead)
+            behind = builder.sub(coming, last)
+            coming = builder.select(
+                builder.icmp_signed("<", behind, I64(0)), coming, builder.add(following, behind)
+            )
             step = builder.mul(block_bytes, I64(2))
             with cgutils.for_range_slice(builder, I64(0), step, I64(64), intp=I64) as (line, _):
                 fetched(builder, builder.add(coming, line))
@@ -191,7 +197,7 @@ def scan_pairs(
         found = [builder.load(done), builder.load(filled)]
         return context.make_tuple(builder, signature.return_type, found)
 
-    arguments = (INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, INT, INT, INT, INT, INT, INT, INT)
+    arguments = (INT, INT, INT, FLOAT, FLOAT, FLOAT, FLOAT, *(INT,) * 9)
     return types.UniTuple(INT, 2)(*arguments), generate
 
 

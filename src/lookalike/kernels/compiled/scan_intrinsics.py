@@ -14,6 +14,7 @@ from lookalike.kernels.compiled.llvm_vector import (
     F32,
     FLOATS,
     I8,
+    I16,
     I32,
     I64,
     LANES,
@@ -161,6 +162,30 @@ def int64_at(typing: Any, address: Any, number: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address, number = arguments
         return load(builder, builder.add(address, builder.mul(number, I64(8))), 0, I64)
+
+    return INT(INT, INT), generate
+
+
+@intrinsic
+def put_int64(typing: Any, address: Any, number: Any, value: Any) -> Any:
+    """Store one of the int64 that begin at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, number, value = arguments
+        store(builder, value, builder.add(address, builder.mul(number, I64(8))))
+        return context.get_dummy_value()
+
+    return types.void(INT, INT, INT), generate
+
+
+@intrinsic
+def uint16_at(typing: Any, address: Any, number: Any) -> Any:
+    """Return one of the uint16 that begin at an address, as an int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, number = arguments
+        at = builder.add(address, builder.mul(number, I64(2)))
+        return builder.zext(load(builder, at, 0, I16), I64)
 
     return INT(INT, INT), generate
 

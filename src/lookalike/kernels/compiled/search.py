@@ -40,22 +40,34 @@ from lookalike.kernels.compiled.rerank import compare_exactly, rerank_bytes, rer
 from lookalike.kernels.compiled.scratch import LINE, allocated, borrowed, lines, take
 from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_near, select, threshold
 from lookalike.kernels.plan import (
+    BEYOND,
     BLOCKS_AT,
     DIMENSION,
     DOUBTFUL,
+    FAR,
     GOOD,
     GROUPS,
+    HIDDEN_AT,
     LARGEST_DEPTH,
+    LEAST_SQUARE,
+    MARGIN,
     METRIC,
+    MOST_DISTANT,
+    MOST_HIDDEN,
+    MOST_SQUARE,
     OFFSETS_AT,
+    PROBES,
+    REACH,
+    RERANK,
     SIGNS,
     STARTS_AT,
+    VISIBLE_AT,
 )
 from lookalike.kernels.reference import COSINE, DOT, EUCLIDEAN
 
 AHEAD = 512
 """Bytes of the next bucket that are asked for; the processor itself goes on from there."""
-LARGE, FARTHER_AHEAD = 16 << 20, 3072
+LARGE, FARTHER_AHEAD = 16 << 20, 6144
 """Where sketches take more bytes than a processor's caches hold, it does so too late: this far ahead is asked for. In a
 cache that would only take time."""
 
@@ -90,41 +102,28 @@ def scan(
 
 
 @entry(
-    "int64(int64[::1], float32[::1], int64, float32, int64, float32, uint16[::1], int64, int64,"
-    " float32, int64[:, ::1], float32[:, ::1], int64[::1], float32, float64, float64)",
+    "int64(int64[::1], float64[::1], float32[::1], int64[:, ::1], float32[:, ::1])",
 )
-def search(
-    plan: Any,
-    queries: Any,
-    probes: Any,
-    reach: Any,
-    rerank: Any,
-    margin: Any,
-    visible: Any,
-    beyond: Any,
-    most_hidden: Any,
-    max_distance: Any,
-    found_ids: Any,
-    found_distances: Any,
-    hidden: Any,
-    far: Any,
-    smallest: Any,
-    largest: Any,
-) -> Any:
+def search(plan: Any, bounds: Any, queries: Any, found_ids: Any, found_distances: Any) -> Any:
     """Fill `found_ids` and `found_distances` (q, k), nearest first, padded with -1 and inf.
 
-    `queries` are one after the other: an array of two dimensions would have to be made of a single one first.
-    The arguments are those of `InvertedFile.search`, where a negative `reach` or `margin` is none; `visible` has a word
-    a block, or no element where all rows are visible. More buckets are probed until k visible rows were seen; and,
-    where `beyond` is given, until the visible rows are those of `beyond` buckets without a filter, and lie in the
-    number of buckets that are probed without one: where the filter goes with place, the nearest that it leaves fill
-    few buckets, and are no nearer for it. `hidden` (q,), where it has elements, is filled too.
+    `queries` are one after the other: an array of two dimensions would have to be made of a single one first. What
+    is asked of `InvertedFile.search` is in the slots of `plan` and `bounds`, where a negative reach or margin is none.
+    More buckets are probed until k visible rows were seen; and, where `BEYOND` is given, until the visible rows are
+    those of so many buckets without a filter, and lie in the number of buckets that are probed without one: where the
+    filter goes with place, the nearest that it leaves fill few buckets, and are no nearer for it.
 
-    Where `far` is not negative, there is one query, as it was given: it is made ready here (see `normalize.ready`), and
-    the answer is not `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther than `far`.
+    Where `FAR` is not negative, there is one query, as it was given: it is made ready here, and the answer is not
+    `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther. Ordinary is a squared length
+    between `LEAST_SQUARE` and `MOST_SQUARE` (see `normalize.ready`); under "euclidean", one about the mean, which is at
+    hand, below `MOST_SQUARE`.
     """
-    plan, visible, hidden = borrowed(plan), borrowed(visible), borrowed(hidden)
-    queries, found_ids, found_distances = borrowed(queries), borrowed(found_ids), borrowed(found_distances)
+    plan, bounds, queries = borrowed(plan), borrowed(bounds), borrowed(queries)
+    found_ids, found_distances = borrowed(found_ids), borrowed(found_distances)
+    probes, rerank, beyond, most_hidden = plan[PROBES], plan[RERANK], plan[BEYOND], plan[MOST_HIDDEN]
+    visible, hidden = plan[VISIBLE_AT], plan[HIDDEN_AT]
+    reach, margin = np.float32(bounds[REACH]), np.float32(bounds[MARGIN])
+    max_distance, far = np.float32(bounds[MOST_DISTANT]), np.float32(bounds[FAR])
     buckets, signs, metric, dimension = plan[GROUPS], plan[SIGNS], plan[METRIC], plan[DIMENSION]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
     count, k = found_ids.shape
@@ -136,10 +135,10 @@ def search(
     deepest = min(max(np.int64(1), rows), LARGEST_DEPTH)
     shallow, deep = min(max(shallow, k), deepest), min(max(deep, k), deepest)
     reach, margin = max(reach, np.float32(0)), max(margin, np.float32(0))
-    filtered = len(visible) > 0
+    filtered = visible != 0
     enough = (beyond * rows + buckets - 1) // max(np.int64(1), buckets) if filtered else np.int64(0)
     room = deep + (deep >> 1) + 64
-    counted = filtered and len(hidden) > 0
+    counted = filtered and hidden != 0
     hidden_room = 2 * most_hidden + 64 if counted else np.int64(0)
     at_least, at_most = min(least, buckets), min(most, buckets)
     abreast = np.int64(0) if filtered else batch_size(plan, count, at_most)
@@ -157,10 +156,10 @@ def search(
     nearness, lowest, chosen, chosen_buckets, rest = bucket_scratch(plan, rest)
     exactly, rest = rerank_scratch(plan, rest)
     given, rest = take(rest, 4 * dimension)
-    if far >= 0:
+    if far >= 0 and metric != EUCLIDEAN:
         unit_query = given[: 4 * dimension].view(np.float32)
         as_rows = (queries.reshape(1, dimension), unit_query.reshape(1, dimension))
-        if not ready(as_rows[0], metric == COSINE, smallest, largest, as_rows[1]):
+        if not ready(as_rows[0], metric == COSINE, bounds[LEAST_SQUARE], bounds[MOST_SQUARE], as_rows[1]):
             held[0] = 0
             return DOUBTFUL
         if metric == COSINE:
@@ -203,6 +202,9 @@ def search(
                 ask_for(coming_query, min(query_size, MOST_ASKED), batch, order[following])
         else:
             rotate(plan, queries_at + q * query_size, 1, moved, rotated, tables, told)
+            if far >= 0 and metric == EUCLIDEAN and not told[0, ORIGIN] < bounds[MOST_SQUARE]:
+                held[0] = 0
+                return DOUBTFUL
             compare_centroids(plan, queries_at + q * query_size, 1, tables, nearness, lowest, told)
         own_told = all_told[own] if abreast else told[0]
         origin, unit, table_step, table_shift = (
@@ -251,6 +253,7 @@ def search(
                 if not filtered:
                     rows_seen += end - position
                 coming = blocks + parts.int64_at(starts, own_buckets[min(i + 1, last - 1)]) * block_bytes
+                bucket_end = blocks + parts.int64_at(starts, bucket + 1) * block_bytes
                 for line in range(0, AHEAD, 64):
                     parts.prefetch(coming + line)
                 block = parts.int64_at(starts, bucket)
@@ -273,15 +276,17 @@ def search(
                             size,
                             room,
                             ahead,
+                            bucket_end,
+                            coming,
                         )
                         position += done_rows
                         block += (done_rows + 15) >> 4
                     else:
                         bits = (np.int64(1) << min(end - position, np.int64(32))) - 1
                         if filtered:
-                            shown = np.int64(visible[block])
+                            shown = parts.uint16_at(visible, block)
                             if two:
-                                shown |= np.int64(visible[block + 1]) << 16
+                                shown |= parts.uint16_at(visible, block + 1) << 16
                             other_bits = bits & ~shown
                             bits &= shown
                             rows_seen += parts.ones_of(bits)
@@ -338,12 +343,13 @@ def search(
             done = last
             fewest = want = min(buckets, 2 * last)
         if counted:
-            hidden[q] = 0
+            parts.put_int64(hidden, q, 0)
             if size >= k:  # else all visible rows were seen
                 within = max_distance * max_distance if metric == EUCLIDEAN else max_distance
                 within = min(within + within if metric == COSINE else within, LARGEST)
                 within = min(within, threshold(estimates_at, filled(estimates, size), k, 0))
-                hidden[q] = parts.count_at_most(others_at, filled(others, other_size), within)
+                nearer = parts.count_at_most(others_at, filled(others, other_size), within)
+                parts.put_int64(hidden, q, nearer)
         size, limit = keep_near(estimates, places, size, k, shallow, deep, margin, far_unit)
         compare_exactly(
             plan,
