@@ -171,6 +171,18 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         )
 
 
+def test_arrays_that_kernels_cannot_fill_are_refused() -> None:
+    inverted_file = inverted_file_of(clustered(np.random.default_rng(0), 200, 20, 4), "euclidean", 4)
+    mask = inverted_file.sketched.mask(np.arange(200) < 50)
+    queries = inverted_file.sketched.rows_as_hashed(np.arange(3))
+    for wrong in (mask.astype(np.int32), np.repeat(mask, 2)[::2]):
+        with pytest.raises(OptionError, match="mask"):
+            inverted_file.search(queries, 1, 1, 1, visible=wrong)
+    for wrong in (np.zeros(2, np.int64), np.zeros(3, np.int32), np.zeros(6, np.int64)[::2]):
+        with pytest.raises(OptionError, match="hidden"):
+            inverted_file.search(queries, 1, 1, 1, visible=mask, hidden=wrong)
+
+
 @settings(deadline=None, max_examples=30)
 @given(SEEDS)
 def test_damaged_bytes_are_searched_safely(seed: Any) -> None:

@@ -79,8 +79,10 @@ class InvertedFile:
         count = len(queries)
         self.sketched.check_dimension(queries)
         ids, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
-        if visible is not None and visible.shape != (len(self.sketched.blocks),):
-            raise OptionError("the mask is of another inverted file")
+        if visible is not None and not _is_plain(visible, np.uint16, len(self.sketched.blocks)):
+            raise OptionError("the mask is of another inverted file, or not what `mask` gave")
+        if hidden is not None and not _is_plain(hidden, np.int64, count):
+            raise OptionError(f"what is hidden is counted in an array of int64 for each of {count} queries")
         visible_at = 0 if visible is None else visible.ctypes.data
         bounds = _bounds(reach, margin, max_distance)
         search = _search or _load()
@@ -151,6 +153,11 @@ class InvertedFile:
             nearest = nearness.min(axis=1, keepdims=True)
             unit = np.sqrt(np.maximum(nearest, 0))
         return nearness - nearest, unit
+
+
+def _is_plain(array: npt.NDArray[Any], dtype: type, length: int) -> bool:
+    """Whether a kernel may read and write so many elements from the array's address on."""
+    return array.dtype == dtype and array.shape == (length,) and bool(array.flags.carray)
 
 
 def _bounds(
