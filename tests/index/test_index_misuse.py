@@ -193,6 +193,14 @@ def pairs() -> list[Any]:
 
 
 # Of each public method: its arguments' kinds, and arguments with which it is called but for the one that is tried.
+SEARCH: dict[str, str] = {
+    "queries": "vectors",
+    "k": "k",
+    "allow": "ids or mask",
+    "max_distance": "distance",
+    "recall": "share or None",
+    "n_jobs": "threads",
+}
 METHODS: dict[str, tuple[dict[str, str], Callable[[Path], dict[str, Any]]]] = {
     "build": (
         {
@@ -238,17 +246,8 @@ METHODS: dict[str, tuple[dict[str, str], Callable[[Path], dict[str, Any]]]] = {
         {"removed": "ids", "ids": "ids", "vectors": "vectors", "stamp": "count"},
         lambda folder: {"removed": [], "ids": [900], "vectors": VECTORS[:1], "stamp": 1},
     ),
-    "search": (
-        {
-            "queries": "vectors",
-            "k": "k",
-            "allow": "ids or mask",
-            "max_distance": "distance",
-            "recall": "share or None",
-            "n_jobs": "threads",
-        },
-        lambda folder: {"queries": VECTORS[0], "k": 3},
-    ),
+    "search": (SEARCH, lambda folder: {"queries": VECTORS[0], "k": 3}),
+    "estimated_recall": (SEARCH, lambda folder: {"queries": VECTORS[0], "k": 3}),
     "pairs": (
         {"max_distance": "distance from 0", "recall": "share", "n_jobs": "threads"},
         lambda folder: {"max_distance": 0.1},

@@ -155,7 +155,9 @@ class StoreView:
         """See `IndexView`: it is known only where there is nothing to probe, and so every row is compared."""
         state = self.state
         compiled = state.probing is not None
-        block, *_ = as_search(queries, k, max_distance, recall, n_jobs, state.options, compiled=compiled)
+        block, k, *_ = as_search(queries, k, max_distance, recall, n_jobs, state.options, compiled=compiled)
+        if k > MANY:
+            check_padding(k, len(block), len(self))
         return np.full(len(block), np.nan if compiled else 1, dtype=np.float32)
 
     def distances(self, query: Given, ids: Ids) -> Float32:

@@ -122,6 +122,8 @@ class SnapshotView:
         block, k, wanted, limit, threads = as_search(
             queries, k, max_distance, recall, n_jobs, settings, compiled=compiled
         )
+        if k > state.count:
+            check_padding(k, len(block), state.count)
         recalls: Float32 = np.full(len(block), np.nan, dtype=np.float32)
         estimates = Estimates(recalls, state.base.find)
         k = min(k, max(1, state.count))
