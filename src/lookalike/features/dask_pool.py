@@ -46,25 +46,39 @@ _LOSSES_IN_A_ROW = 10  # pictures on which workers die one after another, after 
 _WARN_AT = "distributed.admin.large-graph-warning-threshold"
 _AGAIN = "what was added is kept; run the command again to go on"
 
-_LOG = logging.getLogger("distributed.client")
-
 T = TypeVar("T")
 
 
-class _Silent(logging.Filter):
-    """Leaves out everything."""
+class _OtherThreads(logging.Filter):
+    """Leaves out what one thread logs, with all loggers of Dask and of Tornado, on which it is built."""
+
+    def __init__(self, thread: threading.Thread) -> None:
+        super().__init__()
+        self._thread = thread
+        names = [
+            name for name in logging.root.manager.loggerDict if name.startswith(("distributed", "tornado"))
+        ]
+        self._loggers = [logging.getLogger(name) for name in names]
 
     def filter(self, record: logging.LogRecord) -> bool:
         """See `logging.Filter`."""
-        return False
+        return record.thread != self._thread.ident
+
+    def __enter__(self) -> None:
+        for logger in self._loggers:
+            logger.addFilter(self)
+
+    def __exit__(self, *exception: object) -> None:
+        for logger in self._loggers:
+            logger.removeFilter(self)
 
 
 class DaskPool:
     """An `ExtractionPool` of all workers that a Dask scheduler has, also of those that come later.
 
     Everything of Dask happens in one thread with an event loop of its own. A scheduler that is lost is told of by the
-    error, once: the log of Dask's clients in this process, with tracebacks of connections that are tried again, is off
-    meanwhile.
+    error, once: what Dask logs in that thread, with tracebacks of connections that are tried again, is left out, and
+    so are errors that its tasks leave behind.
 
     Raises:
         ClusterUnavailableError: there is no scheduler, when it is entered.
@@ -92,12 +106,13 @@ class DaskPool:
             "time_limit": time_limit,
         }
         self._client: Client = None
-        self._silent = _Silent()
         self._losses = 0
         self._failed: ClusterError | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_handle)
         self._thread = threading.Thread(target=self._loop.run_forever, name="lookalike-cluster", daemon=True)
+        self._log = _OtherThreads(self._thread)
 
     def submit(self, pictures: Pictures, wanted: Sequence[Collection[str]]) -> Future[Results]:
         """Send pictures, as (name, bytes), with the features that are wanted of each."""
@@ -106,7 +121,7 @@ class DaskPool:
         return results
 
     def __enter__(self) -> Self:
-        _LOG.addFilter(self._silent)
+        self._log.__enter__()
         self._thread.start()
         try:
             self._wait(self._connect())
@@ -122,7 +137,7 @@ class DaskPool:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
-            _LOG.removeFilter(self._silent)
+            self._log.__exit__()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -275,6 +290,12 @@ class DaskPool:
         if "message" in header:
             raise getattr(errors, header["kind"], FeatureError)(header["message"])
         return decoded([name for name, _ in pictures], header, parts)
+
+
+def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what goes wrong in an event loop, but for tasks that nobody waits for: ours are told of, those are Dask's."""
+    if not {"future", "task"} & context.keys():
+        loop.default_exception_handler(context)
 
 
 def _line(error: object) -> str:
