@@ -19,6 +19,12 @@ def points(random: np.random.Generator, count: int, dimension: int, centres: int
     return (near + SPREAD * random.standard_normal((count, dimension))).astype(np.float32)
 
 
+def blends(rows: Any, parts: int) -> Any:
+    """Return queries (400, d) that lie between `parts` of the rows each: among all, and near none."""
+    chosen = np.random.default_rng(2).integers(0, len(rows), (400, parts))
+    return rows[chosen].mean(axis=1)
+
+
 def descriptors(random: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
     """Return (n, 128) uint8 with the shape of gradient histograms: skewed, of one length, few free directions."""
     shared = np.random.default_rng(128)

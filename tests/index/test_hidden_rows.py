@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lookalike
-from lookalike.index.ivf import search as ivf_search
+from lookalike.index.ivf import scope
 from lookalike.index.scan import scan
 
 ROWS, DIMENSION, CLUSTERS, K = 20_000, 24, 200, 10
@@ -65,7 +65,7 @@ def scans(monkeypatch: Any) -> list[int]:
         compared.append(len(queries))
         return scan(queries, *rest)
 
-    monkeypatch.setattr(ivf_search, "scan", noted)
+    monkeypatch.setattr(scope, "scan", noted)
     return compared
 
 

@@ -50,6 +50,7 @@ def test_a_recall_that_is_asked_is_had(metric: Any) -> None:
 def test_settings_grow_in_recall_and_survive_json() -> None:
     tuning = measured(inverted_file_of(clustered(np.random.default_rng(2), 5_000, 48), "euclidean", 60), 0)
     assert tuning == Tuning.from_json(tuning.to_json())
+    assert tuning.wide is not None
     for k in (10, 30, 100):
         floors = [setting.floor for setting in tuning.settings if setting.k == k]
         assert floors == sorted(set(floors))
@@ -182,6 +183,9 @@ def test_few_rows_are_measured() -> None:
         {"queries": 1, "copies": 2.0, "settings": []},
         {"queries": 1, "far": [[10, -1.0]], "settings": []},
         {"queries": 1, "far": 3, "settings": []},
+        {"queries": 1, "wide": 3, "settings": []},
+        {"queries": 1, "wide": [[-0.5, 3]], "settings": []},
+        {"queries": 1, "wide": [[0.5, 3.0]], "settings": []},
         {"queries": 1, "settings": [[1, 0, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
         {"queries": 1, "settings": [[1, 1, -0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
         {"queries": 1, "settings": [[1, 1, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0, 4.0]]},

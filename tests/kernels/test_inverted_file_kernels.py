@@ -127,8 +127,18 @@ def test_estimates_near_the_kth_are_kept(
 
 
 @settings(deadline=None, max_examples=60)
-@given(SEEDS, st.integers(1, 400), st.integers(1, 50), st.integers(0, 50), st.floats(0, 2))
-def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, more: Any, reach: Any) -> None:
+@given(
+    SEEDS,
+    st.integers(1, 400),
+    st.integers(1, 50),
+    st.integers(0, 50),
+    st.floats(0, 2),
+    st.floats(-1, 5),
+    st.sampled_from([0.0, 1.0, 0.3]),
+)
+def test_the_nearest_buckets_are_chosen(
+    seed: Any, buckets: Any, least: Any, more: Any, reach: Any, breadth: Any, unit: Any
+) -> None:
     random = np.random.default_rng(seed)
     least, groups = min(least, buckets), -(-buckets // 16)
     most = min(least + more, buckets)
@@ -140,11 +150,14 @@ def test_the_nearest_buckets_are_chosen(seed: Any, buckets: Any, least: Any, mor
     lowest = padded.reshape(-1, step, 16).min(axis=1).reshape(-1)
     chosen = np.empty(16 * groups + 16, dtype=np.float32)
     numbers = np.empty(16 * groups + 16, dtype=np.int32)
-    size = probe.choose(
-        nearness, lowest, groups, least, most, np.float32(reach), chosen, numbers, *sort_room()
+    reach, breadth, unit = map(np.float32, (reach, breadth, unit))
+    size, reached = probe.choose(
+        nearness, lowest, groups, least, most, reach, breadth, unit, chosen, numbers, *sort_room()
     )
-    expected = reference_inverted_file.chosen(nearness[:buckets], least, most, reach)
+    expected = reference_inverted_file.chosen(nearness[:buckets], least, most, reach * unit)
     assert numbers[:size].tolist() == expected.tolist()
+    broad = np.count_nonzero(nearness[:buckets] <= nearness.min() + breadth * unit)
+    assert reached == (broad if breadth >= 0 else 0)
 
 
 @settings(deadline=None, max_examples=20)

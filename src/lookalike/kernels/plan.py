@@ -46,9 +46,13 @@ VISIBLE_AT = 19
 """(blocks,) uint16, the rows that may be found; 0 where all may be."""
 HIDDEN_AT = 20
 """(q,) int64, to be filled; 0 where nothing is counted."""
-SEARCH_SLOTS = 6
+REACHED_AT = 21
+"""(q,) int64, to be filled with the buckets within `BREADTH` of each query's nearest; 0 where nobody asks."""
+MOST_REACHED = 22
+"""So many buckets are within `BREADTH` at most, where the answer of one query is `GOOD`."""
+SEARCH_SLOTS = 8
 
-REACH, MARGIN, MOST_DISTANT, FAR, LEAST_SQUARE, MOST_SQUARE = range(6)
+REACH, MARGIN, MOST_DISTANT, FAR, LEAST_SQUARE, MOST_SQUARE, BREADTH = range(7)
 """The slots of a search's bounds, float64: see `lookalike.kernels.compiled.search`."""
 LARGEST_DEPTH = 1 << 20
 """The search of an inverted file compares about so many rows with a query exactly, and not more."""

@@ -16,6 +16,7 @@ from lookalike.arrays import LARGEST_SQUARE, SMALLEST_SQUARE, Float32, Int64
 from lookalike.errors import OptionError
 from lookalike.hashing.k_means import squared_distances
 from lookalike.index.approximate import OneSearch
+from lookalike.index.ivf.operating_points import Wide
 from lookalike.index.sketches.byte_blocks import byte_blocks
 from lookalike.index.sketches.sketched_rows import SketchedRows, UInt8, UInt16, in_threads
 from lookalike.kernels.plan import MOST_SQUARE
@@ -51,6 +52,8 @@ class InvertedFile:
         beyond: int = 0,
         most_hidden: int = 0,
         hidden: Int64 | None = None,
+        breadth: float = _NONE,
+        reached: Int64 | None = None,
         max_distance: float = np.inf,
         threads: int = 1,
     ) -> tuple[Int64, Float32]:
@@ -73,6 +76,9 @@ class InvertedFile:
             most_hidden: up to this number, hidden rows are counted.
             hidden: (q,), where given and `visible` is, is filled: how many hidden rows of the buckets are estimated
                 nearer than the k-th of the others, and within `max_distance`; 0 where all visible rows were seen.
+            breadth: a distance as `reach` is; negative for none.
+            reached: (q,), where given, is filled: how many buckets are at most `breadth` farther than each query's
+                nearest, whether or not they are probed; 0 where there is no breadth.
             max_distance: rows farther than this are left out.
             threads: at most this many, each with queries of its own; the interpreter's lock is not held.
         """
@@ -83,14 +89,17 @@ class InvertedFile:
             raise OptionError("the mask is of another inverted file, or not what `mask` gave")
         if hidden is not None and not _is_plain(hidden, np.int64, count):
             raise OptionError(f"what is hidden is counted in an array of int64 for each of {count} queries")
+        if reached is not None and not _is_plain(reached, np.int64, count):
+            raise OptionError(f"what is reached is counted in an array of int64 for each of {count} queries")
         visible_at = 0 if visible is None else visible.ctypes.data
-        bounds = _bounds(reach, margin, max_distance)
+        bounds = _bounds(reach, margin, max_distance, breadth=breadth)
         search = _search or _load()
 
         def run(first: int, last: int) -> None:
             part = slice(first, last)
             hidden_at = 0 if hidden is None else hidden[part].ctypes.data
-            plan = self._asked(probes, rerank, beyond, most_hidden, visible_at, hidden_at)
+            reached_at = 0 if reached is None else reached[part].ctypes.data
+            plan = self._asked(probes, rerank, beyond, most_hidden, visible_at, hidden_at, reached_at, 0)
             search(plan, bounds, queries[part].reshape(-1), ids[part], distances[part])
 
         in_threads(run, count, threads)
@@ -101,15 +110,17 @@ class InvertedFile:
         return np.append(self.plan, slots)
 
     def one_search(
-        self, k: int, probes: int, rerank: int, reach: float, margin: float, far: float
+        self, k: int, probes: int, rerank: int, reach: float, margin: float, far: float, wide: Wide | None
     ) -> OneSearch:
         """Return what answers one query after another by a setting of `search`; see `ApproximateSearch.one_search`.
 
         Args:
             far: there is no answer whose last row is farther.
+            wide: there is none for a query that has more buckets about as near as its nearest.
         """
         search = _search or _load()
-        plan, bounds = self._asked(probes, rerank, 0, 0, 0, 0), _bounds(reach, margin, np.inf, max(far, 0.0))
+        plan = self._asked(probes, rerank, 0, 0, 0, 0, 0, wide.most if wide else 0)
+        bounds = _bounds(reach, margin, np.inf, max(far, 0.0), wide.breadth if wide else _NONE)
         if (
             self.sketched.metric == "euclidean"
         ):  # no vector is longer whose length about the mean is less than this
@@ -161,11 +172,11 @@ def _is_plain(array: npt.NDArray[Any], dtype: type, length: int) -> bool:
 
 
 def _bounds(
-    reach: float | None, margin: float | None, max_distance: float, far: float = _NONE
+    reach: float | None, margin: float | None, max_distance: float, far: float = _NONE, breadth: float = _NONE
 ) -> npt.NDArray[np.float64]:
     """Return the bounds of a search, as `lookalike.kernels.plan` numbers them."""
     reach, margin = (_NONE if bound is None else bound for bound in (reach, margin))
-    return np.array([reach, margin, max_distance, far, SMALLEST_SQUARE, LARGEST_SQUARE])
+    return np.array([reach, margin, max_distance, far, SMALLEST_SQUARE, LARGEST_SQUARE, breadth])
 
 
 _search: Any = None

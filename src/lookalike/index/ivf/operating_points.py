@@ -44,6 +44,16 @@ class _Far:
 
 
 @dataclass(frozen=True, slots=True)
+class Wide:
+    """From where on a query has too many buckets about as near as its nearest to be like the rows."""
+
+    breadth: float
+    """How much farther than the nearest counts; as `OperatingPoint.reach`."""
+    most: int
+    """So many ordinary queries have at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """What an inverted file measured: for each k of a few, settings of growing cost and recall."""
 
@@ -57,6 +67,8 @@ class Tuning:
     """The mean squared distance of rows to their centroids when these were learned; 0 until rows are folded in."""
     changed: int = 0
     """Rows that came or went since this was measured."""
+    wide: Wide | None = None
+    """None where no number of buckets tells."""
     _chosen: dict[tuple[int, float], OperatingPoint | None] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -130,6 +142,7 @@ class Tuning:
             "queries": self.queries,
             "copies": self.copies,
             "far": [list(pair) for pair in self.far],
+            "wide": [list(astuple(self.wide))] if self.wide else [],
             "spread": self.spread,
             "changed": self.changed,
             "settings": [list(astuple(setting)) for setting in self.settings],
@@ -145,7 +158,7 @@ class Tuning:
             raise OptionError("measurements are damaged; build the index again")
         if type(queries) is not int or queries < 0 or type(copies) is not float or not 0 <= copies <= 1:
             raise OptionError("measurements are damaged; build the index again")
-        pairs = restored(_Far, far)
+        pairs, wide = restored(_Far, far), restored(Wide, parts.get("wide", []))
         return cls(
             queries,
             restored(OperatingPoint, parts.get("settings")),
@@ -153,6 +166,7 @@ class Tuning:
             tuple((pair.k, pair.distance) for pair in pairs),
             spread,
             changed,
+            wide[0] if wide else None,
         )
 
 

@@ -25,12 +25,13 @@ from lookalike.index.approximate import (
     RowMask,
 )
 from lookalike.index.ivf.estimated_recall import UsualSlope, estimated_recalls, usual_slope
+from lookalike.index.ivf.foreign import JUDGED, Looked, foreign, look_farther
 from lookalike.index.ivf.inverted_file import InvertedFile
 from lookalike.index.ivf.operating_points import KEPT_CHOICES, OperatingPoint, Tuning
-from lookalike.index.ivf.tuning import NEIGHBOURS, cost, filtered_scan_cost, measured, scan_cost
+from lookalike.index.ivf.scope import MOSTLY, Scope, beyond
+from lookalike.index.ivf.tuning import NEIGHBOURS, cost, measured, scan_cost
 from lookalike.index.reports import RecallMeasurement, TableExplanation
-from lookalike.index.scan import scan
-from lookalike.index.sketches.sketched_rows import SketchedRows
+from lookalike.index.sketches.sketched_rows import Bool, SketchedRows
 from lookalike.kernels.plan import LARGEST_DEPTH
 
 DEVIATIONS = 3
@@ -38,18 +39,10 @@ DEVIATIONS = 3
 many standard deviations of it more."""
 MOST_HIDDEN = 512
 """Where chance may hide more rows that are nearer than the k-th visible one, all visible ones are compared."""
-FARTHER, DEEPER = 4, 2.5
-"""So many times the buckets and rows are looked at next for a query that is not like the rows."""
 MANY_COPIES = 0.2
 """Where more than this share of the rows have near-copies, it is said. Without any, chance makes it 0.05 to 0.1."""
 WIDER = 200
 """For so many nearest rows at least the setting is taken that is tried next, where half of them may be hidden."""
-MOSTLY = 0.9
-"""Where more than this share is visible, as after rows were removed, no more buckets are probed for it."""
-
-
-Looked = list[tuple[Int64, OperatingPoint | None]]
-"""Which queries were searched by which setting, one after another; None where all rows were compared."""
 
 
 class InvertedFileSearch(ApproximateSearch):
@@ -81,21 +74,21 @@ class InvertedFileSearch(ApproximateSearch):
         usual, far = self._setting(k, recall)
         if usual is None:
             return None
+        scope = Scope(self.inverted_file, usual, self.tuning.wide, visible, max_distance, threads)
         looked: Looked = []
         if visible is not None:
-            answered = self._among_visible(queries, k, recall, usual, visible, max_distance, threads, looked)
+            answered = self._among_visible(queries, k, recall, scope, visible, looked)
             if answered is None:
                 return None
             found = answered
         else:
-            found = self._probed(queries, k, usual, max_distance, threads)
-            if len(queries) != 1 or far < found[1][0, -1] < np.inf:  # one is told sooner than by arrays
-                left = np.flatnonzero((found[1][:, -1] > far) & (found[1][:, -1] < np.inf))
-                if len(left):
-                    self._look_farther(queries, left, k, recall, usual, found, max_distance, threads, looked)
+            reached = np.empty(len(queries), np.int64)
+            found = scope.probed(queries, k, usual, reached=reached)
+            looked.append((np.arange(len(queries)), usual))
+            is_foreign = foreign(found[1], reached, far, scope.wide)
+            self._look_farther(queries, is_foreign, k, k, recall, scope, found, looked)
         if estimates is not None:
-            looked.insert(0, (np.arange(len(queries)), usual))
-            self._estimate(queries, found[0], recall, looked, visible, estimates)
+            self._estimate(queries, found[0], recall, usual, looked, visible, estimates)
         return found
 
     def one_search(self, k: int, recall: float) -> OneSearch | None:
@@ -103,10 +96,12 @@ class InvertedFileSearch(ApproximateSearch):
         usual, far = self._setting(k, recall)
         if usual is None:
             return None
-        return self.inverted_file.one_search(k, usual.probes, usual.rerank, usual.reach, usual.margin, far)
+        return self.inverted_file.one_search(
+            k, usual.probes, usual.rerank, usual.reach, usual.margin, far, self.tuning.wide
+        )
 
     def _setting(self, k: int, recall: float) -> tuple[OperatingPoint | None, float]:
-        """Return what `_choose` gives, and from where on a query is not like the rows."""
+        """Return what `_choose` gives, and the distance from which on a query is foreign."""
         kept = self._usual.get((k, recall))
         if kept is None:  # to look them up takes as long as a twentieth of a quick search
             kept = (self._choose(k, recall), self.tuning.farthest(k))
@@ -114,74 +109,36 @@ class InvertedFileSearch(ApproximateSearch):
                 self._usual[k, recall] = kept
         return kept
 
-    def _probed(
-        self, queries: Float32, k: int, setting: OperatingPoint, max_distance: float, threads: int
-    ) -> Answer:
-        return self.inverted_file.search(
-            queries,
-            k,
-            setting.probes,
-            setting.rerank,
-            reach=setting.reach,
-            margin=setting.margin,
-            max_distance=max_distance,
-            threads=threads,
-        )
-
     def _look_farther(
         self,
         queries: Float32,
-        left: Int64,
+        is_foreign: Bool,
         k: int,
+        among: int,
         recall: float,
-        setting: OperatingPoint,
+        scope: Scope,
         found: Answer,
-        max_distance: float,
-        threads: int,
         looked: Looked,
     ) -> None:
-        """Put better answers into `found` for the queries `left`, which are not like the rows.
+        """Put better answers into `found` for the foreign ones among the queries, and what is tried into `looked`.
 
-        What was measured on rows says little about them. They are searched again, by a setting for more and each time
-        looking farther, until the answer before lacks at most half of what may be missed of the one after it; or all
-        rows are compared, where that is quicker. All that is tried is put into `looked`.
+        The setting grows from one for more than was asked: for `among` neighbours of all rows.
         """
-        ids, distances = found
-        sketched = self.sketched
-        setting = self._choose(k, 1 - (1 - recall) / 4) or setting
-        while len(left):
-            setting = replace(
-                setting,
-                probes=min(FARTHER * setting.probes, len(sketched.centroids)),
-                reach=FARTHER * setting.reach,
-                rerank=min(round(DEEPER * setting.rerank), len(sketched)),
-                margin=DEEPER * setting.margin,
-                rows=min(FARTHER * setting.rows, len(sketched)),
-            )
-            taken = cost(sketched, setting.probes, setting.rows, setting.rerank)
-            if taken >= scan_cost(sketched, k):
-                exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric)
-                ids[left], distances[left] = exact
-                looked.append((left, None))
-                return
-            better = self._probed(queries[left], k, setting, max_distance, threads)
-            kept = np.mean(distances[left] <= better[1][:, -1:], axis=1)
-            ids[left], distances[left] = better
-            looked.append((left, setting))
-            left = left[1 - kept > (1 - recall) / 2]
+        left = np.flatnonzero(is_foreign)
+        if not len(left):
+            return
+        own, judged = queries[left], max(k, JUDGED)
+        setting = self._choose(among, recall) or scope.usual
+        better = scope.probed(own, judged, setting) if judged > k else (found[0][left], found[1][left])
+        deeper = self._choose(among, 1 - (1 - recall) / 4) or setting
+        for numbers, tried in look_farther(scope, own, judged, deeper, better, (1 - recall) / 2):
+            looked.append((left[numbers], tried))
+        found[0][left], found[1][left] = better[0][:, :k], better[1][:, :k]
 
     def _among_visible(
-        self,
-        queries: Float32,
-        k: int,
-        recall: float,
-        usual: OperatingPoint,
-        visible: RowMask,
-        max_distance: float,
-        threads: int,
-        looked: Looked,
+        self, queries: Float32, k: int, recall: float, scope: Scope, visible: RowMask, looked: Looked
     ) -> Answer | None:
-        """Search under a filter, given the setting for a search without one; what is tried is put into `looked`.
+        """Search under a filter; what is tried is put into `looked`.
 
         Rows that are hidden by chance lie among the visible ones as their shares say, so that the k nearest of these
         are among more nearest ones of all, for which the setting is taken. Where still more hidden rows are nearer to a
@@ -193,54 +150,43 @@ class InvertedFileSearch(ApproximateSearch):
         expected = k + math.ceil(2 * k * (1 - share) / share)
         if expected > MOST_HIDDEN + k:
             return None
-        likely = k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
+        likely = _likely(k, share)
         wider = max(WIDER, 4 * likely)
         first = self._choose(likely, recall)
-        if first is None:
+        if first is None or scope.is_scan_quicker(first, k):
             return None
-        rerank = max(usual.rerank, math.ceil(share * first.rerank))
-        shown = int(np.count_nonzero(visible.rows))
-        if cost(self.sketched, first.probes, first.rows, rerank) > filtered_scan_cost(self.sketched, shown):
-            return None
-        ids, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+        found = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+        is_foreign = np.zeros(len(queries), dtype=np.bool_)
         left = np.arange(len(queries))
         farther = 1 - (1 - recall) / 2  # since of a query's nearest rows those that come last are missed most
         for among, aim, most_hidden in (
             (likely, recall, max(likely - k, k // 4)),
             (wider, farther, wider // 2),
         ):
-            chosen = self._choose(among, aim)
+            chosen, far = self._setting(among, aim)
             if chosen is None or not len(left):
                 break
-            hidden = np.empty(len(left), np.int64)
-            ids[left], distances[left] = self.inverted_file.search(
-                queries[left],
-                k,
-                chosen.probes,
-                max(usual.rerank, math.ceil(share * chosen.rerank)),
-                reach=chosen.reach,
-                margin=max(usual.margin, chosen.margin),
-                visible=visible.mask,
-                beyond=_beyond(usual, visible),
-                most_hidden=most_hidden,
-                hidden=hidden,
-                max_distance=max_distance,
-                threads=threads,
+            hidden, reached = np.empty((2, len(left)), np.int64)
+            answer = scope.probed(
+                queries[left], k, chosen, most_hidden=most_hidden, hidden=hidden, reached=reached
             )
+            found[0][left], found[1][left] = answer
             looked.append((left, chosen))
+            is_foreign[left] = (hidden <= most_hidden) & foreign(answer[1], reached, far, scope.wide)
             left = left[hidden > most_hidden]
         if len(left):
-            sketched, rows = self.sketched, np.flatnonzero(visible.rows)
-            exact = scan(queries[left], sketched.vectors, sketched.ids, k, sketched.metric, rows)
-            ids[left], distances[left] = exact
+            found[0][left], found[1][left] = scope.scanned(queries[left], k)
             looked.append((left, None))
-        return ids, distances
+        among = _likely(max(k, JUDGED), share)
+        self._look_farther(queries, is_foreign, k, among, recall, scope, found, looked)
+        return found
 
     def _estimate(
         self,
         queries: Float32,
         ids: Int64,
         recall: float,
+        usual: OperatingPoint,
         looked: Looked,
         visible: RowMask | None,
         estimates: Estimates,
@@ -250,14 +196,20 @@ class InvertedFileSearch(ApproximateSearch):
         last = np.empty(len(queries), dtype=np.int64)
         for number, (asked, _) in enumerate(looked):
             last[asked] = number
-        shown, beyond = (None, 0) if visible is None else (visible.rows, _beyond(looked[0][1], visible))
+        shown = None if visible is None else visible.rows
         for number, (_, setting) in enumerate(looked):
             rows = np.flatnonzero(last == number)
             estimates.recalls[rows] = 1
             if len(rows) and setting is not None:
-                usual = self._usual_slope(setting.k, recall, estimates)
+                slope = self._usual_slope(setting.k, recall, estimates)
                 estimates.recalls[rows] = estimated_recalls(
-                    self.inverted_file, queries[rows], positions[rows], setting, usual, shown, beyond
+                    self.inverted_file,
+                    queries[rows],
+                    positions[rows],
+                    setting,
+                    slope,
+                    shown,
+                    beyond(usual, visible),
                 )
 
     def _usual_slope(self, k: int, recall: float, estimates: Estimates) -> UsualSlope:
@@ -346,9 +298,9 @@ class InvertedFileSearch(ApproximateSearch):
         return chosen
 
 
-def _beyond(usual: OperatingPoint | None, visible: RowMask) -> int:
-    """Return what `InvertedFile.search` is told of a filter, given the setting for a search without one."""
-    return 0 if usual is None or visible.share > MOSTLY else usual.probes
+def _likely(k: int, share: float) -> int:
+    """Return among how many nearest rows the k nearest of a share of them, chosen by chance, likely are."""
+    return k if share > MOSTLY else math.ceil((k + DEVIATIONS * math.sqrt(k * (1 - share))) / share)
 
 
 def _told(setting: OperatingPoint) -> RecallMeasurement:

@@ -13,16 +13,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.arrays import Float32, Int64
 from lookalike.index.drawn_queries import drawn_queries, stand_for_queries
-from lookalike.index.io.mapping import release
 from lookalike.index.ivf.inverted_file import InvertedFile
-from lookalike.index.ivf.operating_points import OperatingPoint, Tuning
+from lookalike.index.ivf.nearest_rows import nearest_rows
+from lookalike.index.ivf.operating_points import OperatingPoint, Tuning, Wide
 from lookalike.index.sketches.sketched_rows import Bool, SketchedRows
 
 SAMPLED_QUERIES = 1024
@@ -37,7 +36,6 @@ TRACED_WHOLE = 10
 ENOUGH = 0.999
 """Buckets beyond those that hold this share of the neighbours are not probed."""
 GROWTH = 2 ** (1 / 4)
-BLOCK_BYTES = 16 << 20
 LARGEST_REACH = 1e30
 DEEPEST = 16
 """At most this many times k rows, and 1,024 more, are compared."""
@@ -53,11 +51,12 @@ ERRORS = 0.5
 FAR, BEYOND = 0.99, 1.25
 """Queries whose neighbours' squared distances are more than so many times those of this share of the rows are not like
 the rows."""
+NEAR, WIDER, NEARLY = 1 / 24, 2.25, 0.75
+"""Within the breadth within which half of the queries have this share of the buckets, `FAR` of them have some number at
+most. Whoever has so many times that number, or this share of what lies between it and all buckets, is not like the rows
+either: in the sets of `docs/measurements-index.md` 0.1 % of ordinary queries at most, and most foreign ones."""
 NOWHERE = np.int64(1 << 32)
 """The place of a row that is not seen."""
-PENDING = 3
-"""So many times the neighbours that are wanted are kept until they are sorted."""
-
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 
@@ -80,7 +79,7 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
     queries = sketched.rows_as_hashed(own)
     traced, weights = _traced(width)
     more = min(MOST_COPIES, rows - 1 - width)
-    positions, squares = _neighbours(sketched, queries, own, width + more)
+    positions, squares = nearest_rows(sketched, queries, own, width + more)
     copies = _copies(sketched, queries, squares, more)
     wanted = np.take_along_axis(positions, copies[:, np.newaxis] + traced, axis=1)
     hidden = np.full((count, 1 + int(copies.max())), -1, dtype=np.int64)
@@ -89,7 +88,7 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
         np.arange(hidden.shape[1] - 1) < copies[:, np.newaxis], positions[:, : hidden.shape[1] - 1], -1
     )
     buckets = (np.searchsorted(sketched.offsets, wanted, side="right") - 1).astype(np.int32)
-    levels, reaches = _levels(sketched, queries, buckets)
+    levels, reaches, wide = _levels(sketched, queries, buckets)
     ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), *wanted.shape)
     seen = _Trace(
         ks=ks,
@@ -123,7 +122,7 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
         found += _frontier(sketched, number, weights[traced < seen.ks[number]], levels, reaches, seen)
     kth = np.take_along_axis(squares, copies[:, np.newaxis] + (ks - 1), axis=1)
     far = tuple(zip(ks.tolist(), _far(sketched, queries, kth), strict=False))
-    return Tuning(count, tuple(found), float((copies > 0).mean()), far)
+    return Tuning(count, tuple(found), float((copies > 0).mean()), far, wide=wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +139,10 @@ class _Trace:
     rows: Int64
 
 
-def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32]:
-    """Return growing numbers of probes, and the reach within which the queries have that number of buckets.
+def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32, Wide | None]:
+    """Return growing numbers of probes, the reach within which the queries have that number of buckets, and `_wide`.
 
-    The last is enough to have all but few of the `wanted` buckets (q, w).
+    The last number is enough to have all but few of the `wanted` buckets (q, w).
     """
     centroids = sketched.centroids
     if sketched.metric != "dot":  # about the mean, since rounding errors grow with lengths
@@ -164,11 +163,23 @@ def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[In
     while levels[-1] < most:
         levels.append(min(most, max(levels[-1] + 1, math.ceil(levels[-1] * GROWTH))))
     probes = np.array(levels, dtype=np.int64)
-    nearest = np.take_along_axis(nearness, order[:, : probes[-1]], axis=1)
-    beyond = nearest - nearest[:, :1]
+    beyond = np.take_along_axis(nearness, order, axis=1)
+    beyond -= beyond[:, :1].copy()
     np.divide(beyond, units[:, np.newaxis], out=beyond, where=units[:, np.newaxis] > 0)
-    reaches: Float32 = np.minimum(np.median(beyond, axis=0)[probes - 1], LARGEST_REACH).astype(np.float32)
-    return probes, reaches
+    reaches: Float32 = np.minimum(np.median(beyond, axis=0), LARGEST_REACH).astype(np.float32)
+    return probes, reaches[probes - 1], _wide(beyond, reaches)
+
+
+def _wide(beyond: Float32, reaches: Float32) -> Wide | None:
+    """Return how many buckets ordinary queries have about as near as the nearest.
+
+    `beyond` (q, m) tells how much farther they are, in ascending order, and `reaches` (m,) its median over queries.
+    """
+    buckets = len(reaches)
+    breadth = float(reaches[min(max(1, round(NEAR * buckets) - 1), buckets - 1)])
+    usual = float(np.quantile(np.count_nonzero(beyond <= breadth, axis=1), FAR))
+    most = int(min(WIDER * usual, usual + NEARLY * (buckets - usual)))
+    return Wide(breadth, most) if 0 < breadth < LARGEST_REACH else None
 
 
 def _traced(width: int) -> tuple[Int64, Float64]:
@@ -187,7 +198,7 @@ def _copies(sketched: SketchedRows, queries: Float32, nearness: Float32, most: i
     """Return how many of each query's nearest rows, up to `most`, are near-copies of it, (q,).
 
     They would make every recall look high, for they are found whatever else is missed; and queries that are not among
-    the rows have none, where these are views of one picture. `nearness` (q, k) is that of `_neighbours`.
+    the rows have none, where these are views of one picture. `nearness` (q, k) is that of `nearest_rows`.
     """
     if sketched.metric == "dot" or nearness.shape[1] < AMONG:
         return np.zeros(len(queries), dtype=np.int64)
@@ -201,7 +212,7 @@ def _copies(sketched: SketchedRows, queries: Float32, nearness: Float32, most: i
 def _far(sketched: SketchedRows, queries: Float32, nearness: Float32) -> list[float]:
     """Return for each k the distance beyond which hardly any of the queries have their k-th neighbour.
 
-    `nearness` (q, ks) is that of `_neighbours`. Under "dot" the length of a query says nothing, and there is none.
+    `nearness` (q, ks) is that of `nearest_rows`. Under "dot" the length of a query says nothing, and there is none.
     """
     if sketched.metric == "dot":
         return []
@@ -210,67 +221,6 @@ def _far(sketched: SketchedRows, queries: Float32, nearness: Float32) -> list[fl
     far = BEYOND * np.quantile(squares, FAR, axis=0)
     distances: list[float] = (np.sqrt(far) if sketched.metric == "euclidean" else far / 2).tolist()
     return distances
-
-
-def _neighbours(sketched: SketchedRows, queries: Float32, own: Int64, k: int) -> tuple[Int64, Float32]:
-    """Return the positions (q, k) of the exact nearest rows of each query, its own row left out, and their nearness.
-
-    That is a squared distance less the query's own square about the mean, or under "dot" a negated inner product.
-    """
-    rows, dimension = sketched.vectors.shape
-    if sketched.metric != "dot":
-        queries = queries - sketched.rotation.mean
-    step = max(k + 1, BLOCK_BYTES // (4 * max(dimension, len(queries))))
-    limit: Float32 = np.full(len(queries), np.inf, dtype=np.float32)
-    found = _Found(np.empty(0, np.uint16), np.empty(0, np.int64), np.empty(0, np.float32))
-    parts, pending = [found], 0
-    for start in range(0, rows, step):
-        block = sketched.rows_as_hashed(np.arange(start, min(rows, start + step)))
-        block -= sketched.rotation.mean
-        release(sketched.vectors)
-        scores: Float32 = queries @ block.T
-        if sketched.metric == "dot":
-            np.negative(scores, out=scores)
-        else:
-            scores *= -2
-            scores += np.einsum("ij,ij->i", block, block)
-        inside = np.flatnonzero((own >= start) & (own < start + len(block)))
-        scores[inside, own[inside] - start] = np.nan  # which is not less than anything, and comes last
-        if start == 0 and len(block) > k:
-            limit = np.partition(scores, k - 1, axis=1)[:, k - 1]
-        near = np.flatnonzero(scores <= limit[:, np.newaxis])
-        query, column = np.divmod(near, len(block))
-        parts.append(_Found(query.astype(np.uint16), column + start, scores.reshape(-1)[near]))
-        pending += len(near)
-        if start + step >= rows or pending > PENDING * k * len(queries):
-            found = _nearest(parts, len(queries), k)
-            parts, pending = [found], len(found.query)
-            limit = np.maximum.reduceat(found.score, np.searchsorted(found.query, np.arange(len(queries))))
-            limit[np.bincount(found.query, minlength=len(queries)) < k] = np.inf
-    return found.position.reshape(len(queries), k), found.score.reshape(len(queries), k)
-
-
-class _Found(NamedTuple):
-    """Some rows, for each (n,) whose they are, which and how near."""
-
-    query: npt.NDArray[np.uint16]
-    position: Int64
-    score: Float32
-
-
-def _nearest(parts: Sequence[_Found], queries: int, k: int) -> _Found:
-    """Return the `k` nearest rows of each query, nearest first."""
-    query, position, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.argsort(query, kind="stable")  # in linear time, of such short numbers
-    ends = np.cumsum(np.bincount(query, minlength=queries))
-    kept = []
-    for own in np.split(order, ends[:-1]):
-        near = own
-        if len(own) > k:
-            near = own[np.sort(np.argpartition(score[own], k - 1)[:k])]
-        kept.append(near[np.argsort(score[near], kind="stable")])
-    chosen = np.concatenate(kept)
-    return _Found(query[chosen], position[chosen], score[chosen])
 
 
 def _frontier(

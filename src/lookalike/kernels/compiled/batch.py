@@ -88,6 +88,8 @@ def begin(
     least: int,
     most: int,
     reach: Any,
+    breadth: Any,
+    reached_at: int,
     query: Any,
     bucket: Any,
     sorting: Any,
@@ -95,6 +97,7 @@ def begin(
 ) -> None:
     """Rotate `count` queries, the first at address `queries`, choose their buckets, and order them by the nearest.
 
+    Where `reached_at` is not 0, it is where the number of buckets within `breadth` of the first of them goes.
     `query`, `bucket` and `sorting` are room: of `query_scratch`, of `bucket_scratch` and for `choose`.
     """
     moved, rotated, told = query
@@ -111,19 +114,23 @@ def begin(
             for j in range(together):
                 for i in range(4):
                     all_told[one + j, i] = told[j, i]
-                found = choose(
+                found, reached = choose(
                     nearness[j],
                     lowest[j],
                     groups,
                     least,
                     most,
-                    reach * told[j, UNIT],
+                    reach,
+                    breadth,
+                    told[j, UNIT],
                     chosen,
                     chosen_buckets,
                     sorting[0],
                     sorting[1],
                 )
                 counts[one + j] = found
+                if reached_at != 0:
+                    parts.put_int64(reached_at, one + j, reached)
                 all_buckets[one + j, 0] = 0  # where damaged centroids are no numbers, none is found
                 for i in range(found):
                     all_chosen[one + j, i] = chosen[i]

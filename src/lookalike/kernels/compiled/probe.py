@@ -125,20 +125,23 @@ def choose(
     least: int,
     most: int,
     reach: Any,
+    breadth: Any,
+    unit: Any,
     chosen: Any,
     chosen_buckets: Any,
     ranked: Any,
     numbers: Any,
 ) -> Any:
-    """Put the nearest buckets in front of the arrays, nearest first; return how many.
+    """Put the nearest buckets in front of the arrays, nearest first; return their number, and that within `breadth`.
 
-    They are those within `reach` of the nearest, but at least `least` and at most `most`. `lowest` holds the least
-    of every `LOWEST_OF` values: few enough to bisect, they bound the others. The last two are `sort_scratch`'s.
+    The first are those within `reach` of the nearest, but at least `least` and at most `most`. `lowest` holds the least
+    of every `LOWEST_OF` values: few enough to bisect, they bound the others. `reach` and `breadth` are in units of
+    `unit`. The last two are `sort_scratch`'s.
     """
     address, at, buckets_at = nearness.ctypes.data, chosen.ctypes.data, chosen_buckets.ctypes.data
     few = (groups + LOWEST_OF - 1) // LOWEST_OF
     nearest, _ = parts.bounds_of(lowest.ctypes.data, few)
-    limit, want = min(nearest + reach, LARGEST), most
+    limit, want = min(nearest + reach * unit, LARGEST), most
     within = parts.count_at_most(address, groups, limit)
     if within < least:
         limit, want = LARGEST, least
@@ -147,7 +150,10 @@ def choose(
     size = parts.keep_at_most(address, 0, groups, limit, at, buckets_at)
     size, limit = select(chosen, chosen_buckets, size, want, want >> 3)
     sort(chosen, chosen_buckets, size, ranked, numbers)
-    return min(size, want)
+    reached = np.int64(0)
+    if breadth >= 0:
+        reached = parts.count_at_most(address, groups, min(nearest + breadth * unit, LARGEST))
+    return min(size, want), reached
 
 
 @inner

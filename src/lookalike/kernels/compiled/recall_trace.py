@@ -90,13 +90,15 @@ def trace(
         origin, unit, table_step, table_shift = told[0, ORIGIN], told[0, UNIT], told[0, STEP], told[0, SHIFT]
         units[q] = unit
         most = min(2 * levels[-1], buckets)
-        last = choose(
+        last, _ = choose(
             nearness[0],
             lowest[0],
             groups,
             most,
             most,
             np.float32(0),
+            np.float32(-1),
+            unit,
             chosen,
             chosen_buckets,
             ranked,

@@ -42,6 +42,7 @@ from lookalike.kernels.compiled.select import INFINITY, LARGEST, filled, keep_ne
 from lookalike.kernels.plan import (
     BEYOND,
     BLOCKS_AT,
+    BREADTH,
     DIMENSION,
     DOUBTFUL,
     FAR,
@@ -54,10 +55,12 @@ from lookalike.kernels.plan import (
     METRIC,
     MOST_DISTANT,
     MOST_HIDDEN,
+    MOST_REACHED,
     MOST_SQUARE,
     OFFSETS_AT,
     PROBES,
     REACH,
+    REACHED_AT,
     RERANK,
     SIGNS,
     STARTS_AT,
@@ -114,15 +117,17 @@ def search(plan: Any, bounds: Any, queries: Any, found_ids: Any, found_distances
     filter goes with place, the nearest that it leaves fill few buckets, and are no nearer for it.
 
     Where `FAR` is not negative, there is one query, as it was given: it is made ready here, and the answer is not
-    `GOOD` where it is not an ordinary vector, or where its last neighbour lies farther. Ordinary is a squared length
+    `GOOD` where it is not an ordinary vector, where its last neighbour lies farther, or where more buckets than
+    `MOST_REACHED` lie within `BREADTH` of its nearest. Ordinary is a squared length
     between `LEAST_SQUARE` and `MOST_SQUARE` (see `normalize.ready`); under "euclidean", one about the mean, which is at
     hand, below `MOST_SQUARE`.
     """
     plan, bounds, queries = borrowed(plan), borrowed(bounds), borrowed(queries)
     found_ids, found_distances = borrowed(found_ids), borrowed(found_distances)
     probes, rerank, beyond, most_hidden = plan[PROBES], plan[RERANK], plan[BEYOND], plan[MOST_HIDDEN]
-    visible, hidden = plan[VISIBLE_AT], plan[HIDDEN_AT]
+    visible, hidden, reached_at = plan[VISIBLE_AT], plan[HIDDEN_AT], plan[REACHED_AT]
     reach, margin = np.float32(bounds[REACH]), np.float32(bounds[MARGIN])
+    breadth = np.float32(bounds[BREADTH])
     max_distance, far = np.float32(bounds[MOST_DISTANT]), np.float32(bounds[FAR])
     buckets, signs, metric, dimension = plan[GROUPS], plan[SIGNS], plan[METRIC], plan[DIMENSION]
     offsets, starts, blocks = plan[OFFSETS_AT], plan[STARTS_AT], plan[BLOCKS_AT]
@@ -189,6 +194,8 @@ def search(plan: Any, bounds: Any, queries: Any, found_ids: Any, found_distances
                     at_least,
                     at_most,
                     reach,
+                    breadth,
+                    reached_at + 8 * turn if reached_at != 0 else np.int64(0),
                     (moved, rotated, told),
                     (nearness, lowest, chosen, chosen_buckets),
                     exactly,
@@ -214,7 +221,6 @@ def search(plan: Any, bounds: Any, queries: Any, found_ids: Any, found_distances
             own_told[SHIFT],
         )
         tables_at = all_tables[own].ctypes.data if abreast else tables[0].ctypes.data
-        farther = reach * unit
         far_unit = unit if metric == DOT else np.float32(-1)
         fewest, want = at_least, at_most
         done = np.int64(0)
@@ -232,18 +238,25 @@ def search(plan: Any, bounds: Any, queries: Any, found_ids: Any, found_distances
             if begun:
                 last = counts[own]
             else:
-                last = choose(
+                last, reached = choose(
                     nearness[0],
                     lowest[0],
                     groups,
                     fewest,
                     want,
-                    farther,
+                    reach,
+                    breadth,
+                    unit,
                     chosen,
                     chosen_buckets,
                     exactly[0],
                     exactly[1],
                 )
+                if far >= 0 and reached > plan[MOST_REACHED]:
+                    held[0] = 0
+                    return DOUBTFUL
+                if reached_at != 0:
+                    parts.put_int64(reached_at, q, reached)
             for i in range(done, last):
                 bucket = own_buckets[i]
                 base = origin + own_chosen[i]
