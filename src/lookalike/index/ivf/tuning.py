@@ -51,7 +51,7 @@ ERRORS = 0.5
 FAR, BEYOND = 0.99, 1.25
 """Queries whose neighbours' squared distances are more than so many times those of this share of the rows are not like
 the rows."""
-NEAR, WIDER, NEARLY = 1 / 24, 2.25, 0.75
+NEAR, WIDER, NEARLY = 1 / 24, 2.5, 0.75
 """Within the breadth within which half of the queries have this share of the buckets, `FAR` of them have some number at
 most. Whoever has so many times that number, or this share of what lies between it and all buckets, is not like the rows
 either: in the sets of `docs/measurements-index.md` 0.1 % of ordinary queries at most, and most foreign ones."""
