@@ -29,7 +29,7 @@ def rows() -> Any:
 def index(rows: Any) -> Index:
     """Return an index that does not look farther for queries between the rows, so that it misses much."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "_wide", lambda beyond, reaches: None)
+        patch.setattr(tuning, "_wide", lambda inverted_file, queries, beyond: None)
         return Index.build(rows[:ROWS], scan_below=0, n_jobs=1, seed=1)
 
 

@@ -70,6 +70,24 @@ def test_ordinary_queries_are_not_among_them(index: Index, rows: Any) -> None:
     assert np.median(reached(rows[:ROWS])) == pytest.approx(len(buckets.sketched.centroids) / 24, abs=2.5)
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("spread", [0.001, 0.03])
+def test_ordinary_queries_of_tight_clusters_are_not_among_them(metric: Any, spread: float) -> None:
+    """A kernel that compares bytes cannot tell how much nearer their own buckets are than the others."""
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((100, 64))[random.integers(0, 100, 21_000)]
+    rows = (rows + spread * random.standard_normal(rows.shape)).astype(np.float32)
+    if metric == "cosine":
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    index = Index.build(rows[:20_000], metric=metric, scan_below=0, n_jobs=1)
+    buckets = index.view().snapshot.base.buckets
+    assert isinstance(buckets, InvertedFileSearch)
+    wide, counts, queries = buckets.tuning.wide, np.zeros(1000, np.int64), rows[20_000:].astype(np.float32)
+    if wide is not None:
+        buckets.inverted_file.search(queries, 1, 1, 1, breadth=wide.breadth, reached=counts)
+        assert np.mean(counts > wide.most) < 0.01
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "dot"])
 @pytest.mark.parametrize("count", [1, 3, 200])
 def test_buckets_within_a_breadth_are_counted(metric: Any, count: int) -> None:

@@ -186,6 +186,7 @@ def test_few_rows_are_measured() -> None:
         {"queries": 1, "wide": 3, "settings": []},
         {"queries": 1, "wide": [[-0.5, 3]], "settings": []},
         {"queries": 1, "wide": [[0.5, 3.0]], "settings": []},
+        {"queries": 1, "wide": [[0.5, 3], [0.6, 4]], "settings": []},
         {"queries": 1, "settings": [[1, 0, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
         {"queries": 1, "settings": [[1, 1, -0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0]]},
         {"queries": 1, "settings": [[1, 1, 0.1, 5, 0.1, 0.5, 0.1, 0.4, 3.0, 4.0]]},

@@ -7,6 +7,7 @@ to a point that is none of their own: ordinary queries have a few times the usua
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -26,8 +27,8 @@ Looked = list[tuple[Int64, OperatingPoint | None]]
 """Which queries were searched by which setting, one after another; None where all rows were compared."""
 
 
-def foreign(distances: Float32, reached: Int64, far: float, wide: Wide | None) -> Bool:
-    """Whether queries are foreign, (q,).
+def foreign(distances: Float32, reached: Int64, far: float, wide: Wide | None) -> Bool | None:
+    """Return whether queries are foreign, (q,); None where none is.
 
     Args:
         distances: (q, k), of what they found.
@@ -36,8 +37,11 @@ def foreign(distances: Float32, reached: Int64, far: float, wide: Wide | None) -
         wide: what tells them by `reached`.
     """
     last = distances[:, -1]
-    is_far: Bool = (last > far) & (last < np.inf)
-    return is_far if wide is None else is_far | (reached > wide.most)
+    most = math.inf if wide is None else wide.most
+    if len(last) == 1 and not (far < last[0] < np.inf or reached[0] > most):  # is told sooner than by arrays
+        return None
+    is_foreign: Bool = ((last > far) & (last < np.inf)) | (reached > most)
+    return is_foreign if is_foreign.any() else None
 
 
 def look_farther(

@@ -159,6 +159,8 @@ class Tuning:
         if type(queries) is not int or queries < 0 or type(copies) is not float or not 0 <= copies <= 1:
             raise OptionError("measurements are damaged; build the index again")
         pairs, wide = restored(_Far, far), restored(Wide, parts.get("wide", []))
+        if len(wide) > 1:
+            raise OptionError("measurements are damaged; build the index again")
         return cls(
             queries,
             restored(OperatingPoint, parts.get("settings")),

@@ -84,10 +84,12 @@ class InvertedFileSearch(ApproximateSearch):
         else:
             reached = np.empty(len(queries), np.int64)
             found = scope.probed(queries, k, usual, reached=reached)
-            looked.append((np.arange(len(queries)), usual))
             is_foreign = foreign(found[1], reached, far, scope.wide)
-            self._look_farther(queries, is_foreign, k, k, recall, scope, found, looked)
+            if is_foreign is not None:
+                self._look_farther(queries, is_foreign, k, k, recall, scope, found, looked)
         if estimates is not None:
+            if visible is None:
+                looked.insert(0, (np.arange(len(queries)), usual))
             self._estimate(queries, found[0], recall, usual, looked, visible, estimates)
         return found
 
@@ -125,8 +127,6 @@ class InvertedFileSearch(ApproximateSearch):
         The setting grows from one for more than was asked: for `among` neighbours of all rows.
         """
         left = np.flatnonzero(is_foreign)
-        if not len(left):
-            return
         own, judged = queries[left], max(k, JUDGED)
         setting = self._choose(among, recall) or scope.usual
         better = scope.probed(own, judged, setting) if judged > k else (found[0][left], found[1][left])
@@ -172,13 +172,16 @@ class InvertedFileSearch(ApproximateSearch):
             )
             found[0][left], found[1][left] = answer
             looked.append((left, chosen))
-            is_foreign[left] = (hidden <= most_hidden) & foreign(answer[1], reached, far, scope.wide)
+            told = foreign(answer[1], reached, far, scope.wide)
+            if told is not None:
+                is_foreign[left] = told & (hidden <= most_hidden)
             left = left[hidden > most_hidden]
         if len(left):
             found[0][left], found[1][left] = scope.scanned(queries[left], k)
             looked.append((left, None))
-        among = _likely(max(k, JUDGED), share)
-        self._look_farther(queries, is_foreign, k, among, recall, scope, found, looked)
+        if is_foreign.any():
+            among = _likely(max(k, JUDGED), share)
+            self._look_farther(queries, is_foreign, k, among, recall, scope, found, looked)
         return found
 
     def _estimate(

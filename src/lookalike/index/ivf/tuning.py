@@ -88,7 +88,7 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
         np.arange(hidden.shape[1] - 1) < copies[:, np.newaxis], positions[:, : hidden.shape[1] - 1], -1
     )
     buckets = (np.searchsorted(sketched.offsets, wanted, side="right") - 1).astype(np.int32)
-    levels, reaches, wide = _levels(sketched, queries, buckets)
+    levels, reaches, beyond = _levels(sketched, queries, buckets)
     ks, shape = np.unique(np.minimum(NEIGHBOURS, width)), (len(levels), *wanted.shape)
     seen = _Trace(
         ks=ks,
@@ -122,7 +122,9 @@ def measured(inverted_file: InvertedFile, seed: int) -> Tuning:
         found += _frontier(sketched, number, weights[traced < seen.ks[number]], levels, reaches, seen)
     kth = np.take_along_axis(squares, copies[:, np.newaxis] + (ks - 1), axis=1)
     far = tuple(zip(ks.tolist(), _far(sketched, queries, kth), strict=False))
-    return Tuning(count, tuple(found), float((copies > 0).mean()), far, wide=wide)
+    return Tuning(
+        count, tuple(found), float((copies > 0).mean()), far, wide=_wide(inverted_file, queries, beyond)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,11 @@ class _Trace:
     rows: Int64
 
 
-def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32, Wide | None]:
-    """Return growing numbers of probes, the reach within which the queries have that number of buckets, and `_wide`.
+def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[Int64, Float32, Float32]:
+    """Return growing numbers of probes, and the reach within which the queries have that number of buckets.
 
-    The last number is enough to have all but few of the `wanted` buckets (q, w).
+    The last number is enough to have all but few of the `wanted` buckets (q, w). What comes third is how much farther
+    than the nearest the buckets of each query are, (q, m), ascending.
     """
     centroids = sketched.centroids
     if sketched.metric != "dot":  # about the mean, since rounding errors grow with lengths
@@ -166,20 +169,27 @@ def _levels(sketched: SketchedRows, queries: Float32, wanted: Int32) -> tuple[In
     beyond = np.take_along_axis(nearness, order, axis=1)
     beyond -= beyond[:, :1].copy()
     np.divide(beyond, units[:, np.newaxis], out=beyond, where=units[:, np.newaxis] > 0)
-    reaches: Float32 = np.minimum(np.median(beyond, axis=0), LARGEST_REACH).astype(np.float32)
-    return probes, reaches[probes - 1], _wide(beyond, reaches)
+    reaches: Float32 = np.median(beyond[:, : probes[-1]], axis=0)[probes - 1].astype(np.float32)
+    return probes, np.minimum(reaches, np.float32(LARGEST_REACH)), beyond
 
 
-def _wide(beyond: Float32, reaches: Float32) -> Wide | None:
+def _wide(inverted_file: InvertedFile, queries: Float32, beyond: Float32) -> Wide | None:
     """Return how many buckets ordinary queries have about as near as the nearest.
 
-    `beyond` (q, m) tells how much farther they are, in ascending order, and `reaches` (m,) its median over queries.
+    `beyond` (q, m) is that of `_levels`. The kernel's own counts are taken too: it compares bytes, by whose error all
+    buckets may seem as near to rows that lie much closer to their own, as in tight clusters.
     """
-    buckets = len(reaches)
-    breadth = float(reaches[min(max(1, round(NEAR * buckets) - 1), buckets - 1)])
-    usual = float(np.quantile(np.count_nonzero(beyond <= breadth, axis=1), FAR))
+    buckets = beyond.shape[1]
+    breadth = float(np.median(beyond[:, min(max(1, round(NEAR * buckets) - 1), buckets - 1)]))
+    if not 0 < breadth < LARGEST_REACH:
+        return None
+    counted = np.empty(len(queries), dtype=np.int64)
+    inverted_file.search(queries, 1, 1, 1, breadth=breadth, reached=counted)
+    usual = max(
+        float(np.quantile(counts, FAR)) for counts in (counted, np.count_nonzero(beyond <= breadth, axis=1))
+    )
     most = int(min(WIDER * usual, usual + NEARLY * (buckets - usual)))
-    return Wide(breadth, most) if 0 < breadth < LARGEST_REACH else None
+    return Wide(breadth, most) if most < buckets else None
 
 
 def _traced(width: int) -> tuple[Int64, Float64]:
