@@ -64,11 +64,13 @@ class _OtherThreads(logging.Filter):
         """See `logging.Filter`."""
         return record.thread != self._thread.ident
 
-    def __enter__(self) -> None:
+    def attach(self) -> None:
+        """Begin to leave it out."""
         for logger in self._loggers:
             logger.addFilter(self)
 
-    def __exit__(self, *exception: object) -> None:
+    def detach(self) -> None:
+        """Let it through again."""
         for logger in self._loggers:
             logger.removeFilter(self)
 
@@ -121,7 +123,7 @@ class DaskPool:
         return results
 
     def __enter__(self) -> Self:
-        self._log.__enter__()
+        self._log.attach()
         self._thread.start()
         try:
             self._wait(self._connect())
@@ -137,7 +139,7 @@ class DaskPool:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
-            self._log.__exit__()
+            self._log.detach()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

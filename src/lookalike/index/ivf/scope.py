@@ -24,7 +24,7 @@ class Scope:
 
     inverted_file: InvertedFile
     usual: OperatingPoint
-    """The setting for the search without a filter, less than which is not done."""
+    """The setting for the search without a filter; under one, at least as many rows are compared."""
     wide: Wide | None
     """What `probed` fills `reached` by."""
     visible: RowMask | None

@@ -57,6 +57,7 @@ most. Whoever has so many times that number, or this share of what lies between 
 either: in the sets of `docs/measurements-index.md` 0.1 % of ordinary queries at most, and most foreign ones."""
 NOWHERE = np.int64(1 << 32)
 """The place of a row that is not seen."""
+
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 
